@@ -1,0 +1,49 @@
+# Two commands: `make up` runs Mumetal, `make test` tests it. Both set up their own virtual environment first.
+.DEFAULT_GOAL := help
+VENV ?= .venv
+PY ?= python3
+BIN := $(VENV)/bin
+UV ?= $(shell command -v uv 2>/dev/null)
+UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export UV_FIND_LINKS
+FOR ?=
+ARGS ?=
+JOBS ?= 2
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+define venv
+	@echo "setting up $(VENV) with the '$(1)' part (a minute or two the first time, seconds after)"
+	@test -x $(BIN)/python || $(if $(UV),$(UV) venv --quiet --python $(PY) $(VENV),$(PY) -m venv $(VENV))
+	@$(if $(UV),VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet $(2),$(BIN)/python -m pip install --quiet --upgrade pip && $(BIN)/python -m pip install --quiet $(2))
+	@touch $@
+endef
+
+$(VENV)/.server: pyproject.toml
+	$(call venv,server,-e '.[server]')
+
+$(VENV)/.dev: pyproject.toml
+	$(call venv,development,-e '.[server]' --group dev)
+
+up: $(VENV)/.server ## Set up (1 to 3 minutes the first time) and run on a real calibration background; Ctrl-C ends it; FOR=90s ends it by itself
+	@$(BIN)/mumetal up $(if $(FOR),--for $(FOR)) $(ARGS)
+
+test: $(VENV)/.dev ## Set up and run the tests; no root, no system package needed (see system-deps)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: $(VENV)/.dev ## Everything CI asks for: lint, types, layers, tests, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+bench: $(VENV)/.dev ## Measure the bars W2 to W6 and print a table
+	$(BIN)/python -m bench $(ARGS)
+
+system-deps: ## Install the Debian packages that some tests need (root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-gnutls chromium chromium-driver
+
+.PHONY: help up test check bench system-deps

@@ -1,0 +1,79 @@
+"""Bytes to look into, and pointers that can be opened again."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from mumetal.core import check
+from mumetal.core.errors import BadInputError
+from mumetal.core.series import LOCAL
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """A file, a blob in history, a notebook cell, a firmware image, a certificate or a model.
+
+    Args:
+        tenant: Who owns it.
+        uri: Where it came from: a path, ``git:COMMIT:PATH``, ``notebook.ipynb#cell3``.
+        kind: What it is: ``"file"``, ``"blob"``, ``"cell"``, ``"log"``, ``"firmware"``, ``"certificate"``, ``"model"``.
+        data: The bytes themselves.
+        facts: Short facts for attribution, such as ``("commit", "…")``.
+        digest: SHA-256 of ``data``, hex; derived, never given.
+    """
+
+    tenant: str = LOCAL
+    uri: str
+    kind: str = "file"
+    data: bytes = field(repr=False)
+    facts: tuple[tuple[str, str], ...] = ()
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        check.text(self.uri, "artefact uri", 4_096)
+        object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A pointer to what was seen, with the digest of the bytes as they were committed.
+
+    Args:
+        uri: ``series:DEVICE/STREAM?start=…&stop=…``, ``event:ID``, ``snapshot:DEVICE?t=…``, ``file:PATH#L12``,
+            ``ledger:INDEX``.
+        digest: SHA-256 hex over the committed bytes; empty only until they are committed.
+        note: What the reader will find there.
+    """
+
+    uri: str
+    digest: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        check.text(self.uri, "evidence uri", 4_096)
+        check.text(self.note, "evidence note", 1_000)
+        if ":" not in self.uri:
+            raise BadInputError(f"evidence {self.uri[:80]!r} has no scheme")
+        if self.digest and not SHA256.fullmatch(self.digest):
+            raise BadInputError("an evidence digest is 64 hex digits", where=self.uri)
+
+    @classmethod
+    def of_series(
+        cls, device: str, stream: str, start_ns: int, stop_ns: int, *, digest: str = "", note: str = ""
+    ) -> "Evidence":
+        """Point at a stream's samples with ``start_ns <= t_ns < stop_ns``."""
+        query = urlencode({"start": start_ns, "stop": stop_ns})
+        return cls(uri=f"series:{quote(device, safe='')}/{quote(stream, safe='')}?{query}", digest=digest, note=note)
+
+    @property
+    def scheme(self) -> str:
+        """What kind of thing is pointed at."""
+        return self.uri.split(":", 1)[0]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The part after ``?``, decoded."""
+        return dict(parse_qsl(urlsplit(self.uri).query))

@@ -1,0 +1,124 @@
+"""What a watcher or a scanner says it saw."""
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from mumetal.core import check
+from mumetal.core.artefact import Evidence
+from mumetal.core.errors import BadInputError
+from mumetal.core.series import LOCAL
+
+
+class Severity(IntEnum):
+    """OCSF ``severity_id``."""
+
+    UNKNOWN = 0
+    INFORMATIONAL = 1
+    LOW = 2
+    MEDIUM = 3
+    HIGH = 4
+    CRITICAL = 5
+    FATAL = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """How much of a finding one channel or feature carries.
+
+    Args:
+        channel: Channel or feature name.
+        share: Part of the score, in [0, 1]; the shares of one method add up to at most 1.
+        method: ``"shapley"``, ``"conditional-residual"``, ``"own-score"``.
+    """
+
+    channel: str
+    share: float
+    method: str
+
+    def __post_init__(self) -> None:
+        check.fraction(self.share, f"share of {self.channel}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseVerdict:
+    """What one innocent explanation says of a finding.
+
+    Args:
+        cause: Cause id, such as ``"watch.causes.warm_up"``.
+        explained: Whether the finding is explained by it.
+        log_likelihood_ratio: Natural logarithm of P(data | cause) / P(data | no such cause).
+        reason: Why it was accepted or refused, in one sentence.
+        evidence: What speaks for it.
+    """
+
+    cause: str
+    explained: bool
+    log_likelihood_ratio: float
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+    def __post_init__(self) -> None:
+        check.text(self.reason, "reason", 1_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing seen, with what carries it and what was considered.
+
+    Args:
+        tenant: Who owns the data.
+        device: Device concerned; ``"-"`` when none.
+        stream: Stream or artefact it was seen in.
+        rule: Detector or rule id, dotted.
+        title: One line for a person.
+        detail: What was seen, with figures and units.
+        remedy: What to do about it.
+        start_ns: First sample concerned, nanoseconds since 1970 UTC.
+        stop_ns: Just past the last sample concerned.
+        severity: How bad it is if true (OCSF scale).
+        confidence: Probability that it is true, in [0, 1]; never folded into severity.
+        attribution: Channels that carry it, largest share first.
+        techniques: Technique ids it may be a trace of.
+        evidence: Where to look.
+        causes: Innocent explanations considered.
+        model_version: Version of the detector, rule set or model.
+        finding_id: 24 hex digits over tenant, device, stream, rule and start; derived, never given.
+    """
+
+    tenant: str = LOCAL
+    device: str = "-"
+    stream: str = ""
+    rule: str
+    title: str
+    detail: str = ""
+    remedy: str = ""
+    start_ns: int
+    stop_ns: int
+    severity: Severity = Severity.MEDIUM
+    confidence: float
+    attribution: tuple[Attribution, ...] = ()
+    techniques: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    causes: tuple[CauseVerdict, ...] = ()
+    model_version: str = "1"
+    finding_id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        check.name(self.tenant, "tenant")
+        check.name(self.rule, "rule")
+        check.time_ns(self.start_ns, "finding start")
+        check.time_ns(self.stop_ns, "finding stop")
+        check.fraction(self.confidence, "confidence")
+        check.text(self.title, "title", 300)
+        check.text(self.detail, "detail")
+        check.text(self.remedy, "remedy")
+        if self.stop_ns < self.start_ns:
+            raise BadInputError(f"a finding ends before it starts ({self.start_ns} > {self.stop_ns})")
+        identity = "\t".join((self.tenant, self.device, self.stream, self.rule, str(self.start_ns)))
+        object.__setattr__(self, "finding_id", hashlib.sha256(identity.encode()).hexdigest()[:24])
+
+    @property
+    def explained(self) -> bool:
+        """Whether an innocent cause accounts for it; then it is shown and never paged."""
+        return any(c.explained for c in self.causes)

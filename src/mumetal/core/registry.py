@@ -1,0 +1,65 @@
+"""One explicit list per plug-in folder, and an entry-point group for outsiders."""
+
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from mumetal.core.errors import BadInputError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Plug-ins of one kind, by dotted id.
+
+    Args:
+        kind: What is listed, in the singular: ``"detector"``.
+        group: Entry-point group that outsiders may add to, such as ``"mumetal.detectors"``.
+    """
+
+    def __init__(self, kind: str, group: str) -> None:
+        self.kind = kind
+        self.group = group
+        self._known: dict[str, T] = {}
+
+    def add(self, plugin_id: str, plugin: T) -> None:
+        """List one plug-in.
+
+        Raises:
+            BadInputError: The id is taken already.
+        """
+        if plugin_id in self._known:
+            raise BadInputError(
+                f"two plug-ins claim the {self.kind} id {plugin_id!r}", hint="uninstall or rename one of them"
+            )
+        self._known[plugin_id] = plugin
+
+    def add_entry_points(self) -> None:
+        """List what installed packages offer in this registry's group.
+
+        Raises:
+            BadInputError: An outsider's id is taken already.
+        """
+        for point in entry_points(group=self.group):
+            self.add(point.name, point.load())
+
+    def get(self, plugin_id: str) -> T:
+        """Return one plug-in.
+
+        Raises:
+            BadInputError: No plug-in has that id.
+        """
+        try:
+            return self._known[plugin_id]
+        except KeyError:
+            known = ", ".join(sorted(self._known)) or "none"
+            raise BadInputError(f"no {self.kind} is called {plugin_id!r}", hint=f"known: {known}") from None
+
+    def __iter__(self) -> Iterator[tuple[str, T]]:
+        return iter(sorted(self._known.items()))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, plugin_id: object) -> bool:
+        return plugin_id in self._known

@@ -1,0 +1,1 @@
+"""Where people and programs meet Mumetal; the only room that sees all others."""
