@@ -37,6 +37,7 @@ RELEASES = (
 SCALE = {"us": 1e-6, "µs": 1e-6, "ns": 1e-9, "ms": 1e-3, "s": 1.0, "GHz": 1e9, "MHz": 1e6, "Hz": 1.0, "": 1.0}
 FIGURES = (("T1", 5), ("T2", 5), ("frequency", 8), ("anharmonicity", 6), ("readout_error", 5))
 MIN_QUBITS = 5
+LEFT_OUT = {"cambridge_alt", "fractional"}  # a copy of another file, and a composite that no device ever was
 MAX_BYTES = 400_000
 
 
@@ -84,7 +85,7 @@ def read_wheel(path: Path) -> dict[tuple[str, int], list[str]]:
     with zipfile.ZipFile(path) as archive:
         for member in sorted(archive.namelist()):
             name = re.search(r"/props_(\w+)\.json$", member)
-            if name is None:
+            if name is None or name[1] in LEFT_OUT:
                 continue
             properties = json.loads(archive.read(member))
             if len(properties["qubits"]) < MIN_QUBITS:
