@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 from arro3.core import (
     Array,
-    ChunkedArray,
     DataType,
     Field,
     RecordBatch,
@@ -124,10 +123,10 @@ def _series(batch: RecordBatch, head: _Head, tenant: str, refusals: Refusals, si
     n = batch.num_rows
     if n * head.width * 8 > max(size, 1) * 8:
         raise BadInputError(f"{n} rows of {head.width} channels do not fit into the {size} bytes sent")
-    t_ns = _integers(_array(batch, "t_ns"))
-    seq = _integers(_array(batch, "seq")) if head.seq else None
+    t_ns = _integers(batch.column("t_ns"))
+    seq = _integers(batch.column("seq")) if head.seq else None
     if head.listed:
-        flat = list_flatten(_array(batch, "values"))
+        flat = list_flatten(batch.column("values"))
         values = _floats(flat).reshape(n, head.width)
         if len(head.kept) < head.width:
             values = np.ascontiguousarray(values[:, [index for index, _ in head.kept]])
@@ -138,7 +137,7 @@ def _series(batch: RecordBatch, head: _Head, tenant: str, refusals: Refusals, si
     else:
         values = np.empty((n, len(head.kept)), np.float64)
         columns = [
-            conversion.array(_floats(_array(batch, name)))
+            conversion.array(_floats(batch.column(name)))
             for (_, name), conversion in zip(head.kept, head.conversions, strict=True)
         ]
         np.stack(columns, axis=1, out=values)
@@ -152,11 +151,6 @@ def _series(batch: RecordBatch, head: _Head, tenant: str, refusals: Refusals, si
         seq=seq,
         refusals=refusals,
     )
-
-
-def _array(batch: RecordBatch, name: str) -> Array:
-    column = batch.column(name)
-    return column.combine_chunks() if isinstance(column, ChunkedArray) else column
 
 
 def _floats(array: Array) -> NDArray[np.float64]:

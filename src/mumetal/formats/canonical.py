@@ -7,8 +7,8 @@ from typing import NoReturn, TypeAlias
 
 from mumetal.core.errors import BadInputError
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
-Plain: TypeAlias = "None | bool | int | float | str | Sequence[Plain] | Mapping[str, Plain]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 
 MAX_BYTES = 64 * 2**20
 MAX_DEPTH = 64

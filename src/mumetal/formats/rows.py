@@ -91,16 +91,17 @@ def build(
     n = t_ns.size
     if values.shape != (n, len(channels)) or (seq is not None and seq.shape != (n,)):
         raise BadInputError(f"shapes do not fit: {n} times, values {values.shape}, {len(channels)} channels")
-    if n and not (check.EARLIEST_NS <= int(t_ns.min()) and int(t_ns.max()) < check.LATEST_NS):
+    if n and (int(t_ns.min()) < check.EARLIEST_NS or int(t_ns.max()) >= check.LATEST_NS):
         good = usable_times(t_ns)
         for row in np.flatnonzero(~good).tolist():
             refusals.add(
                 f" row {row}", f"time {t_ns[row]} is not between 1990 and 2200; nanoseconds since 1970 are meant"
             )
-        t_ns, values, seq = t_ns[good], values[good], None if seq is None else seq[good]
+        t_ns, values = t_ns[good], values[good]
+        seq = None if seq is None else seq[good]
     if not t_ns.size:
         return None
-    if not _surely_finite(values) and np.isinf(values).any():
+    if np.isinf(values).any():
         values = values.copy()
         for row, column in np.argwhere(np.isinf(values)).tolist():
             refusals.add(f" row {row} {channels[column].name}", "value is infinite")
@@ -120,14 +121,8 @@ def build(
         channels=tuple(channels),
         t_ns=t_ns,
         values=values,
-        seq=np.zeros(t_ns.shape, np.int64) if seq is None else seq,
+        seq=seq,
     )
-
-
-def _surely_finite(values: NDArray[np.float64]) -> bool:
-    """Whether a sum proves that nothing is infinite; three times as fast as asking each value."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(np.add.reduce(values, axis=None)))
 
 
 def _refuse_conflicts(
