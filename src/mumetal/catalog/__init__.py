@@ -1,0 +1,1 @@
+"""Facts with their sources and dates: calibration figures of real devices and the technique cards."""

@@ -1,0 +1,1 @@
+"""Devices made from real calibration snapshots."""
