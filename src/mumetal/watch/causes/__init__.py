@@ -1,0 +1,1 @@
+"""Innocent explanations, listed explicitly."""

@@ -1,0 +1,1 @@
+"""Rules that any datum must keep."""
