@@ -1,1 +1,1 @@
-"""Bytes to nouns and back, pure and bounded."""
+"""Pure codecs between foreign bytes and the nouns; bounded in size and depth, without I/O."""
