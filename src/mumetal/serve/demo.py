@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from mumetal.catalog import calibrations
 from mumetal.core.clock import Clock
@@ -15,9 +16,11 @@ from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.ports import Truth
 from mumetal.core.settings import Settings
-from mumetal.twin.doors import LabWriter, run
-from mumetal.twin.lab import Lab
-from mumetal.twin.scenarios.schedule import demo_schedule
+from mumetal.twin.demo import backfill, run
+from mumetal.twin.doors import LabWriter
+from mumetal.twin.lab import Lab, Pace
+from mumetal.twin.scenarios import PERTURBATIONS, find
+from mumetal.twin.scenarios.schedule import Planned, Schedule
 
 MARK = "this-is-a-mumetal-demo"
 NOTICE = (
@@ -25,8 +28,15 @@ NOTICE = (
     "Connect your own data with `mumetal up --source KIND:PLACE`."
 )
 SLACK_S = 30.0
-BACKEND = "brisbane"
 PAST_S = 1_200.0  # long enough to learn what is ordinary before anything happens
+AFTERWARDS_S = 80.0
+LENGTH_S = 7_200.0
+PACE = Pace(control_hz=40.0)
+FLEET: tuple[tuple[str, tuple[tuple[str, float, float], ...]], ...] = (
+    ("brisbane", (("co_tenant_load", 4.0, 12.0), ("timing_covert_channel", 22.0, 25.0))),
+    ("hanoi", (("cryostat_sabotage", 10.0, 30.0), ("tls_jump", 60.0, 60.0))),
+    ("perth", (("warm_up", 6.0, 20.0), ("crosstalk_hammering", 36.0, 20.0))),
+)
 
 
 def fresh_folder(base: Path) -> Path:
@@ -94,8 +104,29 @@ def score(truth: Sequence[Truth], incidents: Sequence[Incident], findings: Seque
     )
 
 
+def opening(seed: int, place: int) -> Schedule:
+    """Return what happens in one lab: first what :data:`FLEET` says, then something new about every 40 s.
+
+    Args:
+        seed: Makes the plan.
+        place: The lab's place in the fleet.
+    """
+    rng = np.random.default_rng([seed, place])
+    planned = [
+        Planned(name=name, start_s=PAST_S + at, duration_s=lasting, strength=find(name).usual)
+        for name, at, lasting in FLEET[place][1]
+    ]
+    names = [name for name, _ in PERTURBATIONS if name != "radiation_burst"]
+    at = AFTERWARDS_S + place * 13.0
+    while at < LENGTH_S:
+        name = str(rng.choice(names))
+        planned.append(Planned(name=name, start_s=PAST_S + at, duration_s=15.0, strength=find(name).usual))
+        at += float(rng.uniform(30.0, 50.0))
+    return Schedule(planned=tuple(planned))
+
+
 class Demonstration:
-    """A twin that lives beside the stack and speaks through its doors until stopped.
+    """Twins that live beside the stack and speak through its doors until stopped.
 
     Args:
         settings: What was set; the demonstration reads its own folders and keeps its data in a folder of its own.
@@ -104,47 +135,49 @@ class Demonstration:
     """
 
     def __init__(self, settings: Settings, seed: int, clock: Clock) -> None:
-        self._seed = seed
         self._clock = clock
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._folder = fresh_folder(Path(settings.store.directory))
-        lab = self._folder / "lab"
-        for name in ("bluefors", "calibration", "audit"):
-            (lab / name).mkdir(parents=True)
-        self.lab = Lab(
-            calibrations.snapshots(BACKEND),
-            seed,
-            clock.now_ns() - round(PAST_S * 1e9),
-            schedule=demo_schedule(seed, start_s=PAST_S + 5.0),
-        )
-        device = self.lab.device
+        self._threads: list[threading.Thread] = []
+        folder = fresh_folder(Path(settings.store.directory))
+        start_ns = clock.now_ns() - round(PAST_S * 1e9)
+        self._labs = [
+            Lab(calibrations.snapshots(backend), seed + place, start_ns, schedule=opening(seed, place), pace=PACE)
+            for place, (backend, _) in enumerate(FLEET)
+        ]
+        self._places = [folder / "labs" / lab.device for lab in self._labs]
+        sources: list[str] = []
+        for lab, place in zip(self._labs, self._places, strict=True):
+            LabWriter(place).close()
+            sources += [
+                f"bluefors:{place / 'bluefors'}?device={lab.device}",
+                f"ibm:{place / 'calibrations'}?device={lab.device}",
+                f"audit:{place / 'audit.jsonl'}",
+            ]
         replaced = msgspec.structs.replace
         self.settings = replaced(
-            settings,
-            store=replaced(settings.store, directory=str(self._folder)),
-            sources=(
-                f"bluefors:{lab / 'bluefors'}?device={device}",
-                f"ibm:{lab / 'calibration'}",
-                f"audit:{lab / 'audit'}",
-            ),
+            settings, store=replaced(settings.store, directory=str(folder)), sources=tuple(sources)
         )
 
     def truth(self) -> Sequence[Truth]:
-        """Return what the twin has really done so far."""
-        return self.lab.truth()
+        """Return what the twins have really done so far, in order of time."""
+        return sorted((t for lab in self._labs for t in lab.truth()), key=lambda t: t.start_ns)
 
     def start(self, push_url: str) -> None:
         """Write the quiet past, then go on living in real time."""
-        writer = LabWriter(self._folder / "lab", push_url)
-        self._thread = threading.Thread(target=self._live, args=(writer,), name="twin", daemon=True)
-        self._thread.start()
+        for lab, place in zip(self._labs, self._places, strict=True):
+            thread = threading.Thread(
+                target=self._live, args=(lab, LabWriter(place, push_url)), name=f"twin {lab.device}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
 
     def stop(self) -> None:
-        """End the twin; calling it again does nothing."""
+        """End the twins; calling it again does nothing."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        for thread in self._threads:
+            thread.join(timeout=10)
 
-    def _live(self, writer: LabWriter) -> None:
-        run(self.lab, writer, self._clock, stop=self._stop.is_set)
+    def _live(self, lab: Lab, writer: LabWriter) -> None:
+        backfill(lab, writer, PAST_S)
+        run(lab, writer, self._clock, 1.0, self._stop.is_set)
+        writer.close()

@@ -131,7 +131,7 @@ def replay(
             authorizer=LocalOperator(principal=OPERATOR, tenant=LOCAL, actions=OPERATOR_ACTIONS),
             clock=clock,
         )
-        judge = Judge(rooms, lambda _: None)
+        judge = Judge(rooms)
         seen = 0
         for tenant in store.tenants():
             for t_ns, datum in in_order(store, tenant):

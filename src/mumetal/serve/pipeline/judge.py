@@ -1,7 +1,7 @@
-"""From findings to ranked incidents: grouped, kept, written to the ledger, handed to the sinks."""
+"""From findings to ranked incidents: grouped, written to the ledger, kept and queued for the sinks in one transaction."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mumetal.connect.stores.incidents import IncidentStore
@@ -35,14 +35,11 @@ class Judge:
 
     Args:
         rooms: Stores, triage, ledger and authorizer.
-        hand_over: Gives findings and incidents to the outbox.
     """
 
-    def __init__(self, rooms: Rooms, hand_over: Callable[[Sequence[Finding | Incident]], None]) -> None:
+    def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
-        self._hand_over = hand_over
         self._lock = threading.Lock()
-        self._paged: set[str] = {i.incident_id for i in rooms.triage.incidents() if i.paged}
 
     def take(self, findings: Sequence[Finding]) -> list[Incident]:
         """Group findings, keep them, page what is new and unexplained; returns the incidents that changed."""
@@ -52,13 +49,11 @@ class Judge:
         with self._lock:
             proven = [self._with_digests(f) for f in findings]
             changed = rooms.triage.add(proven, rooms.clock.now_ns())
-            pages = [i for i in changed if i.paged and i.incident_id not in self._paged]
+            pages = rooms.triage.pages()
             for incident in pages:
                 self._enter(incident, "incident.page", AGENT, "")
             rooms.incidents.put(proven, changed)
-            self._hand_over([*proven, *pages])
             for incident in pages:
-                self._paged.add(incident.incident_id)
                 self._enter(incident, "incident.page", AGENT, "done")
         return changed
 
@@ -92,7 +87,6 @@ class Judge:
                 note=change.note,
             )
             rooms.incidents.put([], [after])
-            self._hand_over([after])
             self._enter(after, "incident.change", actor, "done", why)
         return after
 

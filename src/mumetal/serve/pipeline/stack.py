@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mumetal.connect.sinks.outbox import Outbox
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.connect.stores.store import LogStore
 from mumetal.core.clock import Clock
@@ -25,7 +26,6 @@ from mumetal.serve.pipeline.changes import changes
 from mumetal.serve.pipeline.intake import SourceRunner
 from mumetal.serve.pipeline.judge import Judge, Rooms
 from mumetal.serve.pipeline.live import LiveFeed
-from mumetal.serve.pipeline.outgoing import Outgoing
 from mumetal.serve.pipeline.rates import Rates
 from mumetal.serve.pipeline.scorer import Scorer
 from mumetal.serve.pipeline.watermarks import Watermarks
@@ -70,7 +70,7 @@ class Stack:
         self._truth = truth
         directory = Path(settings.store.directory)
         self.store = LogStore(directory / "telemetry", settings.store, clock)
-        self._incidents = IncidentStore(directory / "incidents.sqlite")
+        self._incidents = IncidentStore(directory / "incidents.sqlite", sinks=[name for name, _ in sinks])
         triage = Triage(settings.triage, inventory)
         history.restore(triage, self._incidents)
         self._feed = LiveFeed()
@@ -78,7 +78,8 @@ class Stack:
         self.backlog = Backlog()
         self._marks = Watermarks(directory / "scored.json")
         self._watch = Watch(settings.watch, clock, history.SceneReader(self.store).scene)
-        self.outgoing = Outgoing(self._incidents, sinks)
+        self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock) for name, sink in sinks]
+        self._sinks = [sink for _, sink in sinks]
         rooms = Rooms(
             store=self.store,
             incidents=self._incidents,
@@ -87,7 +88,7 @@ class Stack:
             authorizer=authorizer,
             clock=clock,
         )
-        self._judge = Judge(rooms, self.outgoing.put)
+        self._judge = Judge(rooms)
         self.error: BaseException | None = None
         self.failed = threading.Event()
         self.scorer = Scorer(self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail)
@@ -103,7 +104,8 @@ class Stack:
     def __enter__(self) -> Self:
         self._judge.take(history.prime(self._watch, self.store, self._marks))
         self.scorer.start()
-        self.outgoing.start()
+        for box in self.outboxes:
+            box.start()
         for runner in self._runners:
             runner.start()
         self._maintainer.start()
@@ -119,7 +121,10 @@ class Stack:
         self.scorer.join()
         self._feed.stop()
         self._marks.save(now=True)
-        self.outgoing.stop()
+        for box in self.outboxes:
+            box.stop()
+        for sink in self._sinks:
+            sink.close()
         self._maintainer.join(timeout=10)
         self.store.close()
         self._incidents.close()
