@@ -1,1 +1,5 @@
-"""Where data are kept."""
+"""Where data are kept: a write-ahead log that is the truth, a hot tier rebuilt from it, and sorted Parquet."""
+
+from mumetal.connect.stores.store import LogStore, StoreStats
+
+__all__ = ["LogStore", "StoreStats"]
