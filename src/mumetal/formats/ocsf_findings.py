@@ -18,7 +18,7 @@ VERDICT = {
     Label.UNKNOWN: (0, "Unknown"),
     Label.ATTACK: (2, "True Positive"),
     Label.FAULT: (99, "Fault"),
-    Label.BENIGN: (1, "False Positive"),
+    Label.BENIGN: (5, "Benign"),
 }
 
 
@@ -84,7 +84,6 @@ def from_incident(incident: Incident) -> bytes:
         "start_time": incident.start_ns // 10**6,
         "end_time": incident.stop_ns // 10**6,
         "finding_info_list": [{"uid": uid, "title": incident.title} for uid in incident.findings],
-        "assignee_group": {"name": "quantum operations"},
         "unmapped": {
             "device": incident.device,
             "likelihood": incident.likelihood,
@@ -95,6 +94,8 @@ def from_incident(incident: Incident) -> bytes:
     }
     if incident.owner:
         record["assignee"] = {"name": incident.owner}
+    else:
+        record["assignee_group"] = {"name": "unassigned"}
     return encode(record)
 
 
