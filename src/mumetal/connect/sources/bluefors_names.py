@@ -60,7 +60,9 @@ def log_name(name: str) -> LogName | None:
     if found := CHANNEL_FILE.fullmatch(name):
         day = day_of(found[3])
         quantity, unit = QUANTITY[found[2].upper()]
-        return day and LogName(kind="value", stream=f"ch{int(found[1])}.{quantity}", day=day, unit=unit)
+        if day is None:
+            return None
+        return LogName(kind="value", stream=f"ch{int(found[1])}.{quantity}", day=day, unit=unit)
     found = OTHER_FILE.fullmatch(name)
     day = day_of(found[2]) if found else None
     if found is None or day is None:
