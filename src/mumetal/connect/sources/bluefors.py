@@ -23,6 +23,7 @@ from mumetal.formats.rows import Refusals
 
 MAX_PIECES = 10_000
 OPEN_DAYS = 2
+NO_DAY = "99-99-99"
 VALUES_A_LINE = {"value": 1, "maxigauge": 12, "pairs": 40}
 
 
@@ -73,7 +74,7 @@ class BlueForsSource:
         state = self._state(cursor)
         require(self._place, folder=True)
         found = files(self._place, (".log",), depth=1)
-        days = sorted({day for f in found if (day := _day(f))})
+        days = sorted({_day(f) for f in found} - {NO_DAY})
         data: list[Datum] = []
         quarantined: list[Quarantined] = []
         left, more, touched = max(1, limit), False, dict(state.files)
@@ -97,8 +98,8 @@ class BlueForsSource:
                 unread.add(day)
             more = more or again
         done = _closed(state.closed, days, unread)
-        present = {f.relative for f in found}
-        kept = {k: p for k, p in touched.items() if k in present and k[:8] > done}
+        day_of_file = {f.relative: _day(f) for f in found}
+        kept = {k: p for k, p in touched.items() if day_of_file.get(k, "") > done}
         return Delivery(
             source=self.name,
             tenant=self._spec.tenant,
@@ -174,12 +175,12 @@ def _day(file: Found) -> str:
     if day_of(folder[:8]) and "/" in file.relative:
         return folder[:8]
     name = log_name(file.path.name)
-    return f"{name.day:%y-%m-%d}" if name else "99-99-99"
+    return f"{name.day:%y-%m-%d}" if name else NO_DAY
 
 
 def _closed(closed: str, days: list[str], unread: set[str]) -> str:
     """Return the newest day up to which everything is read and two later days are there."""
-    for day in [d for d in days if d != "99-99-99"][:-OPEN_DAYS]:
+    for day in days[:-OPEN_DAYS]:
         if day in unread:
             break
         closed = max(closed, day)

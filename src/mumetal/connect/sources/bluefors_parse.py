@@ -90,7 +90,7 @@ class LogReader:
                 self._done.append(made)
         self._t, self._seq, self._rows = [], [], []
 
-    def _value(self, fields: Sequence[bytes], number: int) -> tuple[float]:
+    def _value(self, fields: Sequence[bytes], _number: int) -> tuple[float]:
         if len(fields) != 3:
             raise BadInputError(f"{len(fields)} columns where 3 are expected")
         if not self._channels:
@@ -100,7 +100,7 @@ class LogReader:
         value = self._conversions[0](number_of(fields[2]))
         return (math.nan if value == 0.0 and self.name.unit == "K" else value,)
 
-    def _gauges(self, fields: Sequence[bytes], number: int) -> list[float]:
+    def _gauges(self, fields: Sequence[bytes], _number: int) -> list[float]:
         trailing = 1 if not fields[-1].strip() else 0
         if len(fields) - trailing != 2 + GAUGES * GAUGE_FIELDS:
             raise BadInputError(f"{len(fields)} columns where 39 are expected")
