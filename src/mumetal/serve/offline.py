@@ -6,6 +6,7 @@ from pathlib import Path
 from mumetal.access.local import LocalOperator
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.core.clock import SystemClock
+from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.ports import LedgerEntry, Request
 from mumetal.core.settings import TriageSettings
@@ -66,5 +67,5 @@ def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, chan
     return after
 
 
-def _findings(kept: IncidentStore, tenant: str, incident: Incident) -> Sequence[object]:
+def _findings(kept: IncidentStore, tenant: str, incident: Incident) -> Sequence[Finding]:
     return kept.findings(tenant, incident.findings)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -88,7 +89,9 @@ def open_ledger(settings: Settings) -> ChainedFileLedger:
 
 def sources_of(settings: Settings) -> list[tuple[Source, str]]:
     """Open every source that is set, with the tenant it reads for."""
-    return [(open_source(spec), LOCAL) for spec in settings.sources]
+    return [
+        (open_source(spec), dict(parse_qsl(spec.partition("?")[2])).get("tenant", LOCAL)) for spec in settings.sources
+    ]
 
 
 def build(settings: Settings, clock: Clock, *, notice: str = "", truth: Callable[[], Sequence[Truth]] = tuple) -> Stack:

@@ -174,6 +174,10 @@ class Identity:
             self._newest[key[:3]] = max(newest, self._newest.get(key[:3], EVERYTHING))
         self.prints = Fingerprints(prints)
 
+    def tenants(self) -> list[str]:
+        """Return every tenant that has samples, in order."""
+        return sorted({who for who, _, _ in self._newest})
+
     def streams(self, tenant: str) -> list[tuple[str, str]]:
         """Return the (device, stream) pairs of a tenant, in order."""
         return sorted({(device, stream) for who, device, stream in self._newest if who == tenant})

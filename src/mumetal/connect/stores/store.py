@@ -279,6 +279,11 @@ class LogStore:
         """Return the last committed cursor of a source; empty when there is none."""
         return self._cursors.get(source, "")
 
+    def tenants(self) -> Sequence[str]:
+        """Return every tenant that has samples, in order."""
+        with self._wal.lock:
+            return self._identity.tenants()
+
     def streams(self, tenant: str) -> Sequence[tuple[str, str]]:
         """Return the (device, stream) pairs of a tenant, in order."""
         with self._wal.lock:

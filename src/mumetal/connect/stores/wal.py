@@ -171,8 +171,7 @@ class Wal:
             if (
                 path != segment_path(self._folder, head.first)
                 or head.first != expected
-                or (expected > archived + 1
-                and not segments)
+                or (expected > archived + 1 and not segments)
             ):
                 raise RejectedError(
                     f"the log has a gap: {path.name} starts with frame {head.first}",

@@ -1,5 +1,7 @@
 """``mumetal check`` and ``mumetal settings``: is everything there, and what is set."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,10 +31,9 @@ class Line(Struct, kw_only=True):
     code: int = 0
 
 
-def _try(lines: list[Line], what: str, probe: "object", detail: str = "") -> None:
+def _try(lines: list[Line], what: str, probe: Callable[[], str]) -> None:
     try:
-        said = probe()  # type: ignore[operator]
-        lines.append(Line(what=what, ok=True, detail=str(said or detail)))
+        lines.append(Line(what=what, ok=True, detail=probe()))
     except MumetalError as error:
         lines.append(Line(what=what, ok=False, detail=str(error), code=error.exit_code))
 
@@ -53,7 +54,11 @@ def check(
     lines: list[Line] = []
     chosen = wiring.load(settings, wiring.Overrides(store=store, sources=source or ()))
     lines.append(Line(what="settings", ok=True, detail=str(settings or "defaults")))
-    _try(lines, "inventory", lambda: wiring.inventory(chosen) and (chosen.triage.inventory or "none set"))
+    _try(
+        lines,
+        "inventory",
+        lambda: f"{len(wiring.inventory(chosen).devices)} devices" if chosen.triage.inventory else "none set",
+    )
 
     def probe(spec: str) -> str:
         opened = open_source(spec)
@@ -64,7 +69,7 @@ def check(
         return f"{len(first.data)} pieces read, {len(first.quarantined)} refused at first sight"
 
     for spec in chosen.sources:
-        _try(lines, f"source {spec}", lambda spec=spec: probe(spec))
+        _try(lines, f"source {spec}", partial(probe, spec))
 
     def ledger() -> str:
         path = settings_file.path_in(chosen, "ledger.jsonl")

@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mumetal.core.clock import Clock
+from mumetal.core.delivery import Datum
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.serve.pipeline.backlog import Backlog
@@ -85,10 +86,10 @@ class Scorer:
             self._failed(error)
             raise
 
-    def _observe(self, waiting: list[tuple[int, object, int]]) -> list[Finding]:
+    def _observe(self, waiting: Sequence[tuple[int, Datum, int]]) -> list[Finding]:
         findings: list[Finding] = []
         for _, datum, at_ns in waiting:
-            findings += self._watch.observe(datum)  # type: ignore[arg-type]
+            findings += self._watch.observe(datum)
             if isinstance(datum, Series):
                 self._marks.note(datum)
                 self._feed.put(datum)
