@@ -138,7 +138,7 @@ class Lab:
             "queue": Grid(self.pace.queue_hz),
         }
         self.chip = Chip(background, chip, speed=self.pace.drift, tunable=tunable)
-        self.canaries = tuple(range(self.chip.qubits))[: self.pace.canaries]
+        self.canaries = self.chip.patch(self.pace.canaries)
         self._canary = Canaries(canary, self.chip, self.canaries, self._grids["qubits"].step_s)
         self._cryostat = Cryostat(fridge, self._grids["cryostat"].step_s)
         self._field = Magnetometer(field, self._grids["control"].step_s)

@@ -56,6 +56,26 @@ class Chip:
         )
         self.settle(0.0)
 
+    def patch(self, size: int) -> tuple[int, ...]:
+        """Return up to ``size`` connected qubits that read and hold well, for canaries, in order of their number.
+
+        A qubit is taken when its readout error is at most 0.08 and its T1 at least a third of the median; a device
+        without such qubits gives its first ones.
+        """
+        t1, error = column(self.background, "T1"), column(self.background, "readout_error")
+        good = {q for q in range(self.qubits) if error[q] <= 0.08 and t1[q] >= np.median(t1) / 3.0}
+        best: list[int] = []
+        for first in sorted(good):
+            found, seen = [first], {first}
+            for q in found:
+                fresh = [b for b in self.neighbours[q] if b in good and b not in seen]
+                seen.update(fresh)
+                found += fresh
+            best = max(best, found[:size], key=len)
+            if len(best) == size:
+                break
+        return tuple(sorted(best)) or tuple(range(self.qubits))[:size]
+
     def settle(self, t_s: float) -> None:
         """Let the slow processes come to ``t_s`` (s); called on a grid that no perturbation changes."""
         self._phi = self._dephasing.rate(t_s)

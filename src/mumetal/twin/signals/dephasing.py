@@ -9,7 +9,7 @@ import numpy as np
 from mumetal.twin.knobs import Floats
 from mumetal.twin.signals.wander import Wander
 
-SIGMA_LN = 0.38
+SIGMA_LN = 0.34
 CORRELATION_S = 0.8 * 86_400.0
 LEAST_SHARE = 0.05
 
