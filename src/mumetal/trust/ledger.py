@@ -57,25 +57,28 @@ class ChainedFileLedger:
 
     Args:
         path: The file; its folder is made.
+        read_only: Look at a ledger that another process may be writing: no lock, nothing repaired, what is being
+            written beyond the last whole line is left out.
 
     Raises:
         UnavailableError: Another process writes it, or it cannot be opened.
         RejectedError: The last whole line does not hold; :meth:`verify` checks the rest.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
+        self._read_only = read_only
         self._lock = Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = not path.exists()
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            if fresh:
-                _sync_folder(path.parent)
+            if read_only:
+                self._file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            else:
+                self._file = _open_to_write(path)
         except OSError as error:
             raise UnavailableError(f"cannot open the ledger: {error.strerror}", where=str(path)) from None
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not read_only:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._starts, self._size = self._read_starts()
             self._head = self._read_head()
         except BlockingIOError:
@@ -98,6 +101,8 @@ class ChainedFileLedger:
             UnavailableError: It could not be written; then the act must not happen.
         """
         _check(entry)
+        if self._read_only:
+            raise UnavailableError("the ledger was opened to be read", where=str(self._path))
         with self._lock:
             index = self._head.count
             body = _body(entry, index, self._head.digest)
@@ -165,7 +170,7 @@ class ChainedFileLedger:
             self._file = -1
 
     def _lines(self) -> Iterator[bytes]:
-        at, size = 0, os.fstat(self._file).st_size
+        at, size = 0, self._size if self._read_only else os.fstat(self._file).st_size
         while at < size:
             chunk = os.pread(self._file, MAX_LINE, at)
             cut = chunk.find(b"\n")
@@ -205,7 +210,7 @@ class ChainedFileLedger:
                 place = chunk.find(b"\n", place + 1)
             at += len(chunk)
         whole = starts.pop()
-        if whole < size:
+        if whole < size and not self._read_only:
             self._set_aside(whole, size)
         return starts, whole
 
@@ -256,6 +261,15 @@ def _write_all(file: int, data: bytes, at: int) -> None:
     done = 0
     while done < len(data):
         done += os.pwrite(file, data[done:], at + done)
+
+
+def _open_to_write(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = not path.exists()
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    if fresh:
+        _sync_folder(path.parent)
+    return file
 
 
 def _sync_folder(folder: Path) -> None:

@@ -29,7 +29,7 @@ def verify(*, settings: SettingsOption = None, store: StoreOption = None, as_jso
     path = _path(settings, store)
     ledger = ChainedFileLedger(path, read_only=True)
     ledger.verify()
-    count = len(ledger)
+    count = ledger.head.count
     ledger.close()
     if as_json:
         typer.echo(msgspec.json.encode({"ledger": str(path), "entries": count, "verified": True}).decode())
@@ -50,7 +50,7 @@ def show(
     from mumetal.trust.ledger import ChainedFileLedger
 
     ledger = ChainedFileLedger(_path(settings, store), read_only=True)
-    entries = ledger.entries(max(0, len(ledger) - last), last)
+    entries = ledger.entries(max(0, ledger.head.count - last), last)
     ledger.close()
     if as_json:
         typer.echo(msgspec.json.encode([{"index": i, "entry": e} for i, e in entries]).decode())

@@ -78,7 +78,7 @@ def check(
         book = ChainedFileLedger(path, read_only=True)
         try:
             book.verify()
-            return f"{len(book)} entries hold"
+            return f"{book.head.count} entries hold"
         finally:
             book.close()
 
