@@ -6,12 +6,18 @@ import signal
 import sys
 from pathlib import Path
 
+from tests.stores_data import event, series
+
 from mumetal.connect.stores import LogStore
 from mumetal.core.clock import SystemClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import UnavailableError
 from mumetal.core.settings import StoreSettings
-from tests.stores_data import event, series
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -42,10 +48,11 @@ def main() -> None:
             if "wait to be committed" in error.message:
                 clock.sleep(0.01)
                 continue
-            print(f"refused {at} {error}", flush=True)
+            say(f"refused {at} {error}")
+            store.close()
             sys.exit(3)
         at += given.rows
-        print(f"ack {at}", flush=True)
+        say(f"ack {at}")
         if given.maintain and turn % 3 == 0:
             clock.sleep(0.4)
             store.maintain(clock.now_ns())

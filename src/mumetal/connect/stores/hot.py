@@ -328,7 +328,9 @@ class Hot:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._writer.close()
+        # A checkpoint that fails (a full disk) loses nothing: the next opening goes on from DuckDB's own log, or ours.
+        with contextlib.suppress(duckdb.Error):
+            self._writer.close()
 
 
 def _wide(pile: Sequence[tuple[int, int, Series]], width: int) -> dict[str, ac.Array]:
