@@ -3,7 +3,7 @@
 Samples: a stream keeps the time intervals it has seen (at most 16, the closest two are joined). Rows that fall outside
 all of them are new without a further look, which is every row of a live stream and of a backfill in order. Rows inside
 are compared with the identities of the newest blocks, kept in memory, and with those on disk when the blocks do not
-reach back far enough. Events and snapshots: a 64-bit BLAKE2b fingerprint of their identity, in sorted arrays.
+reach back far enough. Events and snapshots: a 63-bit BLAKE2b fingerprint of their identity, in sorted arrays.
 """
 
 import hashlib
@@ -79,16 +79,16 @@ def pieces(t_ns: Ints) -> list[tuple[int, int]]:
 
 
 class Fingerprints:
-    """A set of 64-bit fingerprints: one sorted array and the newest ones beside it."""
+    """A set of 63-bit fingerprints: one sorted array and the newest ones beside it."""
 
-    def __init__(self, known: NDArray[np.uint64]) -> None:
+    def __init__(self, known: NDArray[np.int64]) -> None:
         self._old = np.unique(known)
         self._new: set[int] = set()
 
     def __contains__(self, print_: int) -> bool:
         if print_ in self._new:
             return True
-        at = int(np.searchsorted(self._old, np.uint64(print_)))
+        at = int(np.searchsorted(self._old, np.int64(print_)))
         return at < self._old.size and int(self._old[at]) == print_
 
     def add(self, print_: int) -> None:
@@ -102,7 +102,7 @@ class Fingerprints:
     def settle(self) -> None:
         """Fold the newest into the array, once there are many; what is folded can no longer be discarded."""
         if len(self._new) > 65_536:
-            self._old = np.union1d(self._old, np.fromiter(self._new, np.uint64, len(self._new)))
+            self._old = np.union1d(self._old, np.fromiter(self._new, np.int64, len(self._new)))
             self._new.clear()
 
     def __len__(self) -> int:
@@ -110,13 +110,13 @@ class Fingerprints:
 
 
 def fingerprint(datum: Event | DeviceSnapshot) -> int:
-    """Return the 64-bit fingerprint of an event's or a snapshot's identity."""
+    """Return the 63-bit fingerprint of an event's or a snapshot's identity."""
     if isinstance(datum, Event):
         parts = (datum.tenant, "event", datum.event_id)
     else:
         parts = (datum.tenant, "snapshot", datum.device, str(datum.t_ns))
     text = "\0".join(f"{len(p)}:{p}" for p in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
 def key_of(series: Series) -> Key:
@@ -160,10 +160,10 @@ class Identity:
         self._known, self._lateness = known, lateness_ns
         self._seen: dict[Key, Seen] = {}
         self._newest: dict[tuple[str, str, str], int] = {}
-        self.prints = Fingerprints(np.empty(0, np.uint64))
+        self.prints = Fingerprints(np.empty(0, np.int64))
         self.committed = 0
 
-    def load(self, ranges: Iterable[tuple[Key, int, int]], prints: NDArray[np.uint64]) -> None:
+    def load(self, ranges: Iterable[tuple[Key, int, int]], prints: NDArray[np.int64]) -> None:
         """Start from what is on disk: covered times by key, and fingerprints."""
         grouped: dict[Key, list[tuple[int, int]]] = {}
         for key, first, last in ranges:
@@ -171,7 +171,8 @@ class Identity:
         for key, intervals in grouped.items():
             self._seen[key] = Seen(intervals=joined(intervals), floor=NOTHING)
             newest = max(last for _, last in intervals)
-            self._newest[key[:3]] = max(newest, self._newest.get(key[:3], EVERYTHING))
+            name = (key[0], key[1], key[2])
+            self._newest[name] = max(newest, self._newest.get(name, EVERYTHING))
         self.prints = Fingerprints(prints)
 
     def tenants(self) -> list[str]:

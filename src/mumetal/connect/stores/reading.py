@@ -225,18 +225,18 @@ class Reader:
             )
         return [((r[0], r[1], r[2], r[3]), int(r[4]), int(r[5])) for r in rows]
 
-    def prints(self) -> NDArray[np.uint64]:
+    def prints(self) -> NDArray[np.int64]:
         """Return the fingerprints of all events and snapshots."""
         found = []
         for table in ("events", "snapshots"):
             with self._swap:
                 query, values = self._both("print", table, self._archive.parts(table))
-                found.append(ints(self._table(f"SELECT print::BIGINT AS print FROM ({query})", values), "print"))
-        return np.concatenate(found).view(np.uint64)
+                found.append(ints(self._table(f"SELECT print FROM ({query})", values), "print"))
+        return np.concatenate(found)
 
 
 def _pivot(
-    t_ns: Ints, seq: Ints, channel: NDArray[np.int32], value: NDArray[np.float64], width: int
+    t_ns: Ints, seq: Ints, channel: Ints, value: NDArray[np.float64], width: int
 ) -> tuple[Ints, Ints, NDArray[np.float64]]:
     """Turn long rows, in order, into samples of ``width`` channels."""
     if not t_ns.size:

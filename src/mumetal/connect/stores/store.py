@@ -15,7 +15,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mumetal.connect.stores.archive import Archive
@@ -25,6 +25,7 @@ from mumetal.connect.stores.hot import Hot, Record
 from mumetal.connect.stores.identity import Identity, Staged
 from mumetal.connect.stores.payload import ChannelMaps, Draft, decode
 from mumetal.connect.stores.reading import Reader
+from mumetal.connect.stores.stats import StoreStats
 from mumetal.connect.stores.thin import thinned
 from mumetal.connect.stores.wal import SEGMENT_BYTES, Wal
 from mumetal.core.artefact import Evidence
@@ -38,47 +39,6 @@ from mumetal.core.snapshot import DeviceSnapshot
 
 HOUR_NS = 3_600 * 10**9
 REPLAY_BYTES = 32 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreStats:
-    """How the store is doing.
-
-    Args:
-        acknowledged: Last durable frame.
-        committed: Last frame in the hot tier.
-        archived: Last frame in Parquet.
-        rows: Rows accepted since opening.
-        values: Numbers accepted since opening.
-        repeats: Rows, events and snapshots refused as known since opening.
-        late: Rows late since opening.
-        pending_bytes: Bytes waiting for the committer.
-        log_bytes: Bytes of the log.
-        log_segments: Files of the log.
-        hot_bytes: Bytes of the hot tier's file.
-        parquet_files: Files in the archive.
-        parquet_bytes: Bytes in the archive.
-        cut_bytes: Bytes of a torn tail cut when the store was opened.
-        rebuilt: Why the hot tier was made anew when the store was opened; empty when it was not.
-        trouble: What keeps the committer from writing; empty when nothing does.
-    """
-
-    acknowledged: int
-    committed: int
-    archived: int
-    rows: int
-    values: int
-    repeats: int
-    late: int
-    pending_bytes: int
-    log_bytes: int
-    log_segments: int
-    hot_bytes: int
-    parquet_files: int
-    parquet_bytes: int
-    cut_bytes: int
-    rebuilt: str
-    trouble: str
 
 
 class LogStore:
@@ -211,7 +171,8 @@ class LogStore:
                 self._wal.roll()
             self._committer.room(draft.size)
             self._identity.committed = self._committer.committed
-            self._identity.prints.settle() if not self._unsynced else None
+            if not self._unsynced:
+                self._identity.prints.settle()
             sequence = self._wal.written + 1
             staged = self._identity.stage(delivery.data, sequence, now_ns)
             try:
@@ -354,7 +315,8 @@ class LogStore:
                     break
         if upto > self._archive.manifest.archived:
             self._compact(upto)
-        newest = max((p.last_ns for p in self._archive.manifest.parts if p.table not in {"quarantine"}), default=0)
+        self._finish_compaction()
+        newest = max((p.last_ns for p in self._archive.manifest.parts if p.table != "quarantine"), default=0)
         with self._swap:
             self._archive.expire(min(now_ns, newest) - round(self._settings.keep_days * 24 * HOUR_NS))
 
@@ -365,7 +327,14 @@ class LogStore:
             with self._swap:
                 self._archive.count(manifest)
                 self._hot.forget(upto)
-        self._wal.drop(upto)
+
+    def _finish_compaction(self) -> None:
+        """Let go, in the hot tier and the log, of what the archive holds; also after a failure that kept it."""
+        archived = self._archive.manifest.archived
+        with self._writing:
+            if self._hot.archived < archived:
+                self._hot.forget(archived)
+        self._wal.drop(archived)
 
     def stats(self) -> StoreStats:
         """Return how the store is doing."""

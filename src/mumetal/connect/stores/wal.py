@@ -138,7 +138,7 @@ class Wal:
     def __init__(self, folder: Path, disk: Disk, *, archived: int = 0, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._folder, self._disk, self._limit = folder, disk, segment_bytes
         self.lock = threading.RLock()
-        self.on_lost: Callable[[int], None] = lambda kept: None
+        self.on_lost: Callable[[int], object] = int
         self._turn = threading.Condition(self.lock)
         self._syncing = False
         self._generation = 0
