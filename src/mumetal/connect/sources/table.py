@@ -93,7 +93,10 @@ class CsvSource:
         if not first.lines:
             return None
         names = self._fields(head.lines[0].removeprefix(b"\xef\xbb\xbf"))
-        cells = self._fields(first.lines[0])
+        try:
+            cells = self._fields(first.lines[0])
+        except BadInputError:
+            cells = []  # the row is quarantined when it is read
         usable = [_numeric(cells[i]) if i < len(cells) else True for i in range(len(names))]
         # Columns are refused once, when the file is read from its start.
         said = refusals if position.offset == 0 else Refusals(where="")
@@ -104,10 +107,19 @@ class CsvSource:
         return len(names), columns, head.position
 
     def _fields(self, line: bytes) -> list[str]:
-        text = line.decode("utf-8", "strict" if b'"' in line else "replace")
-        if '"' not in text:
-            return text.split(self._mapping.delimiter)
-        return next(csv.reader([text], delimiter=self._mapping.delimiter, strict=True), [])
+        try:
+            text = line.decode()
+            if '"' not in text:
+                return text.split(self._mapping.delimiter)
+            return next(csv.reader([text], delimiter=self._mapping.delimiter, strict=True), [])
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise BadInputError(f"no line of a table: {str(error)[:100]}", where=str(self._place)) from None
+
+    def _row(self, line: bytes, width: int) -> list[str]:
+        fields = self._fields(line)
+        if len(fields) != width:
+            raise BadInputError(f"{len(fields)} fields where {width} are expected")
+        return fields
 
     def _rows(
         self, lines: Sequence[bytes], first: int, width: int, columns: Columns, refusals: Refusals
@@ -119,15 +131,10 @@ class CsvSource:
             if not line.strip():
                 continue
             try:
-                fields = self._fields(line)
-                if len(fields) != width:
-                    raise BadInputError(f"{len(fields)} fields where {width} are expected")
+                fields = self._row(line, width)
                 t_ns = self._mapping.time(fields[columns.time])
             except BadInputError as error:
                 refusals.add(f":{number}", error.message, line)
-                continue
-            except (csv.Error, UnicodeDecodeError) as error:
-                refusals.add(f":{number}", f"no line of a table: {str(error)[:100]}", line)
                 continue
             times.append(t_ns)
             seq.append(number)
