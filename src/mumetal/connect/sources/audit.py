@@ -103,10 +103,16 @@ class AuditSource:
 
     def _file(self, file: Found, position: Position, batch: _Batch) -> tuple[Position, bool]:
         try:
-            if file.path.suffix.lower() == ".json" and position.offset == 0:
-                records = _document(file)
+            # A document is read anew when it grows; ``skipping`` marks its position, which no line reader follows.
+            if position.skipping or (file.path.suffix.lower() == ".json" and position.offset == 0):
+                try:
+                    records = _document(file)
+                except BadInputError as error:
+                    batch.quarantined.append(Quarantined.of(file.relative, error.message))
+                    return msgspec.structs.replace(position, offset=file.size, skipping=True), False
                 if records is not None:
                     return self._records(records, file, position, batch)
+                position = msgspec.structs.replace(position, skipping=False)
             read = read_lines(file.path, position, batch.left, where=file.relative)
         except (UnavailableError, OSError):
             require(self._place)
@@ -133,25 +139,35 @@ class AuditSource:
                 batch.quarantined.append(Quarantined.of(where, error.message))
         batch.left -= max(1, stop - position.line)
         if stop < len(records):
-            return msgspec.structs.replace(position, line=stop), True
-        return msgspec.structs.replace(position, line=stop, offset=file.size), False
+            return msgspec.structs.replace(position, line=stop, offset=0, skipping=True), True
+        return msgspec.structs.replace(position, line=stop, offset=file.size, skipping=True), False
 
 
 def _document(file: Found) -> list[Json] | None:
-    """Return the records of a JSON document; None when the file is JSON lines, or not complete yet."""
-    if file.size > MAX_DOCUMENT:
-        return None
+    """Return the records of a JSON document; None when the file is JSON lines.
+
+    Raises:
+        BadInputError: It is neither, or a document that is not complete yet.
+    """
     with file.path.open("rb") as opened:
-        content = opened.read(MAX_DOCUMENT)
-    try:
-        value = decode_json(content, MAX_DOCUMENT)
-    except BadInputError:
+        content = opened.read(MAX_DOCUMENT + 1)
+    if _is_object(content.split(b"\n", 1)[0]):
         return None
+    value = decode_json(content, MAX_DOCUMENT, where=file.relative)
     if isinstance(value, list):
         return value
     if isinstance(value, dict) and isinstance(records := value.get("Records"), list):
         return records
-    return None
+    return [value]
+
+
+def _is_object(line: bytes) -> bool:
+    """Whether a line is a whole JSON object other than a document of records."""
+    try:
+        value = decode_json(line)
+    except BadInputError:
+        return False
+    return isinstance(value, dict) and not isinstance(value.get("Records"), list)
 
 
 def _open(spec: SourceSpec) -> Source:

@@ -149,6 +149,7 @@ class IbmLiveSource:
             UnavailableError: The service is away or refuses.
             BadInputError: The cursor is not this source's.
         """
+        del limit
         state = _state(cursor, self.name)
         try:
             answer = self._fetch(self._backend)
