@@ -11,7 +11,7 @@ def _centred(x: Array) -> Array:
         raise ValueError(f"samples have shape {x.shape}, not (n, C) with n >= 2")
     if not np.isfinite(x).all():
         raise ValueError("samples are not all finite")
-    return x - x.mean(axis=0)
+    return np.asarray(x - x.mean(axis=0), np.float64)
 
 
 def ledoit_wolf(x: Array) -> tuple[Array, float]:

@@ -14,7 +14,7 @@ def _kernel(alpha: float) -> tuple[Array, Array]:
     """Weights of a block's inputs on its outputs (BLOCK, BLOCK), and of the state before it (BLOCK,)."""
     lag = np.arange(BLOCK)[:, None] - np.arange(BLOCK)[None, :]
     weights = np.where(lag >= 0, alpha * (1 - alpha) ** np.maximum(lag, 0), 0.0)
-    return weights, (1 - alpha) ** np.arange(1, BLOCK + 1)
+    return np.asarray(weights, np.float64), np.asarray((1 - alpha) ** np.arange(1, BLOCK + 1), np.float64)
 
 
 def _carry(last: Array, decay: float, state: Array) -> Array:

@@ -63,7 +63,7 @@ def pareto_quantile(survival: float, shape: float, scale: float) -> float:
         raise ValueError(f"survival {survival} is not in (0, 1]")
     if abs(shape) < 1e-9:
         return -scale * math.log(survival)
-    return scale * (survival**-shape - 1) / shape
+    return scale * float(survival**-shape - 1) / shape
 
 
 def cluster_maxima(scores: Array, threshold: float, run: int) -> Array:

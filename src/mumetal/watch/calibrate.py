@@ -1,5 +1,6 @@
 """From scores to how often ordinary data would give them: thresholds without labels, from an alert budget."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ class Calibration:
         rows = max(self.rate_hz, 1e-6) * WEEK_S
         clusters = max(1.0, self.tail.clusters * self.tail.ordered.size)
         raw = self.tail.level(alerts_per_week / rows)
-        return self.tail.threshold + (raw - self.tail.threshold) * (1 + CAUTION / np.sqrt(clusters))
+        return self.tail.threshold + (raw - self.tail.threshold) * (1 + CAUTION / math.sqrt(clusters))
 
     def false_per_week(self, score: float) -> float:
         """Return how many ordinary clusters a week pass ``score``."""

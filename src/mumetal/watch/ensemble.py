@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
 from mumetal.watch.calibrate import Budget, Calibration, calibrate, held_out_scores
+from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.ewma import Ewma
 from mumetal.watch.detectors.limits import Limits
@@ -87,3 +88,9 @@ class Ensemble:
             for column, member in enumerate(self.members):
                 out[start : start + PIECE, column] = member.detector.score_z(z, seen)
         return out
+
+
+def extras_for(history: Series) -> tuple[tuple[Make, str], ...]:
+    """Return the detectors that a stream's channels call for beside the general ones, with their families."""
+    timing, _ = timing_channels(history.names, tuple(c.unit for c in history.channels))
+    return ((TimingChannel, "covert.timing"),) if timing else ()

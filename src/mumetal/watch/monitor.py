@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
@@ -10,11 +11,12 @@ from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
 from mumetal.watch.calibrate import Budget
 from mumetal.watch.detectors.standard import rate_of
-from mumetal.watch.ensemble import Ensemble, Make
+from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.findings import stream_finding
 from mumetal.watch.rows import joined, last
 
+Array = NDArray[np.float64]
 LEARN_S = 10.0  # a fast stream is learnt from at least so much time …
 LEARN_MOST = 20_000  # … but never from more rows than this
 HISTORY_VALUES = 4_000_000  # numbers kept to learn from, 32 MB
@@ -37,11 +39,10 @@ class StreamMonitor:
     Args:
         settings: How streams are watched.
         budget: Shared by all streams.
-        extra: Further detectors for this stream and their families, chosen from its channels.
     """
 
-    def __init__(self, settings: WatchSettings, budget: Budget, extra: tuple[tuple[Make, str], ...] = ()) -> None:
-        self._settings, self._budget, self._extra = settings, budget, extra
+    def __init__(self, settings: WatchSettings, budget: Budget) -> None:
+        self._settings, self._budget = settings, budget
         self._epoch = ""
         self._reason = ""
         self._history: Series | None = None
@@ -153,8 +154,8 @@ class StreamMonitor:
         if rate > 0:
             self.rate_hz = rate
         if len(window) >= 32:
-            silent = ~np.isfinite(window.values).any(axis=0)
-            self.unseen = tuple(n for n, s in zip(window.names, silent, strict=True) if s)
+            seen = np.isfinite(window.values).any(axis=0)
+            self.unseen = tuple(window.names[int(i)] for i in np.flatnonzero(~seen))
 
     def _check_rate(self, chunk: Series) -> list[Finding]:
         """A stream whose rate changed is another stream to a detector that counts rows."""
@@ -177,7 +178,7 @@ class StreamMonitor:
     def _fit(self) -> None:
         assert self._history is not None
         try:
-            ensemble = Ensemble(self._history, self._extra)
+            ensemble = Ensemble(self._history, extras_for(self._history))
         except BadInputError as error:
             self._reason = error.message
             return
@@ -212,9 +213,7 @@ class StreamMonitor:
                 self._fit()
         return out
 
-    def _raised(
-        self, family: str, episode: Episode, chunk: Series, row: int, member: int, relative: "np.ndarray"
-    ) -> Finding:
+    def _raised(self, family: str, episode: Episode, chunk: Series, row: int, member: int, relative: Array) -> Finding:
         ensemble = self._ensemble
         assert ensemble is not None
         chosen = ensemble.members[member]

@@ -1,7 +1,5 @@
 """Small lasting shifts, by cumulative sums of whitened values."""
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +7,7 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.cusum import cusum
+from mumetal.numerics.normal import z_upper
 from mumetal.numerics.robust import location_scale
 from mumetal.watch.detectors.blocks import Blocks, Gathered
 from mumetal.watch.detectors.power import blind, shift_bound
@@ -27,7 +26,7 @@ class Cusum(Standardised):
     doi:10.1080/00401706.1974.10489155).
     """
 
-    info: ClassVar[PluginInfo] = PluginInfo(
+    info = PluginInfo(
         plugin_id="watch.detectors.cusum",
         title="Small lasting shift",
         reference="Page 1954, doi:10.1093/biomet/41.1-2.100",
@@ -74,7 +73,7 @@ class Cusum(Standardised):
         if missing is not None:
             whitened = np.where(missing, np.nan, whitened)
         up, down, self._state = cusum(whitened, SLACK, self._state, cap=CAP)
-        return np.maximum(up, down)
+        return np.asarray(np.maximum(up, down), np.float64)
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,): the largest sum, held between updates."""

@@ -1,7 +1,5 @@
 """Level, slope and log-variance of each channel on several time scales."""
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +27,7 @@ class Ewma(Standardised):
     From 50 rows a second on the features are updated once per 16 rows (at most that much late).
     """
 
-    info: ClassVar[PluginInfo] = PluginInfo(
+    info = PluginInfo(
         plugin_id="watch.detectors.ewma",
         title="Level, slope and variance on several time scales",
         reference="Roberts 1959, doi:10.1080/00401706.1959.10489860; log-variance: Crowder and Hamilton 1992, doi:10.1080/00224065.1992.11979357",
@@ -111,7 +109,7 @@ class Ewma(Standardised):
         return np.stack([*levels, *slope, np.log(variance + LEAST)], axis=1)
 
     def _distances(self, gathered: Gathered) -> Array:
-        return np.abs(self._features(gathered) - self._location) / self._spread
+        return np.asarray(np.abs(self._features(gathered) - self._location) / self._spread, np.float64)
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,): largest standardised feature, held between updates."""

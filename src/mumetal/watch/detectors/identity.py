@@ -1,7 +1,6 @@
 """Is this the device it says it is: the vector of its qubit frequencies."""
 
 import re
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ class Identity:
     both, so 1 is the threshold.
     """
 
-    info: ClassVar[PluginInfo] = PluginInfo(
+    info = PluginInfo(
         plugin_id="watch.detectors.identity",
         title="Another device answers under this name",
         reference="Smith et al. 2022, arXiv:2211.07880; distances measured on IBM snapshots 2019–2026",

@@ -1,7 +1,5 @@
 """Static limits per channel, learnt robustly."""
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +14,7 @@ from mumetal.watch.detectors.standard import Array, Standardised, shares
 class Limits(Standardised):
     """Largest distance from the median, in robust standard deviations, of any channel."""
 
-    info: ClassVar[PluginInfo] = PluginInfo(
+    info = PluginInfo(
         plugin_id="watch.detectors.limits",
         title="Static limits",
         reference="Hampel 1974, doi:10.2307/2285666 (median and MAD)",
@@ -32,10 +30,12 @@ class Limits(Standardised):
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,), in standard deviations."""
-        return np.maximum(z.max(axis=1), -z.min(axis=1))
+        del seen
+        return np.asarray(np.maximum(z.max(axis=1), -z.min(axis=1)), np.float64)
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Square of each channel's distance in the last row."""
+        del seen
         return shares(names, z[-1] ** 2, "own-score")
 
     def power(self, technique: str, conditions: Conditions) -> Power:

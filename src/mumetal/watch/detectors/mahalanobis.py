@@ -1,7 +1,5 @@
 """T² in the channels' common directions and Q in what they leave, on a shrinkage covariance."""
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +23,7 @@ class Mahalanobis(Standardised):
     doi:10.1214/aoms/1177728786); both are made normal by the cube root of Wilson and Hilferty (1931).
     """
 
-    info: ClassVar[PluginInfo] = PluginInfo(
+    info = PluginInfo(
         plugin_id="watch.detectors.mahalanobis",
         title="Unusual combination of channels",
         reference="Jackson and Mudholkar 1979, doi:10.1080/00401706.1979.10489779; Ledoit and Wolf 2004",

@@ -1,7 +1,5 @@
 """Lines and bands that appear in fast streams."""
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +22,7 @@ class Spectral(Standardised):
     Windows overlap by half; the score changes when a window is complete and is held in between.
     """
 
-    info: ClassVar[PluginInfo] = PluginInfo(
+    info = PluginInfo(
         plugin_id="watch.detectors.spectral",
         title="New line or band of noise",
         reference="Welch 1967, doi:10.1109/TAU.1967.1161901; Whalen 1971 (detection of a line in noise)",
@@ -33,7 +31,8 @@ class Spectral(Standardised):
     )
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
-        """Learn each bin's mean power."""
+        """Learn each bin's mean power; what was not observed stands at the centre."""
+        del seen
         self._width = max((w for w in WINDOWS if w // 2 * (FEWEST + 1) <= z.shape[0]), default=WINDOWS[0])
         self._channels = z.shape[1]
         self.reset()
@@ -72,6 +71,7 @@ class Spectral(Standardised):
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,): largest ratio of a bin's power to its mean."""
+        del seen
         if z.shape[0] == 0:
             return np.empty(0)
         windows, complete = self._windows(z)
@@ -84,6 +84,7 @@ class Spectral(Standardised):
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Largest ratio of each channel in the last window's worth of rows."""
+        del seen
         if z.shape[0] < self._width:
             return shares(names, z[-1] ** 2, "own-score")
         ratio = self._power(z[None, -self._width :]) / self._mean

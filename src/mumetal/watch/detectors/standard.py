@@ -1,7 +1,5 @@
 """What detectors of standardised values share: the scale of each channel, the channel map, and blocks of rows."""
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,7 +74,7 @@ class Standardised:
     Members of one stream may share a :class:`Scale`: then :meth:`fit_z` and :meth:`score_z` are called directly.
     """
 
-    info: ClassVar[PluginInfo]
+    info: PluginInfo
 
     def __init__(self) -> None:
         self._scale: Scale | None = None
