@@ -1,6 +1,6 @@
 """A real rsyslogd on loopback, unprivileged, and certificates made for it."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 import signal
@@ -60,15 +60,15 @@ class Certificates:
 
     @staticmethod
     def _base(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(days=1))
         )
 
     @staticmethod

@@ -24,6 +24,7 @@ DEPTH = 6
 MOST_VALUES = 10_000
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://\S+")
 HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+CLOCK = re.compile(r"\d{1,2}:\d{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ def _refuse(value: str | bytes | PurePath, folder: Path, where: str) -> None:
             _refuse_path(parts.path if parts.scheme == "file" else parts.path.removeprefix("/"), folder, where)
         elif parts.hostname is not None:
             _refuse_host(parts.hostname, where)
-    if whole := HOST_PORT.fullmatch(text):
+    if (whole := HOST_PORT.fullmatch(text)) and not CLOCK.fullmatch(text):
         _refuse_host(whole[1].strip("[]"), where)
     else:
         try:

@@ -24,7 +24,7 @@ from mumetal.core.ports import LedgerEntry
 from mumetal.formats import canonical
 
 GENESIS = "0" * 64
-MAX_LINE = 65_536
+MAX_LINE = 1 << 17
 FIELDS = ("tenant", "actor", "action", "subject", "why", "outcome")
 SHAPE = re.compile(rb"(\{.*\}) ([0-9a-f]{64})")
 
@@ -209,10 +209,23 @@ class ChainedFileLedger:
                 starts.append(at + place + 1)
                 place = chunk.find(b"\n", place + 1)
             at += len(chunk)
-        whole = starts.pop()
-        if whole < size and not self._read_only:
-            self._set_aside(whole, size)
-        return starts, whole
+        whole = starts[-1]
+        end = self._mend(whole, size) if whole < size and not self._read_only else whole
+        if end == whole:
+            starts.pop()
+        return starts, end
+
+    def _mend(self, whole: int, size: int) -> int:
+        """Deal with bytes after the last newline; returns where the whole lines end."""
+        tail = os.pread(self._file, min(size - whole, MAX_LINE), whole)
+        if SHAPE.match(tail):
+            if not SHAPE.fullmatch(tail):  # no crash leaves more than a line without its end
+                raise RejectedError("an entry's end was altered", where=f"{self._path}@{whole}")
+            _write_all(self._file, b"\n", size)
+            os.fdatasync(self._file)
+            return size + 1
+        self._set_aside(whole, size)
+        return whole
 
     def _set_aside(self, whole: int, size: int) -> None:
         torn = self._path.with_name(self._path.name + ".torn")
@@ -234,6 +247,8 @@ class ChainedFileLedger:
         return Head(count=len(self._starts), digest=digest)
 
     def _take_back(self) -> None:
+        if self._file < 0:
+            return
         try:
             os.ftruncate(self._file, self._size)
         except OSError:
