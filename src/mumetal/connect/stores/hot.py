@@ -50,7 +50,7 @@ SCHEMA = (
     "CREATE TABLE quarantine(frame BIGINT, tenant VARCHAR, nr INTEGER, body BLOB)",
     "CREATE TABLE cursors(source VARCHAR PRIMARY KEY, cursor VARCHAR)",
 )
-SAMPLES = tuple(f"samples_{w}" for w in WIDTHS) + ("samples_long",)
+SAMPLES = (*(f"samples_{w}" for w in WIDTHS), "samples_long")
 SIDES = ("ranges", "events", "snapshots", "quarantine")
 
 

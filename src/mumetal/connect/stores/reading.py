@@ -5,6 +5,7 @@ compaction in between moves rows from one tier to the other without losing or do
 """
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -149,7 +150,7 @@ class Reader:
                 values,
             )
         edges = [start_ns, *(int(m[0]) for m in marks[1:]), stop_ns]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
     def fetch(self, epoch: Epoch, start_ns: int, stop_ns: int) -> tuple[Ints, Ints, NDArray[np.float64]]:
         """Return an epoch's ``t_ns`` (n,), ``seq`` (n,) and values (n, C) in a range, in order."""
@@ -231,7 +232,7 @@ class Reader:
         for table in ("events", "snapshots"):
             with self._swap:
                 query, values = self._both("print", table, self._archive.parts(table))
-                found.append(ints(self._table(f"SELECT print FROM ({query})", values), "print"))
+                found.append(ints(self._table(query, values), "print"))
         return np.concatenate(found)
 
 

@@ -102,18 +102,23 @@ class LogStore:
     def _hot_path(self) -> Path:
         return self._folder / "hot.duckdb"
 
+    def _remove_hot(self) -> None:
+        self._hot_path.unlink(missing_ok=True)
+        self._hot_path.with_name(self._hot_path.name + ".wal").unlink(missing_ok=True)
+
     def _open_hot(self) -> Hot:
         manifest = self._archive.manifest
         new = not self._hot_path.exists()
         try:
             hot = Hot(self._hot_path)
-            if not new and hot.committed < manifest.archived:
-                hot.close()
-                raise UnavailableError("the hot tier is older than the archive")
         except UnavailableError as error:
             self._rebuilt = error.message
-            self._hot_path.unlink(missing_ok=True)
-            self._hot_path.with_name(self._hot_path.name + ".wal").unlink(missing_ok=True)
+            self._remove_hot()
+            hot, new = Hot(self._hot_path), True
+        if not new and hot.committed < manifest.archived:
+            self._rebuilt = "the hot tier is older than the archive"
+            hot.close()
+            self._remove_hot()
             hot, new = Hot(self._hot_path), True
         if new:
             hot.seed(manifest.epochs, manifest.cursors, manifest.archived)
