@@ -39,6 +39,7 @@ from mumetal.core.snapshot import DeviceSnapshot
 
 HOUR_NS = 3_600 * 10**9
 REPLAY_BYTES = 32 << 20
+SEGMENTS_AT_ONCE = 4
 
 
 class LogStore:
@@ -74,7 +75,7 @@ class LogStore:
             raise UnavailableError(
                 f"the store's folder cannot be used: {error.strerror}", where=str(directory)
             ) from None
-        self._swap, self._writing = threading.RLock(), threading.RLock()
+        self._swap, self._writing, self._housekeeping = threading.RLock(), threading.RLock(), threading.Lock()
         try:
             self._archive = Archive(directory / "parquet", self._disk)
             archived = self._archive.manifest.archived
@@ -300,21 +301,25 @@ class LogStore:
         Raises:
             UnavailableError: The disk is full or failing; what was there before is still there.
         """
+        with self._housekeeping:
+            self._maintain(now_ns)
+
+    def _maintain(self, now_ns: int) -> None:
         self._refuse_if_closed()
         before_ns = now_ns - round(self._settings.hot_hours * HOUR_NS)
         with self._wal.lock:
             active = self._wal.segments[-1]
             if active.first_ns and active.first_ns < before_ns:
                 self._wal.roll()
-            upto, bound = self._archive.manifest.archived, now_ns
+            steps, bound = list[int](), now_ns
             # A segment was written no later than those after it, whatever the clock said.
             for segment in reversed(self._wal.segments[:-1]):
                 bound = min(bound, segment.last_ns)
                 if bound < before_ns:
-                    upto = max(upto, segment.last)
-                    break
-        if upto > self._archive.manifest.archived:
-            self._compact(upto)
+                    steps.append(segment.last)
+        for upto in steps[::-SEGMENTS_AT_ONCE][:-1] + steps[:1]:
+            if upto > self._archive.manifest.archived:
+                self._compact(upto)
         self._finish_compaction()
         newest = max((p.last_ns for p in self._archive.manifest.parts if p.table != "quarantine"), default=0)
         with self._swap:
@@ -322,16 +327,16 @@ class LogStore:
 
     def _compact(self, upto: int) -> None:
         self._committer.wait_for(upto)
-        with self._writing:
-            manifest = self._archive.compact(self._hot, upto)
-            with self._swap:
-                self._archive.count(manifest)
-                self._hot.forget(upto)
+        # Frames up to `upto` no longer change, so the committer goes on while they are written as Parquet.
+        manifest = self._archive.compact(self._hot, upto)
+        with self._writing, self._swap:
+            self._archive.count(manifest)
+            self._hot.forget(upto)
 
     def _finish_compaction(self) -> None:
         """Let go, in the hot tier and the log, of what the archive holds; also after a failure that kept it."""
         archived = self._archive.manifest.archived
-        with self._writing:
+        with self._writing, self._swap:
             if self._hot.archived < archived:
                 self._hot.forget(archived)
         self._wal.drop(archived)
@@ -370,7 +375,7 @@ class LogStore:
 
     def close(self) -> None:
         """Finish committing and let go of files; a second call does nothing."""
-        with self._wal.lock:
+        with self._housekeeping, self._wal.lock:
             if self._closed:
                 return
             self._closed = True
