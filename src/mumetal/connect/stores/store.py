@@ -311,13 +311,14 @@ class LogStore:
             active = self._wal.segments[-1]
             if active.first_ns and active.first_ns < before_ns:
                 self._wal.roll()
-            steps, bound = list[int](), now_ns
+            due: list[int] = []
+            bound = now_ns
             # A segment was written no later than those after it, whatever the clock said.
             for segment in reversed(self._wal.segments[:-1]):
                 bound = min(bound, segment.last_ns)
                 if bound < before_ns:
-                    steps.append(segment.last)
-        for upto in steps[::-SEGMENTS_AT_ONCE][:-1] + steps[:1]:
+                    due.insert(0, segment.last)
+        for upto in [*due[SEGMENTS_AT_ONCE - 1 : -1 : SEGMENTS_AT_ONCE], *due[-1:]]:
             if upto > self._archive.manifest.archived:
                 self._compact(upto)
         self._finish_compaction()

@@ -454,3 +454,28 @@ def test_a_sample_from_the_far_future_does_not_make_the_rest_late(tmp_path: Path
     receipt = store.append(Delivery(source="s", data=(series(10, 10),)))
     assert (receipt.late, receipt.repeats) == (0, 0)
     store.close()
+
+
+def test_readers_see_every_row_once_while_compaction_moves_them(tmp_path: Path) -> None:
+    clock = ManualClock(T0)
+    store = opened(tmp_path, clock, hot_hours=1.0)
+    seen: list[int] = []
+    done = threading.Event()
+
+    def reads() -> None:
+        while not done.is_set():
+            chunks = list(store.series("local", "qpu1", "fast", T0, T0 + 200 * S))
+            seen.append(sum(map(len, chunks)))
+
+    fill(store)
+    reader = threading.Thread(target=reads)
+    reader.start()
+    for turn in range(1, 4):
+        clock.set_ns(T0 + 2 * turn * HOUR)
+        store.maintain(clock.now_ns())
+        fill(store, 20 * turn)
+    done.set()
+    reader.join()
+    assert set(seen) == {200}
+    assert store.stats().archived == 60
+    store.close()
