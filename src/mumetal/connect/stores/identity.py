@@ -111,9 +111,8 @@ class Fingerprints:
 
 def fingerprint(datum: Event | DeviceSnapshot) -> int:
     """Return the 63-bit fingerprint of an event's or a snapshot's identity."""
-    if isinstance(datum, Event):
-        parts = (datum.tenant, "event", datum.event_id)
-    else:
+    parts: tuple[str, ...] = (datum.tenant, "event", datum.event_id) if isinstance(datum, Event) else ()
+    if isinstance(datum, DeviceSnapshot):
         parts = (datum.tenant, "snapshot", datum.device, str(datum.t_ns))
     text = "\0".join(f"{len(p)}:{p}" for p in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1

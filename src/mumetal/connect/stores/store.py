@@ -39,6 +39,7 @@ from mumetal.core.snapshot import DeviceSnapshot
 
 HOUR_NS = 3_600 * 10**9
 REPLAY_BYTES = 32 << 20
+SEGMENTS_AT_ONCE = 4
 
 
 class LogStore:
@@ -74,7 +75,7 @@ class LogStore:
             raise UnavailableError(
                 f"the store's folder cannot be used: {error.strerror}", where=str(directory)
             ) from None
-        self._swap, self._writing = threading.RLock(), threading.RLock()
+        self._swap, self._writing, self._housekeeping = threading.RLock(), threading.RLock(), threading.Lock()
         try:
             self._archive = Archive(directory / "parquet", self._disk)
             archived = self._archive.manifest.archived
@@ -102,18 +103,23 @@ class LogStore:
     def _hot_path(self) -> Path:
         return self._folder / "hot.duckdb"
 
+    def _remove_hot(self) -> None:
+        self._hot_path.unlink(missing_ok=True)
+        self._hot_path.with_name(self._hot_path.name + ".wal").unlink(missing_ok=True)
+
     def _open_hot(self) -> Hot:
         manifest = self._archive.manifest
         new = not self._hot_path.exists()
         try:
             hot = Hot(self._hot_path)
-            if not new and hot.committed < manifest.archived:
-                hot.close()
-                raise UnavailableError("the hot tier is older than the archive")
         except UnavailableError as error:
             self._rebuilt = error.message
-            self._hot_path.unlink(missing_ok=True)
-            self._hot_path.with_name(self._hot_path.name + ".wal").unlink(missing_ok=True)
+            self._remove_hot()
+            hot, new = Hot(self._hot_path), True
+        if not new and hot.committed < manifest.archived:
+            self._rebuilt = "the hot tier is older than the archive"
+            hot.close()
+            self._remove_hot()
             hot, new = Hot(self._hot_path), True
         if new:
             hot.seed(manifest.epochs, manifest.cursors, manifest.archived)
@@ -300,21 +306,26 @@ class LogStore:
         Raises:
             UnavailableError: The disk is full or failing; what was there before is still there.
         """
+        with self._housekeeping:
+            self._maintain(now_ns)
+
+    def _maintain(self, now_ns: int) -> None:
         self._refuse_if_closed()
         before_ns = now_ns - round(self._settings.hot_hours * HOUR_NS)
         with self._wal.lock:
             active = self._wal.segments[-1]
             if active.first_ns and active.first_ns < before_ns:
                 self._wal.roll()
-            upto, bound = self._archive.manifest.archived, now_ns
+            due: list[int] = []
+            bound = now_ns
             # A segment was written no later than those after it, whatever the clock said.
             for segment in reversed(self._wal.segments[:-1]):
                 bound = min(bound, segment.last_ns)
                 if bound < before_ns:
-                    upto = max(upto, segment.last)
-                    break
-        if upto > self._archive.manifest.archived:
-            self._compact(upto)
+                    due.insert(0, segment.last)
+        for upto in [*due[SEGMENTS_AT_ONCE - 1 : -1 : SEGMENTS_AT_ONCE], *due[-1:]]:
+            if upto > self._archive.manifest.archived:
+                self._compact(upto)
         self._finish_compaction()
         newest = max((p.last_ns for p in self._archive.manifest.parts if p.table != "quarantine"), default=0)
         with self._swap:
@@ -322,16 +333,16 @@ class LogStore:
 
     def _compact(self, upto: int) -> None:
         self._committer.wait_for(upto)
-        with self._writing:
-            manifest = self._archive.compact(self._hot, upto)
-            with self._swap:
-                self._archive.count(manifest)
-                self._hot.forget(upto)
+        # Frames up to `upto` no longer change, so the committer goes on while they are written as Parquet.
+        manifest = self._archive.compact(self._hot, upto)
+        with self._writing, self._swap:
+            self._archive.count(manifest)
+            self._hot.forget(upto)
 
     def _finish_compaction(self) -> None:
         """Let go, in the hot tier and the log, of what the archive holds; also after a failure that kept it."""
         archived = self._archive.manifest.archived
-        with self._writing:
+        with self._writing, self._swap:
             if self._hot.archived < archived:
                 self._hot.forget(archived)
         self._wal.drop(archived)
@@ -370,7 +381,7 @@ class LogStore:
 
     def close(self) -> None:
         """Finish committing and let go of files; a second call does nothing."""
-        with self._wal.lock:
+        with self._housekeeping, self._wal.lock:
             if self._closed:
                 return
             self._closed = True
