@@ -49,7 +49,7 @@ def test_a_shift_is_one_finding_confirmed_once_and_closed_once(
     opened, closed = found
     assert opened.finding_id == closed.finding_id
     assert opened.attribution[0].channel == "q3.canary_error"
-    assert T0 + 2_000 * 10**9 <= opened.start_ns <= T0 + 2_020 * 10**9
+    assert T0 + 2_000 * 10**9 <= opened.start_ns <= T0 + 2_040 * 10**9
     assert closed.stop_ns > opened.stop_ns
     assert closed.confidence >= opened.confidence >= 0.5
     assert opened.evidence[0].digest == ""

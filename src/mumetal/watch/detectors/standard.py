@@ -79,6 +79,9 @@ class Standardised:
     """
 
     info: PluginInfo
+    tail_power: float = (
+        2.0  # scores in standard deviations: their squares have an exponential tail, which fits extrapolate
+    )
 
     def __init__(self) -> None:
         self._scale: Scale | None = None
