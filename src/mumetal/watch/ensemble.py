@@ -61,7 +61,7 @@ class Ensemble:
             members.append(
                 Member(
                     detector=detector,
-                    calibration=calibrate(held_out, self.scale.rate_hz, detector.tail_power),
+                    calibration=calibrate(held_out, self.scale.rate_hz, detector.tail_power, detector.nominal_scale),
                     family=family,
                 )
             )

@@ -9,7 +9,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
-from mumetal.watch.calibrate import Budget
+from mumetal.watch.calibrate import Budget, Calibration
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
@@ -31,7 +31,7 @@ class Open:
     """A finding that is out and not closed yet."""
 
     finding: Finding
-    member: int
+    calibration: Calibration
 
 
 class StreamMonitor:
@@ -260,14 +260,12 @@ class StreamMonitor:
             detail=detail,
             attribution=chosen.detector.attribute(window),
         )
-        self._open[family] = Open(finding=finding, member=member)
+        self._open[family] = Open(finding=finding, calibration=chosen.calibration)
         return finding
 
     def _closed(self, family: str, episode: Episode, why: str) -> Finding:
         opened = self._open.pop(family)
-        ensemble = self._ensemble
-        assert ensemble is not None
-        calibration = ensemble.members[opened.member].calibration
+        calibration = opened.calibration
         score = episode.peak * calibration.level(self._budget.share)
         seconds = (episode.last_ns - episode.start_ns) / 1e9
         ending = f" It lasted {seconds:.1f} s, largest score {score:.1f}" + (f"; closed because {why}." if why else ".")

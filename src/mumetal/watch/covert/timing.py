@@ -49,6 +49,8 @@ class TimingChannel(Standardised):
         min_history=8 * BLOCK,
     )
 
+    nominal_scale = 2.0  # averages of many blocks are nearly normal, and z² then falls as exp(-z²/2)
+
     def fit(self, history: Series) -> None:
         """Learn the ordinary ratio and its spread.
 

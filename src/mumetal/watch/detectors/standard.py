@@ -83,6 +83,8 @@ class Standardised:
         2.0  # scores in standard deviations: their squares have an exponential tail, which fits extrapolate
     )
 
+    nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
+
     def __init__(self) -> None:
         self._scale: Scale | None = None
 
