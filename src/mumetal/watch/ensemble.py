@@ -59,7 +59,11 @@ class Ensemble:
             detector.fit_scaled(self.scale, history)
             detector.score_z(*self.scale.apply(history.values))  # its state goes on from the end of the history
             members.append(
-                Member(detector=detector, calibration=calibrate(held_out, self.scale.rate_hz), family=family)
+                Member(
+                    detector=detector,
+                    calibration=calibrate(held_out, self.scale.rate_hz, detector.tail_power, detector.nominal_scale),
+                    family=family,
+                )
             )
         if not members:
             raise BadInputError(

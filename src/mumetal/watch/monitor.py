@@ -9,7 +9,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
-from mumetal.watch.calibrate import Budget
+from mumetal.watch.calibrate import Budget, Calibration
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
@@ -23,6 +23,7 @@ HISTORY_VALUES = 4_000_000  # numbers kept to learn from, 32 MB
 HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
 RATE_FACTOR = 2.0
+MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Open:
     """A finding that is out and not closed yet."""
 
     finding: Finding
-    member: int
+    calibration: Calibration
 
 
 class StreamMonitor:
@@ -120,8 +121,10 @@ class StreamMonitor:
             if self._history is not None and len(self._history) >= self.needed:
                 self._fit()
             chunk = chunk.rows(take, len(chunk))
-        if self._ensemble is not None and len(chunk):
-            out += self._judge(chunk)
+        while self._ensemble is not None and len(chunk):
+            piece = min(len(chunk), max(1, self._next_fit - self._seen_rows))  # a refit comes at its row, however split
+            out += self._judge(chunk.rows(0, piece))
+            chunk = chunk.rows(piece, len(chunk))
         return out
 
     def finish(self, why: str) -> list[Finding]:
@@ -195,23 +198,34 @@ class StreamMonitor:
         assert ensemble is not None
         relative = ensemble.score(chunk.values) / ensemble.levels(self._budget)
         out: list[Finding] = []
-        calm = True
+        busy = np.zeros(len(chunk), bool)
         self.score = float(np.clip(relative[-1].max(), 0.0, 1.0))
         for family, episodes in self._episodes.items():
             columns = [i for i, m in enumerate(ensemble.members) if m.family == family]
-            worst = relative[:, columns].max(axis=1)
-            confirmed, ended = episodes.push(chunk.t_ns, worst)
-            for episode in confirmed:
-                row = max(episode.peak_row, 0)
-                member = columns[int(relative[row, columns].argmax())]
-                out.append(self._raised(family, episode, chunk, row, member, relative[row]))
-            out += [self._closed(family, e, "") for e in ended]
-            calm = calm and episodes.open is None
-        if calm:
-            self._learn(chunk)
-            if self._seen_rows >= self._next_fit and self._seen_rows <= 64 * self.needed:
-                self._fit()
+            if not columns:
+                continue
+            confirmed, ended, open_rows = episodes.push(chunk.t_ns, relative[:, columns].max(axis=1))
+            busy |= open_rows
+            for episode in sorted((*confirmed, *ended), key=lambda e: e.start_ns):
+                if episode in confirmed:
+                    row = episode.confirmed_row
+                    member = columns[int(relative[row, columns].argmax())]
+                    out.append(self._raised(family, episode, chunk, row, member, relative[row]))
+                if episode in ended:
+                    out.append(self._closed(family, episode, ""))
+        self._learn_calm(chunk, ~busy)
         return out
+
+    def _learn_calm(self, chunk: Series, calm: NDArray[np.bool_]) -> None:
+        """Learn from rows outside every episode: what was raised is not absorbed."""
+        if self._seen_rows > MATURE * self.needed:
+            return
+        if calm.all():
+            self._learn(chunk)
+        elif calm.any():
+            self._learn(replace(chunk, t_ns=chunk.t_ns[calm], values=chunk.values[calm], seq=chunk.seq[calm]))
+        if self._seen_rows >= self._next_fit:
+            self._fit()
 
     def _raised(self, family: str, episode: Episode, chunk: Series, row: int, member: int, relative: Array) -> Finding:
         ensemble = self._ensemble
@@ -222,7 +236,7 @@ class StreamMonitor:
             before = self._recent.between(0, int(window.t_ns[0]))
             window = last(joined(before, window), WINDOW)
         level = chosen.calibration.level(self._budget.share)
-        score = episode.peak * level
+        score = episode.peak_then * level
         agreeing = [
             m.detector.info.plugin_id.rsplit(".", 1)[-1]
             for i, m in enumerate(ensemble.members)
@@ -241,19 +255,17 @@ class StreamMonitor:
             stream=chunk.stream,
             rule=chosen.detector.info.plugin_id,
             start_ns=episode.start_ns,
-            stop_ns=episode.last_ns + 1,
+            stop_ns=int(chunk.t_ns[row]) + 1,
             confidence=chosen.calibration.confidence(score),
             detail=detail,
             attribution=chosen.detector.attribute(window),
         )
-        self._open[family] = Open(finding=finding, member=member)
+        self._open[family] = Open(finding=finding, calibration=chosen.calibration)
         return finding
 
     def _closed(self, family: str, episode: Episode, why: str) -> Finding:
         opened = self._open.pop(family)
-        ensemble = self._ensemble
-        assert ensemble is not None
-        calibration = ensemble.members[opened.member].calibration
+        calibration = opened.calibration
         score = episode.peak * calibration.level(self._budget.share)
         seconds = (episode.last_ns - episode.start_ns) / 1e9
         ending = f" It lasted {seconds:.1f} s, largest score {score:.1f}" + (f"; closed because {why}." if why else ".")

@@ -34,6 +34,8 @@ class Cusum(Standardised):
         min_history=128,
     )
 
+    tail_power = 1.0  # the score itself has an exponential tail
+
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn each channel's memory and the spread of what it leaves."""
         assert self._scale is not None

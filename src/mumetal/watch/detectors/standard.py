@@ -30,12 +30,16 @@ class Scale:
 
     def apply(self, values: Array) -> tuple[Array, NDArray[np.bool_] | None]:
         """Return standardised values (n, C), not observed as 0, and where they were observed (None: everywhere)."""
-        z = values - self.location
-        z *= self.inverse
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = values - self.location
+            z *= self.inverse
         flat = z.ravel()
-        if flat.size == 0 or float(flat @ flat) < LARGEST**2:
+        with np.errstate(over="ignore", invalid="ignore"):  # one pass tells whether anything needs care
+            ordinary = flat.size == 0 or float(flat @ flat) < LARGEST**2
+        if ordinary:
             return z, None
         seen = np.isfinite(z)
+        seen |= np.isinf(z)  # an overflow was observed, however large
         np.nan_to_num(z, copy=False, nan=0.0)
         np.clip(z, -LARGEST, LARGEST, out=z)
         return z, None if seen.all() else seen
@@ -75,6 +79,11 @@ class Standardised:
     """
 
     info: PluginInfo
+    tail_power: float = (
+        2.0  # scores in standard deviations: their squares have an exponential tail, which fits extrapolate
+    )
+
+    nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
 
     def __init__(self) -> None:
         self._scale: Scale | None = None

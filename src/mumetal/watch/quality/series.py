@@ -130,7 +130,8 @@ class SeriesRules:
         for factor in FACTORS:
             slipped |= np.abs(ratio / factor - 1) < NEAR
         for offset in OFFSETS:
-            slipped |= known & (np.abs(location - before - offset) < NEAR * 10 + 3 * np.nan_to_num(self._spread))
+            near = NEAR * 10 + np.minimum(3 * np.nan_to_num(self._spread), 5.0)
+            slipped |= known & (np.abs(location - before - offset) < near)
         steady = np.nan_to_num(self._spread) < 0.05 * np.abs(np.nan_to_num(before))  # or chance would hit a factor
         slipped &= known & steady
         if slipped.any():
