@@ -1,15 +1,17 @@
 """Each signal: its moments, its continuity over chunks, its seed."""
 
+import importlib.util
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from mumetal.twin.knobs import Bench, Floats
-from mumetal.twin.signals import cryostat, frequency, power
+from mumetal.twin.signals import cryostat, frequency
 from mumetal.twin.signals.canary import thermal
 from mumetal.twin.signals.cryostat import Cryostat
 from mumetal.twin.signals.dephasing import Dephasing
@@ -17,13 +19,14 @@ from mumetal.twin.signals.frequency import DRIFT_HZ, STEP_HZ, YEAR_S, Frequency
 from mumetal.twin.signals.load import DENSITY, JOBS_HZ, Activity, QueueLoad
 from mumetal.twin.signals.magnetic import LINES_T, PICKUP_T, Magnetometer
 from mumetal.twin.signals.noise import Ar1, Pink
-from mumetal.twin.signals.power import BASELINE_W, RackPower
+from mumetal.twin.signals.power import BASELINE_W, DUTY, FULL_SCALE_W, MEAN_ENERGY, RackPower
 from mumetal.twin.signals.radiation import DECAY_S, EVERY_S, PEAK, Radiation, burst
 from mumetal.twin.signals.readout import Readout
 from mumetal.twin.signals.relaxation import Relaxation
 from mumetal.twin.signals.timing import JITTER_S, WANDER_S, PulseTiming
 from mumetal.twin.signals.wander import Wander
 
+ROOT = Path(__file__).resolve().parents[3]
 DAY_S = 86_400.0
 Sampler = Callable[[np.random.Generator], Callable[[Floats], Floats]]
 
@@ -201,14 +204,20 @@ def test_queue_and_rack_follow_one_load() -> None:
     rack = RackPower(watts, activity).watts(t, Bench())[:, 0]
     assert rows[:, 0].mean() == pytest.approx(JOBS_HZ, rel=0.1)
     assert rows[:, 2].mean() == pytest.approx(DENSITY, rel=0.02)
-    assert rack.mean() > BASELINE_W
+    assert rack.mean() - BASELINE_W == pytest.approx(FULL_SCALE_W * DUTY * MEAN_ENERGY, rel=0.1)
     assert np.corrcoef(rows[:, 1], rack)[0, 1] > 0.7
 
 
 def test_pulse_energy_of_known_shapes() -> None:
-    assert power.flat_top_energy(rise=1e-9) == pytest.approx(1.0, abs=0.003)
-    assert 0.3 < power.gaussian_energy() < 0.5
-    assert power.gaussian_energy() < power.flat_top_energy() < 1.0
+    spec = importlib.util.spec_from_file_location("pulse_energies", ROOT / "scripts" / "pulse_energies.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    square = {"duration": 1_000, "sigma": 1e-3, "width": 1_000, "amp": [0.3, 0.4]}
+    assert module.energy(square) == pytest.approx(0.25)
+    drag = {"duration": 4_000, "sigma": 400, "amp": 1.0}
+    assert module.energy(drag) == pytest.approx(np.sqrt(np.pi) * 0.1, rel=1e-3)
 
 
 def test_a_cold_qubit_is_not_excited_and_a_warm_one_is() -> None:
