@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from mumetal.core import check
 from mumetal.core.errors import BadInputError
@@ -77,3 +77,14 @@ class Evidence:
     def query(self) -> dict[str, str]:
         """The part after ``?``, decoded."""
         return dict(parse_qsl(urlsplit(self.uri).query))
+
+    def series_place(self) -> tuple[str, str]:
+        """Return (device, stream) of a ``series:`` pointer.
+
+        Raises:
+            BadInputError: It points at something else.
+        """
+        device, slash, stream = urlsplit(self.uri).path.partition("/")
+        if self.scheme != "series" or not slash:
+            raise BadInputError("the evidence is no range of samples", where=self.uri[:200])
+        return unquote(device), unquote(stream)

@@ -100,6 +100,10 @@ class Store(Protocol):
         """Return the last committed cursor of a source; empty when there is none."""
         ...
 
+    def tenants(self) -> Sequence[str]:
+        """Return every tenant that has data."""
+        ...
+
     def streams(self, tenant: str) -> Sequence[tuple[str, str]]:
         """Return the (device, stream) pairs of a tenant."""
         ...

@@ -21,16 +21,18 @@ class Refusals:
 
     Args:
         where: Place that every piece's place starts with.
+        limit: Most pieces listed.
     """
 
     where: str
+    limit: int = MAX_QUARANTINED
     pieces: list[Quarantined] = field(default_factory=list)
     count: int = 0
 
     def add(self, place: str, reason: str, raw: bytes = b"") -> None:
         """Refuse one piece at ``where`` + ``place``."""
         self.count += 1
-        if len(self.pieces) < MAX_QUARANTINED:
+        if len(self.pieces) < self.limit:
             self.pieces.append(Quarantined.of(self.where + place, reason, raw))
 
     def all(self) -> tuple[Quarantined, ...]:

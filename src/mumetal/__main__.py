@@ -1,0 +1,5 @@
+"""``python -m mumetal``."""
+
+from mumetal.serve.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""Where data come from: one file per kind, listed here, opened by ``KIND:PLACE?option=value``."""
+
+from mumetal.connect.sources import audit, bluefors, ibm, table, table_parquet
+from mumetal.connect.sources.spec import SourceFactory, SourceSpec, parse_spec
+from mumetal.core.errors import BadInputError
+from mumetal.core.ports import Source
+from mumetal.core.registry import Registry
+
+__all__ = ["SOURCES", "SourceFactory", "SourceSpec", "open_source", "parse_spec"]
+
+SOURCES: Registry[SourceFactory] = Registry("source", "mumetal.sources")
+SOURCES.add("audit", audit.FACTORY)
+SOURCES.add("bluefors", bluefors.FACTORY)
+SOURCES.add("csv", table.FACTORY)
+SOURCES.add("ibm", ibm.FACTORY)
+SOURCES.add("parquet", table_parquet.FACTORY)
+
+ALWAYS = {"tenant": "for whom the source reads", "device": "device name"}
+
+
+def open_source(spec: str) -> Source:
+    """Open the source that a text names.
+
+    Args:
+        spec: ``KIND:PLACE?option=value&…``, such as ``"bluefors:/logs?tz=Europe/Helsinki&device=fridge-1"``.
+
+    Raises:
+        BadInputError: Not such a text, an unknown kind or an unknown option; the hint lists the known ones.
+        UnavailableError: The place is not there.
+    """
+    parsed = parse_spec(spec)
+    factory = SOURCES.get(parsed.kind)
+    known = ALWAYS | dict(factory.options)
+    for option in parsed.options:
+        if option not in known:
+            raise BadInputError(
+                f"source {parsed.kind!r} has no option {option!r}",
+                where=parsed.name,
+                hint="known: " + ", ".join(sorted(known)),
+            )
+    return factory.open(parsed)

@@ -1,0 +1,249 @@
+"""Questions to both tiers at once: the hot tier's rows past the archived frame, and the Parquet of everything before.
+
+Samples come in chunks of about 65,536 rows, each its own finished query: no cursor stays open between two chunks, and a
+compaction in between moves rows from one tier to the other without losing or doubling one.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import arro3.core as ac
+import duckdb
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from mumetal.connect.stores.archive import Archive, Part, column_names, quoted
+from mumetal.connect.stores.hot import LONG, Epoch, Hot
+from mumetal.connect.stores.identity import Ints, Key
+from mumetal.connect.stores.payload import flat, floats, ints
+from mumetal.core.artefact import Evidence
+from mumetal.core.delivery import Quarantined
+from mumetal.core.errors import UnavailableError
+from mumetal.core.event import Event
+from mumetal.core.series import Series
+from mumetal.core.snapshot import DeviceSnapshot
+
+CHUNK_ROWS = 65_536
+CHUNK_VALUES = 1 << 22
+EARLIEST, LATEST = -(1 << 62), 1 << 62
+
+
+class Reader:
+    """Reads both tiers; safe from any thread.
+
+    Args:
+        hot: The hot tier.
+        archive: The Parquet.
+        swap: Held while the two change hands, and here while a query takes its snapshot of both.
+    """
+
+    def __init__(self, hot: Hot, archive: Archive, swap: threading.RLock) -> None:
+        self._hot, self._archive, self._swap = hot, archive, swap
+
+    def _rows(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        cursor = self._hot.cursor()
+        try:
+            return cursor.execute(query, list(values)).fetchall()
+        except duckdb.Error as error:
+            raise UnavailableError(f"the store cannot be read: {str(error)[:200]}") from None
+        finally:
+            cursor.close()
+
+    def _table(self, query: str, values: Sequence[Any]) -> ac.Table:
+        cursor = self._hot.cursor()
+        try:
+            return ac.Table.from_arrow(cursor.sql(query, params=list(values)))
+        except duckdb.Error as error:
+            raise UnavailableError(f"the store cannot be read: {str(error)[:200]}") from None
+        finally:
+            cursor.close()
+
+    def _both(self, columns: str, table: str, parts: Sequence[Part], cold_columns: str = "") -> tuple[str, list[Any]]:
+        """Return a query over both tiers, and its values so far."""
+        query = f"SELECT {columns} FROM {table} WHERE frame > ?"  # noqa: S608  fixed names
+        values: list[Any] = [self._archive.manifest.archived]
+        if parts:
+            query += f" UNION ALL SELECT {cold_columns or columns} FROM read_parquet(?)"  # noqa: S608
+            values.append([self._archive.path(p) for p in parts])
+        return query, values
+
+    def _samples(self, epoch: Epoch, start_ns: int, stop_ns: int, *, bare: bool) -> tuple[str, list[Any]]:
+        """Return a query over an epoch's samples; ``bare`` for their identities only."""
+        parts = self._archive.parts(epoch.table, epoch.key, start_ns, stop_ns - 1)
+        if epoch.layout == LONG:
+            columns = cold = "t_ns, seq" if bare else "t_ns, seq, channel::BIGINT AS channel, value"
+        elif bare:
+            columns = cold = "t_ns, seq"
+        else:
+            columns = "t_ns, seq, v"
+            padding = ["'nan'::DOUBLE"] * (epoch.layout - len(epoch.channels))
+            cold = f"t_ns, seq, array_value({', '.join([*map(quoted, column_names(epoch)), *padding])}) AS v"
+        time = "t_ns >= ? AND t_ns < ?"
+        query = f"SELECT {columns} FROM {epoch.table} WHERE stream = ? AND frame > ? AND {time}"  # noqa: S608
+        values: list[Any] = [epoch.number, self._archive.manifest.archived, start_ns, stop_ns]
+        if parts:
+            query += f" UNION ALL SELECT {cold} FROM read_parquet(?) WHERE {time}"  # noqa: S608
+            values += [[self._archive.path(p) for p in parts], start_ns, stop_ns]
+        return query, values
+
+    def identities(self, key: Key, first_ns: int, last_ns: int) -> tuple[Ints, Ints]:
+        """Return ``t_ns`` and ``seq`` of the samples of a key between two times, both included, in order."""
+        epoch = self._hot.epochs.get(key)
+        if epoch is None:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        with self._swap:
+            query, values = self._samples(epoch, first_ns, last_ns + 1, bare=True)
+            table = self._table(f"SELECT DISTINCT t_ns, seq FROM ({query}) ORDER BY t_ns, seq", values)  # noqa: S608
+        return ints(table, "t_ns"), ints(table, "seq")
+
+    def epochs(self, tenant: str, device: str, stream: str) -> list[Epoch]:
+        """Return a stream's channel maps, in order of appearance."""
+        found = [e for e in self._hot.epochs.values() if e.key[:3] == (tenant, device, stream)]
+        return sorted(found, key=lambda e: e.number)
+
+    def extent(self, epoch: Epoch, start_ns: int, stop_ns: int) -> tuple[int, int, int]:
+        """Return how many table rows an epoch has in a range, and the first and last time."""
+        with self._swap:
+            query, values = self._samples(epoch, start_ns, stop_ns, bare=True)
+            [(n, first, last)] = self._rows(f"SELECT count(*), min(t_ns), max(t_ns) FROM ({query})", values)  # noqa: S608
+        return int(n), int(first or 0), int(last or 0)
+
+    def series(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int) -> Iterator[Series]:
+        """Yield a stream's samples, epoch by epoch in order of their first row, in chunks."""
+        ordered = sorted(
+            (
+                (first, n, e)
+                for e in self.epochs(tenant, device, stream)
+                for n, first, _ in [self.extent(e, start_ns, stop_ns)]
+                if n
+            ),
+            key=lambda found: found[0],
+        )
+        for _, n, epoch in ordered:
+            yield from self.chunks(epoch, start_ns, stop_ns, n)
+
+    def chunks(self, epoch: Epoch, start_ns: int, stop_ns: int, n: int) -> Iterator[Series]:
+        """Yield an epoch's samples in a range that has ``n`` table rows."""
+        tenant, device, stream, _ = epoch.key
+        for first, stop in self._cuts(epoch, start_ns, stop_ns, n):
+            t_ns, seq, values = self.fetch(epoch, first, stop)
+            if t_ns.size:
+                yield Series(
+                    tenant=tenant, device=device, stream=stream, channels=epoch.channels,
+                    t_ns=t_ns, seq=seq, values=values,
+                )  # fmt: skip
+
+    def _cuts(self, epoch: Epoch, start_ns: int, stop_ns: int, n: int) -> list[tuple[int, int]]:
+        """Return time ranges of about a chunk each that cover a range."""
+        size = CHUNK_VALUES // 4 if epoch.layout == LONG else min(CHUNK_ROWS, CHUNK_VALUES // epoch.layout)
+        if n <= size * 5 // 4:
+            return [(start_ns, stop_ns)]
+        with self._swap:
+            query, values = self._samples(epoch, start_ns, stop_ns, bare=True)
+            marks = self._rows(
+                f"SELECT DISTINCT min(t_ns) FROM (SELECT t_ns, (row_number() OVER (ORDER BY t_ns) - 1) // {size} AS nr"  # noqa: S608
+                f" FROM ({query})) GROUP BY nr ORDER BY 1",
+                values,
+            )
+        edges = [start_ns, *(int(m[0]) for m in marks[1:]), stop_ns]
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+    def fetch(self, epoch: Epoch, start_ns: int, stop_ns: int) -> tuple[Ints, Ints, NDArray[np.float64]]:
+        """Return an epoch's ``t_ns`` (n,), ``seq`` (n,) and values (n, C) in a range, in order."""
+        with self._swap:
+            query, values = self._samples(epoch, start_ns, stop_ns, bare=False)
+            table = self._table(
+                f"{query} ORDER BY ALL" if epoch.layout == LONG else f"{query} ORDER BY t_ns, seq", values
+            )
+        t_ns, seq = ints(table, "t_ns"), ints(table, "seq")
+        if epoch.layout != LONG:
+            v = flat(table, "v").reshape(-1, epoch.layout)
+            return t_ns, seq, np.ascontiguousarray(v[:, : len(epoch.channels)])
+        return _pivot(t_ns, seq, ints(table, "channel"), floats(table, "value"), len(epoch.channels))
+
+    def events(self, tenant: str, start_ns: int, stop_ns: int, limit: int) -> list[Event]:
+        """Return a tenant's events in order of time."""
+        with self._swap:
+            parts = self._archive.parts("events", None, start_ns, stop_ns - 1)
+            query, values = self._both("tenant, t_ns, frame, body", "events", parts)
+            rows = self._rows(
+                f"SELECT body FROM ({query}) WHERE tenant = ? AND t_ns >= ? AND t_ns < ? ORDER BY t_ns, frame LIMIT ?",  # noqa: S608
+                [*values, tenant, start_ns, stop_ns, limit],
+            )
+        decoder = msgspec.msgpack.Decoder(Event)
+        return [decoder.decode(r[0]) for r in rows]
+
+    def snapshots(self, tenant: str, device: str, limit: int) -> list[DeviceSnapshot]:
+        """Return a device's newest snapshots, oldest first."""
+        with self._swap:
+            query, values = self._both("tenant, device, t_ns, body", "snapshots", self._archive.parts("snapshots"))
+            rows = self._rows(
+                f"SELECT body FROM ({query}) WHERE tenant = ? AND device = ? ORDER BY t_ns DESC LIMIT ?",  # noqa: S608
+                [*values, tenant, device, limit],
+            )
+        decoder = msgspec.msgpack.Decoder(DeviceSnapshot)
+        return [decoder.decode(r[0]) for r in reversed(rows)]
+
+    def quarantine(self, tenant: str, limit: int) -> list[Quarantined]:
+        """Return what was refused, newest first."""
+        with self._swap:
+            query, values = self._both("tenant, frame, nr, body", "quarantine", self._archive.parts("quarantine"))
+            rows = self._rows(
+                f"SELECT body FROM ({query}) WHERE tenant = ? ORDER BY frame DESC, nr DESC LIMIT ?",  # noqa: S608
+                [*values, tenant, limit],
+            )
+        decoder = msgspec.msgpack.Decoder(Quarantined)
+        return [decoder.decode(r[0]) for r in rows]
+
+    def evidence(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int) -> Evidence:
+        """Point at a range; the digest is SHA-256 over the hex digests of the frames that reach into it, one a line."""
+        with self._swap:
+            parts = self._archive.parts("ranges", None, start_ns, stop_ns - 1)
+            query, values = self._both("frame, digest, tenant, device, stream, first_ns, last_ns", "ranges", parts)
+            rows = self._rows(
+                f"SELECT DISTINCT frame, digest FROM ({query}) WHERE tenant = ? AND device = ? AND stream = ?"  # noqa: S608
+                " AND first_ns < ? AND last_ns >= ? ORDER BY frame",
+                [*values, tenant, device, stream, stop_ns, start_ns],
+            )
+        note = f"{len(rows)} log frames" + (f", {rows[0][0]} to {rows[-1][0]}" if rows else "")
+        digest = hashlib.sha256("".join(f"{r[1]}\n" for r in rows).encode()).hexdigest() if rows else ""
+        return Evidence.of_series(device, stream, start_ns, stop_ns, digest=digest, note=note)
+
+    def covered(self) -> list[tuple[Key, int, int]]:
+        """Return the hours each key has samples in, as (key, first, last) times."""
+        with self._swap:
+            query, values = self._both(
+                "tenant, device, stream, epoch, first_ns, last_ns", "ranges", self._archive.parts("ranges")
+            )
+            rows = self._rows(
+                "SELECT tenant, device, stream, epoch, min(first_ns), max(last_ns) "  # noqa: S608  fixed names
+                f"FROM ({query}) GROUP BY 1, 2, 3, 4, first_ns // 3600000000000",
+                values,
+            )
+        return [((r[0], r[1], r[2], r[3]), int(r[4]), int(r[5])) for r in rows]
+
+    def prints(self) -> NDArray[np.int64]:
+        """Return the fingerprints of all events and snapshots."""
+        found = []
+        for table in ("events", "snapshots"):
+            with self._swap:
+                query, values = self._both("print", table, self._archive.parts(table))
+                found.append(ints(self._table(f"SELECT print FROM ({query})", values), "print"))
+        return np.concatenate(found)
+
+
+def _pivot(
+    t_ns: Ints, seq: Ints, channel: Ints, value: NDArray[np.float64], width: int
+) -> tuple[Ints, Ints, NDArray[np.float64]]:
+    """Turn long rows, in order, into samples of ``width`` channels."""
+    if not t_ns.size:
+        return t_ns, seq, np.empty((0, width))
+    new = np.r_[True, (np.diff(t_ns) != 0) | (np.diff(seq) != 0)]
+    row = np.cumsum(new) - 1
+    values = np.full((int(row[-1]) + 1, width), np.nan)
+    there = channel >= 0
+    values[row[there], channel[there]] = value[there]
+    return t_ns[new], seq[new], values

@@ -1,0 +1,1 @@
+"""Groups, ranks, explains and acts on what was found."""

@@ -1,0 +1,168 @@
+"""One incident in the making: what each finding adds to it, kept so that a finding costs the same however many came before."""
+
+from dataclasses import dataclass, field, replace
+
+from mumetal.core.finding import Finding, Severity
+from mumetal.core.incident import Incident
+from mumetal.respond.triage import likelihood
+from mumetal.respond.triage.adjacency import Key, keys_of
+from mumetal.respond.triage.impact import harm
+from mumetal.respond.triage.inventory import Inventory
+
+MAX_FINDINGS = 2_000
+MAX_STREAMS = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What is kept of a finding."""
+
+    finding_id: str
+    device: str
+    stream: str
+    rule: str
+    title: str
+    severity: Severity
+    explained: bool
+    likelihood: float
+    impact: float
+    impact_reason: str
+    start_ns: int
+    stop_ns: int
+    keys: tuple[Key, ...]
+
+    @classmethod
+    def of(cls, finding: Finding, inventory: Inventory) -> "Trace":
+        """Weigh a finding."""
+        cost = harm(finding, inventory)
+        return cls(
+            finding_id=finding.finding_id,
+            device=finding.device,
+            stream=finding.stream,
+            rule=finding.rule,
+            title=finding.title,
+            severity=finding.severity,
+            explained=finding.explained,
+            likelihood=likelihood.of_finding(finding),
+            impact=cost.impact,
+            impact_reason=cost.reason,
+            start_ns=finding.start_ns,
+            stop_ns=finding.stop_ns,
+            keys=keys_of(finding),
+        )
+
+    @property
+    def weight(self) -> tuple[float, int, int, str]:
+        """Order by which one finding speaks for the incident; total, so that arrival does not matter."""
+        return (self.likelihood * self.impact, int(self.severity), -self.start_ns, self.finding_id)
+
+
+@dataclass(slots=True, kw_only=True)
+class Side:
+    """Sums over the explained or over the unexplained findings."""
+
+    streams: dict[tuple[str, str], float] = field(default_factory=dict)
+    severity: Severity = Severity.UNKNOWN
+    top: Trace | None = None
+    costliest: Trace | None = None
+    count: int = 0
+
+    def add(self, trace: Trace) -> None:
+        """Count one finding in."""
+        self.count += 1
+        place = (trace.device, trace.stream)
+        if place in self.streams or len(self.streams) < MAX_STREAMS:
+            self.streams[place] = max(self.streams.get(place, 0.0), trace.likelihood)
+        self.severity = max(self.severity, trace.severity)
+        if self.top is None or trace.weight > self.top.weight:
+            self.top = trace
+        if self.costliest is None or (trace.impact, trace.weight) > (self.costliest.impact, self.costliest.weight):
+            self.costliest = trace
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Group:
+    """An incident and what it is made of."""
+
+    incident: Incident
+    born: int
+    open_end: bool = True
+    gone: bool = False
+    absent: dict[str, None] = field(default_factory=dict)
+    traces: dict[str, Trace] = field(default_factory=dict)
+    overflow: int = 0
+    start_ns: int = 0
+    stop_ns: int = 0
+    plain: Side = field(default_factory=Side)
+    explained: Side = field(default_factory=Side)
+    rules: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def side(self) -> Side:
+        """The findings that speak for it: the unexplained ones, or all when everything is explained."""
+        return self.plain if self.plain.count else self.explained
+
+    @property
+    def all_explained(self) -> bool:
+        """Whether every finding of it is known and explained."""
+        return not self.plain.count and not self.absent
+
+    def is_new_kind(self, trace: Trace) -> bool:
+        """Whether no finding of this rule and stream is in yet (asked of the first 512 only)."""
+        return len(self.rules) < MAX_STREAMS and (trace.rule, trace.stream) not in self.rules
+
+    def add(self, trace: Trace) -> None:
+        """Take a new finding in; past 2,000 its weight counts and its id is no longer listed."""
+        (self.explained if trace.explained else self.plain).add(trace)
+        self.start_ns = min(self.start_ns or trace.start_ns, trace.start_ns)
+        self.stop_ns = max(self.stop_ns, trace.stop_ns)
+        if len(self.rules) < MAX_STREAMS:
+            self.rules.add((trace.rule, trace.stream))
+        if len(self.traces) < MAX_FINDINGS:
+            self.traces[trace.finding_id] = trace
+        else:
+            self.overflow += 1
+
+    def replace(self, trace: Trace) -> None:
+        """Put a newer version of a finding in the place of the one known; sums are made again."""
+        self.traces[trace.finding_id] = trace
+        self.plain, self.explained = Side(), Side()
+        self.start_ns = self.stop_ns = 0
+        old, self.traces, spilt = self.traces, {}, self.overflow
+        for each in old.values():
+            self.add(each)
+        self.overflow = spilt
+
+    def absorb(self, other: "Group") -> None:
+        """Take all findings of another group in."""
+        for trace in other.traces.values():
+            self.add(trace)
+        self.overflow += other.overflow
+        self.absent.update(other.absent)
+
+    def rendered(self) -> Incident:
+        """Return the incident with everything that follows from its findings brought up to date."""
+        side = self.side
+        top, costliest = side.top, side.costliest
+        if top is None or costliest is None:
+            return self.incident
+        count = self.plain.count + self.explained.count
+        devices = {t.device for t in self.traces.values()} if len(side.streams) > 1 else {top.device}
+        return replace(
+            self.incident,
+            device=top.device,
+            title=_title(top, count, len(devices)),
+            severity=side.severity,
+            likelihood=likelihood.combine(side.streams.values()),
+            impact=costliest.impact,
+            impact_reason=costliest.impact_reason,
+            start_ns=self.start_ns,
+            stop_ns=self.stop_ns,
+            findings=(*self.absent, *self.traces),
+        )
+
+
+def _title(top: Trace, count: int, devices: int) -> str:
+    more = [f"{count - 1} more finding{'s' if count > 2 else ''}"] if count > 1 else []
+    more += [f"{devices} devices"] if devices > 1 else []
+    return top.title[:240] + (f" (and {', '.join(more)})" if more else "")

@@ -1,0 +1,1 @@
+"""The web door: a JSON API, live streams, the push door, and the server that carries them."""

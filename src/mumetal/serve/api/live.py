@@ -1,0 +1,68 @@
+"""Live samples as server-sent events: a blocking iterator, read in a thread, that ends when the reader goes."""
+
+import threading
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+
+import msgspec
+from anyio import CapacityLimiter, to_thread
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+
+from mumetal.core.errors import UnavailableError
+from mumetal.core.series import Series
+from mumetal.serve.api.wire import series_out
+
+MAX_STREAMS = 32
+MAX_ROWS = 2_000
+END = object()
+
+
+class LiveDoor:
+    """Hands out live streams, at most :data:`MAX_STREAMS` at a time.
+
+    Args:
+        stopping: Set when the server goes down; every stream ends within about a second.
+    """
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self._limiter = CapacityLimiter(MAX_STREAMS)
+        self._open = 0
+
+    def answer(self, request: Request, samples: Iterator[Series | None], stream: str) -> StreamingResponse:
+        """Return a response that writes ``samples`` of ``stream`` (all when empty) as they come.
+
+        Raises:
+            UnavailableError: Too many streams are open.
+        """
+        if self._open >= MAX_STREAMS:
+            raise UnavailableError(f"{MAX_STREAMS} live streams are open already", hint="close one, or poll the series")
+        return StreamingResponse(
+            self._lines(request, samples, stream),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    async def _lines(self, request: Request, samples: Iterator[Series | None], stream: str) -> AsyncIterator[bytes]:
+        self._open += 1
+        try:
+            yield b"retry: 2000\n\n"
+            while not self._stopping.is_set() and not await request.is_disconnected():
+                item = await to_thread.run_sync(partial(next, samples, END), limiter=self._limiter)
+                if item is END:
+                    break
+                if isinstance(item, Series) and (not stream or item.stream == stream):
+                    yield _line(item)
+                else:
+                    yield b": nothing yet\n\n"
+        finally:
+            self._open -= 1
+            close = getattr(samples, "close", None)
+            if close is not None:
+                close()
+
+
+def _line(series: Series) -> bytes:
+    body = series_out(series.rows(max(0, len(series) - MAX_ROWS), len(series)))
+    return b"event: samples\ndata: " + msgspec.json.encode(body.model_dump()) + b"\n\n"

@@ -1,0 +1,155 @@
+"""Carries the application: plain HTTP on loopback, mutual TLS and nothing less anywhere else."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mumetal.core.errors import RejectedError, UnavailableError
+from mumetal.core.settings import ServeSettings
+from mumetal.serve.api.guard import is_loopback
+from mumetal.serve.api.identity import PEER, peer_of_certificate
+
+START_S = 10.0
+STOP_S = 5.0
+
+
+class PeerProtocol(H11Protocol):
+    """HTTP/1.1 that puts the client certificate's subject where :func:`identity.caller_of` finds it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Note who is at the far end, once per connection."""
+        super().connection_made(transport)
+        peer = peer_of_certificate(transport.get_extra_info("peercert"))
+        if peer is not None:
+            self.app_state = {**self.app_state, PEER: peer}
+
+
+def tls_of(settings: ServeSettings) -> ssl.SSLContext | None:
+    """Return the TLS context the settings ask for; None for plain HTTP, which only loopback may have.
+
+    Raises:
+        RejectedError: Off loopback without certificate, key and client authority, or only some of them are given.
+    """
+    given = {
+        "serve.tls_certificate": settings.tls_certificate,
+        "serve.tls_key": settings.tls_key,
+        "serve.client_ca": settings.client_ca,
+    }
+    missing = [name for name, value in given.items() if not value]
+    if len(missing) == len(given) and is_loopback(settings.host):
+        return None
+    if missing:
+        raise RejectedError(
+            f"will not listen on {settings.host!r} without TLS and an identity",
+            where=", ".join(missing),
+            hint="give certificate, key and client authority, or listen on 127.0.0.1",
+        )
+    for name, value in given.items():
+        if not Path(value).is_file():
+            raise RejectedError(f"{value!r} is not a file", where=name)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        context.load_verify_locations(settings.client_ca)
+    except (ssl.SSLError, OSError) as error:
+        raise RejectedError(f"TLS cannot be set up: {error}", where=", ".join(given)) from None
+    return context
+
+
+class Server:
+    """The application on a socket, in a thread of its own.
+
+    Args:
+        app: From :func:`mumetal.serve.api.app.create_app`.
+        settings: Where to listen.
+
+    Raises:
+        RejectedError: The settings would open it without TLS and an identity off loopback.
+    """
+
+    def __init__(self, app: FastAPI, settings: ServeSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._tls = tls_of(settings)
+        self._thread: threading.Thread | None = None
+        self._server: uvicorn.Server | None = None
+
+    def start(self) -> str:
+        """Listen, and return the URL once requests are answered.
+
+        Raises:
+            UnavailableError: The address is taken or does not belong to this machine.
+        """
+        sock = self._bind()
+        tls = self._tls
+        config = uvicorn.Config(
+            self._app,
+            http=PeerProtocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=int(STOP_S),
+            ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
+        )
+        self._server = uvicorn.Server(config)
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(self._server, sock, ready), name="web", daemon=True)
+        self._thread.start()
+        if not ready.wait(START_S) or not self._server.started:
+            sock.close()
+            raise UnavailableError("the web server did not start", where=self._settings.host)
+        host, port = sock.getsockname()[:2]
+        return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def stop(self) -> None:
+        """End live streams, finish what is being answered, and let go of the socket."""
+        if self._server is None or self._thread is None:
+            return
+        self._app.state.stopping.set()
+        self._server.should_exit = True
+        self._thread.join(STOP_S + 2.0)
+        self._server = self._thread = None
+
+    def _bind(self) -> socket.socket:
+        host = self._settings.host.strip("[]")
+        try:
+            family, kind, proto, _, address = socket.getaddrinfo(
+                host, self._settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            sock = socket.socket(family, kind, proto)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot listen: {error.strerror or error}",
+                where=f"{self._settings.host}:{self._settings.port}",
+                hint="another program may have the port; set serve.port to 0 for a free one",
+            ) from None
+        return sock
+
+    @staticmethod
+    def _run(server: uvicorn.Server, sock: socket.socket, ready: threading.Event) -> None:
+        async def tell() -> None:
+            while not server.started and not server.should_exit:
+                await asyncio.sleep(0.01)
+            ready.set()
+
+        async def both() -> None:
+            watch = asyncio.create_task(tell())
+            await server.serve(sockets=[sock])
+            await watch
+
+        asyncio.run(both())

@@ -1,0 +1,106 @@
+"""``mumetal check`` and ``mumetal settings``: is everything there, and what is set."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from msgspec import Struct
+
+from mumetal.core.errors import MumetalError
+from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
+
+SourceList = Annotated[list[str] | None, typer.Option("--source", help="Also check this source, KIND:PLACE.")]
+
+
+class Line(Struct, kw_only=True):
+    """One thing that was checked.
+
+    Args:
+        what: What was checked.
+        ok: Whether it is as it should be.
+        detail: What was found, or how to mend it.
+        code: Exit code it calls for.
+    """
+
+    what: str
+    ok: bool
+    detail: str = ""
+    code: int = 0
+
+
+def _try(lines: list[Line], what: str, probe: Callable[[], str]) -> None:
+    try:
+        lines.append(Line(what=what, ok=True, detail=probe()))
+    except MumetalError as error:
+        lines.append(Line(what=what, ok=False, detail=str(error), code=error.exit_code))
+
+
+def check(
+    *,
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    source: SourceList = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Check settings, sources, inventory and ledger without starting anything."""
+    from mumetal.connect.sources import open_source
+    from mumetal.core import settings as settings_file
+    from mumetal.serve import wiring
+    from mumetal.trust.ledger import ChainedFileLedger
+
+    lines: list[Line] = []
+    chosen = wiring.load(settings, wiring.Overrides(store=store, sources=source or ()))
+    lines.append(Line(what="settings", ok=True, detail=str(settings or "defaults")))
+    _try(
+        lines,
+        "inventory",
+        lambda: f"{len(wiring.inventory(chosen).devices)} devices" if chosen.triage.inventory else "none set",
+    )
+
+    def probe(spec: str) -> str:
+        opened = open_source(spec)
+        try:
+            first = opened.poll("", 1_000)
+        finally:
+            opened.close()
+        return f"{len(first.data)} pieces read, {len(first.quarantined)} refused at first sight"
+
+    for spec in chosen.sources:
+        _try(lines, f"source {spec}", partial(probe, spec))
+
+    def ledger() -> str:
+        path = settings_file.path_in(chosen, "ledger.jsonl")
+        if not path.exists():
+            return "none yet"
+        book = ChainedFileLedger(path, read_only=True)
+        try:
+            book.verify()
+            return f"{book.head.count} entries hold"
+        finally:
+            book.close()
+
+    _try(lines, "ledger", ledger)
+    worst = max((line.code for line in lines), default=0)
+    if as_json:
+        typer.echo(msgspec.json.encode({"checks": lines, "exit": worst}).decode())
+        return worst
+    for line in lines:
+        typer.echo(f"{'ok  ' if line.ok else 'BAD '} {line.what}: {line.detail}")
+    return worst
+
+
+def show_settings(
+    *,
+    settings: SettingsOption = None,
+    store: Annotated[Path | None, typer.Option("--store", help="Folder for data and incidents.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Print the settings in force, as TOML that can be saved and edited."""
+    from mumetal.serve import reference, wiring
+
+    chosen = wiring.load(settings, wiring.Overrides(store=store))
+    typer.echo(msgspec.json.encode(chosen).decode() if as_json else reference.as_toml(chosen), nl=as_json)
+    return 0

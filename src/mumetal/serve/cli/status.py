@@ -1,0 +1,58 @@
+"""``mumetal``: what is going on, and what to do next."""
+
+import time
+from pathlib import Path
+
+import msgspec
+import typer
+
+from mumetal.core.series import LOCAL
+from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
+
+NEXT_FRESH = (
+    ("mumetal up", "see it work: a twin on real calibration figures, dashboard included"),
+    ("mumetal up --source bluefors:DIR --source ibm:PATH --source csv:FILE", "watch your own machine"),
+    ("mumetal watch PATH…", "look through recorded data once and print a report"),
+    ("mumetal check", "see whether everything it needs is there"),
+)
+NEXT_KNOWN = (
+    ("mumetal incident ID", "what was seen, why, and what to do"),
+    ("mumetal incident ID --label attack|fault|benign", "say what it was"),
+    ("mumetal up", "go on watching"),
+)
+
+
+def status(*, settings: SettingsOption = None, store: StoreOption = None, as_json: JsonOption = False) -> int:
+    """Say what is going on, and what to do next."""
+    from mumetal.connect.stores.incidents import IncidentStore
+    from mumetal.serve import running, wiring
+    from mumetal.serve.cli import show
+
+    chosen = wiring.load(settings, wiring.Overrides(store=store))
+    directory = Path(chosen.store.directory)
+    candidates = [d for d in (directory, directory / "demo") if (d / "incidents.sqlite").exists()]
+    alive = next((r for d in (directory, directory / "demo") if (r := running.read(d))), None)
+    now_ns = time.time_ns()
+    found = []
+    if candidates:
+        kept = IncidentStore(candidates[0] / "incidents.sqlite")
+        found = list(kept.incidents(LOCAL, limit=10))
+        kept.close()
+    if as_json:
+        body = {"running": alive, "incidents": found, "store": str(candidates[0] if candidates else directory)}
+        typer.echo(msgspec.json.encode(body).decode())
+        return 0
+    out = show.console()
+    if alive:
+        out.print(f"Running since {show.age(alive.since_ns, now_ns)} ago: [bold]{alive.url}[/]")
+    else:
+        out.print("Not running." if candidates else "Nothing is watched here yet.")
+    if found:
+        out.print(f"\nRanked incidents in {candidates[0]}:")
+        out.print(show.incident_table(found, now_ns))
+    elif candidates:
+        out.print("No incident is known.")
+    out.print("\nWhat to do next:")
+    for command, why in NEXT_KNOWN if found else NEXT_FRESH:
+        out.print(f"  [bold]{command}[/]\n      {why}", soft_wrap=True, markup=True)
+    return 0

@@ -1,0 +1,71 @@
+"""Work on a store's folder while no stack runs on it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mumetal.access.local import LocalOperator
+from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.core.clock import SystemClock
+from mumetal.core.finding import Finding
+from mumetal.core.incident import Incident
+from mumetal.core.ports import LedgerEntry, Request
+from mumetal.core.settings import TriageSettings
+from mumetal.respond.triage import Inventory, Triage
+from mumetal.serve.desk import Change
+from mumetal.serve.wiring import OPERATOR, OPERATOR_ACTIONS
+from mumetal.trust.ledger import ChainedFileLedger
+
+
+def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+    """Change an incident: permitted, written to the ledger, then done.
+
+    Raises:
+        RejectedError: The actor may not.
+        BadInputError: No such incident, or the state cannot follow.
+    """
+    clock = SystemClock()
+    kept = IncidentStore(folder / "incidents.sqlite")
+    ledger = ChainedFileLedger(folder / "ledger.jsonl")
+    try:
+        before = kept.incident(tenant, incident_id)
+        triage = Triage(TriageSettings(), Inventory())
+        triage.restore([before], _findings(kept, tenant, before))
+        authorizer = LocalOperator(principal=OPERATOR, tenant=tenant, actions=OPERATOR_ACTIONS)
+        permit = authorizer.authorize(
+            Request(tenant=tenant, principal=actor, action="incident.change", resource=incident_id)
+        )
+
+        def enter(outcome: str) -> None:
+            why = f"{change.state or change.label or change.owner or 'note'} by policy {permit.policy}@{permit.policy_version}"
+            ledger.append(
+                LedgerEntry(
+                    tenant=tenant,
+                    t_ns=clock.now_ns(),
+                    actor=actor,
+                    action="incident.change",
+                    subject=incident_id,
+                    why=why,
+                    outcome=outcome,
+                )
+            )
+
+        enter("")
+        after = triage.change(
+            incident_id,
+            actor,
+            clock.now_ns(),
+            state=change.state,
+            owner=change.owner,
+            label=change.label,
+            note=change.note,
+        )
+        kept.put([], [after])
+        enter("done")
+    finally:
+        ledger.close()
+        kept.close()
+    return after
+
+
+def _findings(kept: IncidentStore, tenant: str, incident: Incident) -> Sequence[Finding]:
+    return kept.findings(tenant, incident.findings)

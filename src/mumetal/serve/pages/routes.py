@@ -1,0 +1,206 @@
+"""The pages' routes: each reads the desk, makes a view and renders it."""
+
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+
+from mumetal.core.errors import BadInputError
+from mumetal.core.incident import IncidentState, Label
+from mumetal.core.ports import Ledger
+from mumetal.serve.api.body import read_body
+from mumetal.serve.api.identity import caller_of
+from mumetal.serve.api.problems import MissingError
+from mumetal.serve.api.reading import incident_or_missing
+from mumetal.serve.desk import Change, Desk, Overview
+from mumetal.serve.pages import views
+from mumetal.serve.pages.evidence import open_evidence
+from mumetal.serve.pages.render import html
+
+MAX_FORM_BYTES = 16_384
+DAY_NS = 86_400 * 10**9
+PLOT_NS = 120 * 10**9
+Report = Callable[[str, str], str]
+
+
+def pages_router(desk: Desk, *, ledger: Ledger | None, report: Report | None) -> APIRouter:
+    """Return the routes of the pages over ``desk``."""
+    router = APIRouter(include_in_schema=False)
+    _overview(router, desk)
+    _incident(router, desk, report)
+    _device(router, desk)
+    _rest(router, desk, ledger)
+    return router
+
+
+def _overview(router: APIRouter, desk: Desk) -> None:
+    @router.get("/")
+    def overview(request: Request) -> Response:
+        tenant = caller_of(request).tenant
+        now = desk.overview(tenant)
+        incidents = desk.incidents(tenant, None, views.ROWS)
+        values = {
+            "at": "overview",
+            "twin": bool(desk.truth()),
+            "overview": now,
+            "tiles": views.tiles(now, incidents),
+            "rows": views.rows(desk, tenant, incidents),
+            "counts": views.counts(incidents),
+            "empty": views.first_words(now, incidents),
+        }
+        return html("overview_live.html" if _is_refresh(request) else "overview.html", values)
+
+
+def _is_refresh(request: Request) -> bool:
+    return request.headers.get("hx-request") == "true"
+
+
+def _incident(router: APIRouter, desk: Desk, report: Report | None) -> None:
+    def values(tenant: str, incident_id: str) -> dict[str, object]:
+        incident_or_missing(desk, tenant, incident_id)
+        incident = desk.incident(tenant, incident_id)
+        findings = desk.findings(tenant, incident.findings[: views.FINDINGS])
+        now = desk.overview(tenant).now_ns
+        around = max(PLOT_NS, 2 * (incident.stop_ns - incident.start_ns))
+        return {
+            "at": "incident",
+            "twin": bool(desk.truth()),
+            "now_ns": now,
+            "incident": incident,
+            "findings": views.finding_views(findings),
+            "causes": views.considered(findings),
+            "remedies": tuple(dict.fromkeys(f.remedy for f in findings if f.remedy)),
+            "techniques": tuple(dict.fromkeys(t for f in findings for t in f.techniques)),
+            "from_ns": incident.start_ns - around,
+            "to_ns": incident.stop_ns + around,
+            "labels": list(Label),
+            "states": (IncidentState.OPEN, IncidentState.ACKNOWLEDGED, IncidentState.RESOLVED),
+            "has_report": report is not None,
+        }
+
+    @router.get("/incidents/{incident_id}")
+    def incident(request: Request, incident_id: str) -> Response:
+        found = values(caller_of(request).tenant, incident_id)
+        return html("incident_live.html" if _is_refresh(request) else "incident.html", found)
+
+    @router.post("/incidents/{incident_id}/change")
+    async def change(request: Request, incident_id: str) -> Response:
+        caller = caller_of(request)
+        form = parse_qs((await read_body(request, MAX_FORM_BYTES)).decode("utf-8", "replace"), max_num_fields=8)
+        wanted = change_of_form({key: found[-1] for key, found in form.items()})
+
+        def act() -> Response:
+            incident_or_missing(desk, caller.tenant, incident_id)
+            desk.change(caller.tenant, incident_id, caller.actor, wanted)
+            if _is_refresh(request):
+                return html("incident_live.html", values(caller.tenant, incident_id))
+            return RedirectResponse(request.url.path.removesuffix("/change"), status_code=303)
+
+        return await to_thread.run_sync(act)
+
+    @router.get("/incidents/{incident_id}/report.md")
+    def draft(request: Request, incident_id: str) -> Response:
+        tenant = caller_of(request).tenant
+        incident_or_missing(desk, tenant, incident_id)
+        if report is None:
+            raise MissingError("no report writer is set up", where=incident_id)
+        return PlainTextResponse(report(tenant, incident_id), media_type="text/markdown")
+
+
+def change_of_form(form: dict[str, str]) -> Change:
+    """Return the change a form asks for.
+
+    Raises:
+        BadInputError: A choice that does not exist, or a text that is too long.
+    """
+    owner, note = form.get("owner"), form.get("note", "")
+    if len(owner or "") > 200 or len(note) > 1_000:
+        raise BadInputError("the text is too long", where="owner, note", hint="200 and 1000 characters at most")
+    try:
+        return Change(
+            state=IncidentState(form["state"]) if "state" in form else None,
+            label=Label(form["label"]) if "label" in form else None,
+            owner="" if "disown" in form else owner,
+            note=note,
+        )
+    except ValueError as error:
+        raise BadInputError(str(error), where="form") from None
+
+
+def _device(router: APIRouter, desk: Desk) -> None:
+    @router.get("/devices/{device}")
+    def device(request: Request, device: str, stream: str = "") -> Response:
+        tenant = caller_of(request).tenant
+        now = desk.overview(tenant)
+        tile = next((t for t in views.tiles(now, desk.incidents(tenant, None, views.ROWS)) if t.device == device), None)
+        if tile is None:
+            raise MissingError(f"there is no device {device[:80]!r}", hint="the overview lists all that sent data")
+        snapshots = desk.snapshots(tenant, device, 1)
+        chosen = next((s for s in tile.streams if s.stream == stream), None) or _liveliest(tile)
+        values = {
+            "at": "device",
+            "twin": bool(desk.truth()),
+            "now_ns": now.now_ns,
+            "tile": tile,
+            "stream": chosen,
+            "snapshot": snapshots[-1] if snapshots else None,
+            "calibration": views.calibration(snapshots[-1]) if snapshots else (),
+            "events": list(desk.events(tenant, device, now.now_ns - DAY_NS, now.now_ns + 1, 200))[::-1][:40],
+            "incidents": [i for i in desk.incidents(tenant, None, views.ROWS) if i.device == device][:8],
+        }
+        return html("device_live.html" if _is_refresh(request) else "device.html", values)
+
+
+def _liveliest(tile: views.DeviceTile) -> object:
+    """Choose the stream to show first: the one that stands out most, then the fastest."""
+    return max(tile.streams, key=lambda s: (s.score >= 0.5, s.rate_hz, s.stream))
+
+
+def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
+    def now_of(tenant: str) -> Overview:
+        return desk.overview(tenant)
+
+    @router.get("/quarantine")
+    def quarantine(request: Request) -> Response:
+        tenant = caller_of(request).tenant
+        values = {
+            "at": "quarantine",
+            "twin": bool(desk.truth()),
+            "overview": now_of(tenant),
+            "refused": desk.quarantine(tenant, 200),
+        }
+        return html("quarantine.html", values)
+
+    @router.get("/truth")
+    def truth(request: Request) -> Response:
+        tenant = caller_of(request).tenant
+        found = sorted(desk.truth(), key=lambda t: -t.start_ns)
+        if not found:
+            raise MissingError("no twin runs, so nobody knows the truth")
+        incidents = [i for i in desk.incidents(tenant, None, 1_000)]
+        seen = {
+            index: [i for i in incidents if i.device == t.device and i.start_ns < t.stop_ns and i.stop_ns > t.start_ns]
+            for index, t in enumerate(found)
+        }
+        values = {"at": "truth", "twin": True, "now_ns": now_of(tenant).now_ns, "truth": found, "seen": seen}
+        return html("truth.html", values)
+
+    @router.get("/evidence")
+    def evidence(
+        request: Request, uri: Annotated[str, Query(max_length=4_096)], incident: Annotated[str, Query(max_length=200)] = ""
+    ) -> Response:
+        tenant = caller_of(request).tenant
+        opened = open_evidence(desk, ledger, tenant, uri, incident)
+        values = {
+            "at": "evidence",
+            "twin": bool(desk.truth()),
+            "now_ns": now_of(tenant).now_ns,
+            "opened": opened,
+            "incident_id": incident,
+        }
+        return html("evidence.html", values)
+
+

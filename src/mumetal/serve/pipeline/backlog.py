@@ -1,0 +1,77 @@
+"""What is committed and not yet scored, bounded in values; when it is full the doors wait."""
+
+import threading
+from collections import deque
+
+from mumetal.core.delivery import Datum
+from mumetal.core.errors import UnavailableError
+from mumetal.core.series import Series
+
+MAX_VALUES = 64_000_000 // 8  # 64 MB of float64
+
+
+def size_of(datum: Datum) -> int:
+    """Return how many values a datum holds; an event counts as eight."""
+    if isinstance(datum, Series):
+        return max(1, datum.values.size)
+    return len(datum.parameters) if hasattr(datum, "parameters") else 8
+
+
+class Backlog:
+    """A queue between the doors and the scorer.
+
+    A door asks for room *before* it commits, so that what was acknowledged is always scored, and a slow scorer slows
+    the doors instead of filling memory.
+
+    Args:
+        limit: Most values that may wait.
+    """
+
+    def __init__(self, limit: int = MAX_VALUES) -> None:
+        self._limit = limit
+        self._waiting: deque[tuple[int, Datum, int]] = deque()
+        self._values = 0
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def admit(self, timeout_s: float) -> None:
+        """Wait until there is room.
+
+        Raises:
+            UnavailableError: There is none after ``timeout_s`` (s), or the stack is stopping.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._values < self._limit, timeout_s)
+            if self._closed:
+                raise UnavailableError("the stack is stopping", hint="send again after it has restarted")
+            if self._values >= self._limit:
+                raise UnavailableError("the watchers are behind", hint="send again in a few seconds")
+
+    def put(self, sequence: int, data: tuple[Datum, ...], at_ns: int) -> None:
+        """Queue what was committed as log record ``sequence`` at ``at_ns`` (monotonic)."""
+        with self._changed:
+            for datum in data:
+                self._waiting.append((sequence, datum, at_ns))
+                self._values += size_of(datum)
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> list[tuple[int, Datum, int]]:
+        """Return all that waits, oldest first; empty after ``timeout_s`` (s) without any."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or bool(self._waiting), timeout_s)
+            taken = list(self._waiting)
+            self._waiting.clear()
+            self._values = 0
+            self._changed.notify_all()
+            return taken
+
+    def close(self) -> None:
+        """Refuse newcomers; what waits can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._closed

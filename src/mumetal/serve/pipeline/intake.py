@@ -1,0 +1,102 @@
+"""One thread per source: poll, commit, go on; a source that goes away is a finding, and is asked again."""
+
+import threading
+from collections.abc import Callable
+
+from mumetal.core.artefact import Evidence
+from mumetal.core.clock import Clock
+from mumetal.core.delivery import Delivery, Receipt
+from mumetal.core.errors import MumetalError, UnavailableError
+from mumetal.core.finding import Finding, Severity
+from mumetal.core.ports import Source
+
+POLL_VALUES = 200_000
+POLL_PAUSE_S = 0.5
+RETRY_FIRST_S = 1.0
+RETRY_MOST_S = 60.0
+
+
+def unavailable_finding(source: Source, tenant: str, error: MumetalError, now_ns: int) -> Finding:
+    """Say that a source went away."""
+    return Finding(
+        tenant=tenant,
+        stream=source.name[:200],
+        rule="serve.source_unavailable",
+        title=f"Source {source.name[:200]} cannot be read",
+        detail=str(error)[:4_000],
+        remedy=error.hint or "Check that the place exists and can be read; it is asked again by itself.",
+        start_ns=now_ns,
+        stop_ns=now_ns,
+        severity=Severity.MEDIUM,
+        confidence=1.0,
+        evidence=(Evidence(uri=f"source:{source.name}"[:4_096]),),
+    )
+
+
+class SourceRunner:
+    """Reads one source until stopped.
+
+    Args:
+        source: What to read.
+        tenant: For whom.
+        cursor: Where to go on from.
+        commit: Makes a delivery durable and queues it for scoring.
+        report: Takes the finding that the source is away.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        tenant: str,
+        cursor: str,
+        commit: Callable[[Delivery], Receipt],
+        report: Callable[[Finding], None],
+        clock: Clock,
+    ) -> None:
+        self._source = source
+        self._tenant = tenant
+        self._cursor = cursor
+        self._commit = commit
+        self._report = report
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"source {source.name}", daemon=True)
+        self.away = ""
+        self.caught_up = threading.Event()
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end, wait for it, and close the source."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+        self._source.close()
+
+    def _run(self) -> None:
+        pause = RETRY_FIRST_S
+        while not self._stop.is_set():
+            try:
+                delivery = self._source.poll(self._cursor, POLL_VALUES)
+                if delivery.data or delivery.quarantined or delivery.cursor != self._cursor:
+                    self._commit(delivery)
+                    self._cursor = delivery.cursor
+            except MumetalError as error:
+                if not self._stop.is_set():
+                    self._went_away(error)
+                    wait = pause if isinstance(error, UnavailableError) else RETRY_MOST_S
+                    pause = min(pause * 2, RETRY_MOST_S)
+                    self._stop.wait(wait)
+                continue
+            self.away = ""
+            pause = RETRY_FIRST_S
+            if delivery.caught_up:
+                self.caught_up.set()
+                self._stop.wait(POLL_PAUSE_S)
+
+    def _went_away(self, error: MumetalError) -> None:
+        if not self.away:
+            self._report(unavailable_finding(self._source, self._tenant, error, self._clock.now_ns()))
+        self.away = str(error)

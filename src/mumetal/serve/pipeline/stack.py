@@ -1,0 +1,233 @@
+"""The whole stack in one process: opened, started, looked at through :class:`~mumetal.serve.desk.Desk`, stopped."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mumetal.connect.sinks.outbox import Outbox
+from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.connect.stores.store import LogStore
+from mumetal.core.clock import Clock
+from mumetal.core.delivery import Delivery, Quarantined, Receipt
+from mumetal.core.event import Event
+from mumetal.core.finding import Finding
+from mumetal.core.incident import Incident, IncidentState
+from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Truth
+from mumetal.core.series import Series
+from mumetal.core.settings import Settings
+from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.respond.triage import Inventory, Triage
+from mumetal.serve.desk import Change, Overview, StreamHealth, StreamState
+from mumetal.serve.pipeline import history
+from mumetal.serve.pipeline.backlog import Backlog
+from mumetal.serve.pipeline.changes import changes
+from mumetal.serve.pipeline.intake import SourceRunner
+from mumetal.serve.pipeline.judge import Judge, Rooms
+from mumetal.serve.pipeline.live import LiveFeed
+from mumetal.serve.pipeline.rates import Rates
+from mumetal.serve.pipeline.scorer import Scorer
+from mumetal.serve.pipeline.watermarks import Watermarks
+from mumetal.watch.watch import Watch
+
+ADMIT_S = 2.0
+DOOR_WAIT_S = 3_600.0
+MAINTAIN_S = 60.0
+
+
+class Stack:
+    """One process that reads, commits, watches, judges and hands over.
+
+    Args:
+        settings: What was set.
+        clock: Time.
+        inventory: Workloads and how critical they are.
+        ledger: Where decisions are written.
+        authorizer: Who decides.
+        sources: What to read, with the tenant each reads for.
+        sinks: Where findings go, by name.
+        tenant: Whose stack it is.
+        notice: What a reader of the pages should know of this run.
+        truth: What a twin really did; nothing when none runs.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        inventory: Inventory,
+        ledger: Ledger,
+        authorizer: Authorizer,
+        sources: Sequence[tuple[Source, str]] = (),
+        sinks: Sequence[tuple[str, Sink]] = (),
+        notice: str = "",
+        truth: Callable[[], Sequence[Truth]] = tuple,
+    ) -> None:
+        self._clock = clock
+        self._notice = notice
+        self._truth = truth
+        directory = Path(settings.store.directory)
+        self.store = LogStore(directory / "telemetry", settings.store, clock)
+        self._incidents = IncidentStore(directory / "incidents.sqlite", sinks=[name for name, _ in sinks])
+        triage = Triage(settings.triage, inventory)
+        history.restore(triage, self._incidents)
+        self._feed = LiveFeed()
+        self._rates = Rates()
+        self.backlog = Backlog()
+        self._marks = Watermarks(directory / "scored.json")
+        self._watch = Watch(settings.watch, clock, history.SceneReader(self.store).scene)
+        self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock) for name, sink in sinks]
+        self._sinks = [sink for _, sink in sinks]
+        rooms = Rooms(
+            store=self.store,
+            incidents=self._incidents,
+            triage=triage,
+            ledger=ledger,
+            authorizer=authorizer,
+            clock=clock,
+        )
+        self._judge = Judge(rooms)
+        self.error: BaseException | None = None
+        self.failed = threading.Event()
+        self.scorer = Scorer(self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail)
+        self._runners = [
+            SourceRunner(
+                source, tenant, self.store.cursor(source.name), self._commit_patiently, self.scorer.report, clock
+            )
+            for source, tenant in sources
+        ]
+        self._stopping = threading.Event()
+        self._maintainer = threading.Thread(target=self._maintain, name="maintenance", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._judge.take(history.prime(self._watch, self.store, self._marks))
+        self.scorer.start()
+        for box in self.outboxes:
+            box.start()
+        for runner in self._runners:
+            runner.start()
+        self._maintainer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        for runner in self._runners:
+            runner.stop()
+        self.backlog.close()
+        self.scorer.join()
+        self._feed.stop()
+        self._marks.save(now=True)
+        for box in self.outboxes:
+            box.stop()
+        for sink in self._sinks:
+            sink.close()
+        self._maintainer.join(timeout=10)
+        self.store.close()
+        self._incidents.close()
+
+    def _fail(self, error: BaseException) -> None:
+        self.error = error
+        self.failed.set()
+
+    def _maintain(self) -> None:
+        while not self._stopping.wait(MAINTAIN_S):
+            self.store.maintain(self._clock.now_ns())
+
+    def _commit(self, delivery: Delivery, wait_s: float) -> Receipt:
+        self.backlog.admit(wait_s)
+        receipt = self.store.append(delivery)
+        at_ns = self._clock.monotonic_ns()
+        self._rates.note(receipt, len(delivery.quarantined), at_ns / 1e9)
+        self.backlog.put(receipt.sequence, receipt.fresh, at_ns)
+        return receipt
+
+    def _commit_patiently(self, delivery: Delivery) -> Receipt:
+        return self._commit(delivery, DOOR_WAIT_S)
+
+    @property
+    def values_total(self) -> int:
+        """Values committed since the start."""
+        return self._rates.values
+
+    # --- Desk ---
+
+    def push(self, delivery: Delivery) -> Receipt:
+        """Commit a pushed delivery; durable when it returns."""
+        return self._commit(delivery, ADMIT_S)
+
+    def overview(self, tenant: str) -> Overview:
+        """Return the fleet in one glance."""
+        now_ns = self._clock.now_ns()
+        found = self._incidents.incidents(tenant)
+        devices = sorted({device for device, _ in self.store.streams(tenant)})
+        snapshots = [s for device in devices for s in self.store.snapshots(tenant, device, 2)]
+        streams = tuple(
+            StreamHealth(
+                device=s.device,
+                stream=s.stream,
+                state=StreamState(str(s.state)),
+                reason=s.reason,
+                channels=s.channels,
+                rate_hz=s.rate_hz,
+                last_ns=s.last_ns,
+                score=s.score,
+            )
+            for s in self._watch.status()
+            if s.tenant == tenant
+        )
+        return Overview(
+            now_ns=now_ns,
+            streams=streams,
+            rows_total=self._rates.rows,
+            values_per_s=self._rates.values_per_s(self._clock.monotonic_ns() / 1e9),
+            quarantined=self._rates.quarantined,
+            changes=changes(found, snapshots, self._rates.quarantined, now_ns),
+            notice=self._notice,
+        )
+
+    def incidents(self, tenant: str, state: IncidentState | None = None, limit: int = 100) -> Sequence[Incident]:
+        """Return incidents, highest priority first; unexplained before explained."""
+        return self._incidents.incidents(tenant, state, limit)
+
+    def incident(self, tenant: str, incident_id: str) -> Incident:
+        """Return one incident."""
+        return self._incidents.incident(tenant, incident_id)
+
+    def findings(self, tenant: str, finding_ids: Sequence[str]) -> Sequence[Finding]:
+        """Return findings, in the order asked for."""
+        return self._incidents.findings(tenant, finding_ids)
+
+    def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+        """Change an incident: authorised, written to the ledger, then done."""
+        return self._judge.change(tenant, incident_id, actor, change)
+
+    def series(
+        self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int, points: int = 2_000
+    ) -> Sequence[Series]:
+        """Return samples thinned to about ``points`` rows."""
+        return self.store.thinned(tenant, device, stream, start_ns, stop_ns, points)
+
+    def live(self, tenant: str, device: str) -> Iterator[Series | None]:
+        """Yield samples as they arrive."""
+        return self._feed.read(tenant, device)
+
+    def events(self, tenant: str, device: str, start_ns: int, stop_ns: int, limit: int = 200) -> Sequence[Event]:
+        """Return a device's events in order of time."""
+        found = self.store.events(tenant, start_ns, stop_ns)
+        return [e for e in found if e.device in {device, "-"}][-limit:]
+
+    def snapshots(self, tenant: str, device: str, limit: int = 10) -> Sequence[DeviceSnapshot]:
+        """Return a device's newest snapshots, oldest first."""
+        return self.store.snapshots(tenant, device, limit)
+
+    def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:
+        """Return refused input, newest first."""
+        return self.store.quarantine(tenant, limit)
+
+    def truth(self) -> Sequence[Truth]:
+        """Return what the twin really did."""
+        return self._truth()

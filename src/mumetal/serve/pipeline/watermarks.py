@@ -1,0 +1,54 @@
+"""How far each stream has been scored, so that a restart scores what a crash left committed and unscored."""
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+from mumetal.core.series import Series
+
+SAVE_EVERY_S = 2.0
+
+
+class Watermarks:
+    """Newest scored time per (tenant, device, stream).
+
+    Written at most every two seconds, whole and by rename. After a crash up to that much is scored again; finding ids
+    are derived from what was found, so nothing is reported twice.
+
+    Args:
+        path: File the marks are kept in.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._saved_at = 0.0
+        self._dirty = False
+        self._marks: dict[str, int] = {}
+        if path.exists():
+            self._marks = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+
+    def note(self, series: Series) -> None:
+        """Remember that ``series`` has been scored."""
+        if not len(series):
+            return
+        key = f"{series.tenant}\t{series.device}\t{series.stream}"
+        newest = int(series.t_ns[-1])
+        if newest > self._marks.get(key, 0):
+            self._marks[key] = newest
+            self._dirty = True
+
+    def of(self, tenant: str, device: str, stream: str) -> int:
+        """Return the newest scored time of a stream, 0 when it never was."""
+        return self._marks.get(f"{tenant}\t{device}\t{stream}", 0)
+
+    def save(self, *, now: bool = False) -> None:
+        """Write the marks if they changed and it is time, or ``now``."""
+        if not self._dirty or (not now and time.monotonic() - self._saved_at < SAVE_EVERY_S):
+            return
+        part = self._path.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(self._marks))
+        os.replace(part, self._path)  # noqa: PTH105 - the same call either way, and this one says "atomic"
+        self._saved_at = time.monotonic()
+        self._dirty = False

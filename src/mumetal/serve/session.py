@@ -1,0 +1,117 @@
+"""One run of ``mumetal up``: the stack, its pages and, when nothing else is named, the demonstration."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from msgspec import Struct
+
+from mumetal.core.clock import Clock
+from mumetal.core.incident import IncidentState
+from mumetal.core.series import LOCAL
+from mumetal.core.settings import Settings
+from mumetal.serve import demo as demonstration
+from mumetal.serve import wiring
+from mumetal.serve.api.app import create_app
+from mumetal.serve.api.server import Server
+from mumetal.serve.demo import Demonstration
+
+SETTLE_S = 3.0
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What came of a run.
+
+    Args:
+        seconds: How long it ran, s.
+        rows: Rows committed.
+        values_per_s: Values committed a second, on average.
+        refused: Pieces of input refused.
+        open: Incidents that wait for somebody.
+        explained: Incidents an innocent cause explains.
+        first_incident_s: Time from the start to the first incident, s; negative when there was none.
+        attacks: Attacks acted by the demonstration; 0 without one.
+        found: Those found.
+        innocent: Innocent causes acted.
+        paged: Those that paged all the same.
+    """
+
+    seconds: float
+    rows: int
+    values_per_s: float
+    refused: int
+    open: int
+    explained: int
+    first_incident_s: float
+    attacks: int = 0
+    found: int = 0
+    innocent: int = 0
+    paged: int = 0
+
+
+class Session:
+    """Opens everything in order and closes it in the opposite order.
+
+    Args:
+        settings: What was set.
+        clock: Time.
+        demo: The demonstration to act, if any.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, demo: Demonstration | None) -> None:
+        self._clock = clock
+        self._demo = demo
+        self.notice = demonstration.NOTICE if demo else ""
+        self._began_ns = clock.now_ns()
+        self._began = time.monotonic()
+        self.stack = wiring.build(settings, clock, notice=self.notice, truth=demo.truth if demo else tuple)
+        self._server = Server(create_app(self.stack, settings.serve), settings.serve)
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self.stack.__enter__()
+        try:
+            self.url = self._server.start()
+        except BaseException:
+            self.stack.__exit__(None, None, None)
+            raise
+        if self._demo:
+            self._demo.start(self.url)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._demo:
+            self._demo.stop()
+        self._server.stop()
+        self.stack.__exit__(kind, error, trace)
+
+    def settle(self) -> None:
+        """Stop acting, and give what is on its way a moment to be scored."""
+        if self._demo:
+            self._demo.stop()
+            time.sleep(SETTLE_S)
+
+    def summary(self, tenant: str = LOCAL) -> Summary:
+        """Return what came of the run so far."""
+        lasted = time.monotonic() - self._began
+        overview = self.stack.overview(tenant)
+        incidents = list(self.stack.incidents(tenant, limit=1_000))
+        findings = self.stack.findings(tenant, [f for i in incidents for f in i.findings])
+        truth = self.stack.truth()
+        judged = demonstration.score(truth, incidents, findings)
+        born = [e.t_ns for i in incidents for e in i.timeline[:1]]
+        return Summary(
+            seconds=lasted,
+            rows=overview.rows_total,
+            values_per_s=self.stack.values_total / max(lasted, 1e-9),
+            refused=overview.quarantined,
+            open=sum(i.state in {IncidentState.OPEN, IncidentState.ACKNOWLEDGED} for i in incidents),
+            explained=sum(i.state is IncidentState.EXPLAINED for i in incidents),
+            first_incident_s=(min(born) - self._began_ns) / 1e9 if born else -1.0,
+            attacks=judged.attacks,
+            found=judged.found,
+            innocent=judged.innocent,
+            paged=judged.paged,
+        )

@@ -1,0 +1,114 @@
+"""Builds a stack from settings: the one place that knows every room."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from mumetal.access.local import LocalOperator
+from mumetal.connect.sinks import open_sink
+from mumetal.connect.sources import open_source
+from mumetal.core import settings as settings_file
+from mumetal.core.clock import Clock
+from mumetal.core.errors import BadInputError
+from mumetal.core.ports import Source, Truth
+from mumetal.core.series import LOCAL
+from mumetal.core.settings import Settings
+from mumetal.respond.triage import Inventory, decode_inventory
+from mumetal.serve.pipeline.stack import Stack
+from mumetal.trust.ledger import ChainedFileLedger
+
+DEFAULT_FILE = Path("mumetal.toml")
+OPERATOR = "operator"
+OPERATOR_ACTIONS = ("incident.change", "incident.page")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What the command line says over the settings file; None leaves a setting as it is."""
+
+    store: Path | None = None
+    sources: Sequence[str] = ()
+    sinks: Sequence[str] = ()
+    host: str | None = None
+    port: int | None = None
+    learning_rows: int | None = None
+
+
+def load(path: Path | None, overrides: Overrides) -> Settings:
+    """Return the settings of a file with the command line's over them.
+
+    Raises:
+        BadInputError: The file is not there or says something impossible.
+    """
+    file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    if file is None:
+        settings = Settings()
+    else:
+        try:
+            settings = settings_file.decode(file.read_bytes(), str(file))
+        except OSError as error:
+            raise BadInputError(
+                error.strerror or str(error), where=str(file), hint="name a settings file that can be read"
+            ) from None
+    replaced = msgspec.structs.replace
+    if overrides.store is not None:
+        settings = replaced(settings, store=replaced(settings.store, directory=str(overrides.store)))
+    if overrides.host is not None:
+        settings = replaced(settings, serve=replaced(settings.serve, host=overrides.host))
+    if overrides.port is not None:
+        settings = replaced(settings, serve=replaced(settings.serve, port=overrides.port))
+    if overrides.learning_rows is not None:
+        settings = replaced(settings, watch=replaced(settings.watch, learning_rows=overrides.learning_rows))
+    return replaced(
+        settings,
+        sources=(*settings.sources, *overrides.sources),
+        sinks=(*settings.sinks, *overrides.sinks),
+    )
+
+
+def inventory(settings: Settings) -> Inventory:
+    """Return the workloads of the inventory file; without one every device counts the same."""
+    if not settings.triage.inventory:
+        return Inventory()
+    path = Path(settings.triage.inventory)
+    try:
+        return decode_inventory(path.read_bytes(), str(path))
+    except OSError as error:
+        raise BadInputError(
+            error.strerror or str(error), where=str(path), hint="set triage.inventory to a file that can be read"
+        ) from None
+
+
+def open_ledger(settings: Settings) -> ChainedFileLedger:
+    """Open the ledger of a store's folder."""
+    return ChainedFileLedger(settings_file.path_in(settings, "ledger.jsonl"))
+
+
+def sources_of(settings: Settings) -> list[tuple[Source, str]]:
+    """Open every source that is set, with the tenant it reads for."""
+    return [
+        (open_source(spec), dict(parse_qsl(spec.partition("?")[2])).get("tenant", LOCAL)) for spec in settings.sources
+    ]
+
+
+def build(settings: Settings, clock: Clock, *, notice: str = "", truth: Callable[[], Sequence[Truth]] = tuple) -> Stack:
+    """Build a stack, not started yet.
+
+    Raises:
+        MumetalError: A source, a sink, the inventory or the folder cannot be used.
+    """
+    settings_file.path_in(settings).mkdir(parents=True, exist_ok=True)
+    return Stack(
+        settings,
+        clock,
+        inventory=inventory(settings),
+        ledger=open_ledger(settings),
+        authorizer=LocalOperator(principal=OPERATOR, tenant=LOCAL, actions=OPERATOR_ACTIONS),
+        sources=sources_of(settings),
+        sinks=[(spec, open_sink(spec)) for spec in settings.sinks],
+        notice=notice,
+        truth=truth,
+    )

@@ -1,0 +1,1 @@
+"""Proves who made it and that it is unchanged."""

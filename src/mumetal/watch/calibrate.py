@@ -1,0 +1,113 @@
+"""From scores to how often ordinary data would give them: thresholds without labels, from an alert budget."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mumetal.core.series import Series
+from mumetal.numerics.tails import Tail, fit_tail
+from mumetal.watch.detectors.standard import Scale, Standardised
+
+Array = NDArray[np.float64]
+WEEK_S = 604_800.0
+TRUE_PER_WEEK = 1.0  # prior rate of real trouble on one stream, for the confidence of a finding
+CAUTION = 1.0  # standard errors of the tail's scale that a threshold stays clear of
+
+
+class Budget:
+    """False alerts a week, shared evenly by everything that may raise one.
+
+    Args:
+        alerts_per_week: What the user accepts over all devices, 1/week.
+    """
+
+    def __init__(self, alerts_per_week: float) -> None:
+        self.alerts_per_week = alerts_per_week
+        self.members = 0
+
+    def join(self, members: int = 1) -> None:
+        """Count further detectors in."""
+        self.members += members
+
+    def leave(self, members: int = 1) -> None:
+        """Count detectors out."""
+        self.members = max(0, self.members - members)
+
+    @property
+    def share(self) -> float:
+        """Alerts a week that one detector may raise falsely; four are taken to run even where fewer do."""
+        return self.alerts_per_week / max(4, self.members)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """One detector's tail on one stream.
+
+    Args:
+        tail: Fitted on scores the detector was not fitted on.
+        rate_hz: Rows a second.
+    """
+
+    tail: Tail
+    rate_hz: float
+
+    def p_values(self, scores: Array) -> Array:
+        """Return P(an ordinary row scores at least this much), shape (n,), in (0, 1]."""
+        return self.tail.p_values(scores)
+
+    def level(self, alerts_per_week: float) -> float:
+        """Return the score that ordinary clusters pass ``alerts_per_week`` times a week."""
+        rows = max(self.rate_hz, 1e-6) * WEEK_S
+        clusters = max(1.0, self.tail.clusters * self.tail.ordered.size)
+        raw = self.tail.level(alerts_per_week / rows)
+        return self.tail.threshold + (raw - self.tail.threshold) * (1 + CAUTION / math.sqrt(clusters))
+
+    def false_per_week(self, score: float) -> float:
+        """Return how many ordinary clusters a week pass ``score``."""
+        above = float(self.tail.p_values(np.array([score]))[0]) / self.tail.fraction
+        return min(1.0, above) * self.tail.clusters * self.rate_hz * WEEK_S
+
+    def confidence(self, score: float) -> float:
+        """Return the probability that a cluster with this peak is real, given one real event a week, in [0, 0.99]."""
+        return min(0.99, TRUE_PER_WEEK / (TRUE_PER_WEEK + self.false_per_week(score)))
+
+
+def held_out_scores(make: Callable[[], Standardised], history: Series) -> Array:
+    """Score each half of the history with a detector fitted to the other half, in order of time, shape (about n,).
+
+    The first rows of each half, in which slow features still rise, are left out.
+    """
+    middle = len(history) // 2
+    out: list[Array] = []
+    for learn, judge in ((history.rows(middle, len(history)), history.rows(0, middle)),
+                         (history.rows(0, middle), history.rows(middle, len(history)))):  # fmt: skip
+        detector = make()
+        detector.fit_scaled(Scale(learn), learn)
+        out.append(detector.score(judge)[min(32, len(judge) // 8) :])
+    return np.concatenate(out)
+
+
+def calibrate(scores: Array, rate_hz: float) -> Calibration:
+    """Fit a tail to held-out scores of ordinary rows.
+
+    Args:
+        scores: In order of time, shape (n,), n ≥ 32.
+        rate_hz: Rows a second.
+    """
+    return Calibration(tail=fit_tail(scores, run=_run(scores)), rate_hz=rate_hz)
+
+
+def _run(scores: Array) -> int:
+    """Return how many quiet rows part two clusters: as long as ranks of scores stay correlated, 5 to 200."""
+    ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable").astype(np.float64)
+    ranks -= ranks.mean()
+    power = float(ranks @ ranks)
+    if power <= 0:
+        return 5
+    for lag in (5, 10, 20, 40, 80, 160):
+        if lag >= scores.size // 4 or float(ranks[lag:] @ ranks[:-lag]) / power < 0.2:
+            return lag
+    return 200

@@ -1,0 +1,12 @@
+"""Innocent explanations that a finding must survive, listed explicitly."""
+
+from mumetal.core.ports import Cause
+from mumetal.core.registry import Registry
+from mumetal.watch.causes.authorised_recalibration import AuthorisedRecalibration
+from mumetal.watch.causes.tls_jump import TlsJump
+from mumetal.watch.causes.warm_up import WarmUp
+
+CAUSES: Registry[Cause] = Registry("cause", "mumetal.causes")
+_LISTED: tuple[Cause, ...] = (WarmUp(), AuthorisedRecalibration(), TlsJump())
+for _cause in _LISTED:
+    CAUSES.add(_cause.info.plugin_id, _cause)

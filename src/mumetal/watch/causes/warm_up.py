@@ -1,0 +1,113 @@
+"""The cryostat warms up because somebody was allowed to let it."""
+
+import math
+import re
+
+from mumetal.core.artefact import Evidence
+from mumetal.core.event import Event, Status
+from mumetal.core.finding import CauseVerdict, Finding
+from mumetal.core.ports import PluginInfo, Scene
+from mumetal.watch.causes.shift import Shift, shifts
+
+MAINTENANCE = re.compile(r"(cryostat\.|maintenance|warm.?up|cool.?down|pulse.?tube|compressor).*", re.IGNORECASE)
+BEFORE_NS = 3_600 * 10**9  # an announcement may come so long before
+AFTER_NS = 60 * 10**9  # or so late, when the log is slow
+PER_DAY = 0.1  # announcements a day without a warm-up
+STAGES = (  # warmest first: heat comes from the pulse tube's stages
+    re.compile(r"(50|60|70)\s*k|pt1|first.?stage", re.IGNORECASE),
+    re.compile(r"4\s*k|pt2|second.?stage", re.IGNORECASE),
+    re.compile(r"still", re.IGNORECASE),
+    re.compile(r"cold.?plate|\bcp\b|100\s*mk", re.IGNORECASE),
+    re.compile(r"mxc|mix", re.IGNORECASE),
+)
+CRYOSTAT = re.compile(r".*(cryo|bluefors|fridge|temperature|pressure|compressor|maxigauge).*", re.IGNORECASE)
+
+
+class WarmUp:
+    """All plates rise, the pulse tube's stages no later than the mixing chamber, and it was announced."""
+
+    info = PluginInfo(
+        plugin_id="watch.causes.warm_up",
+        title="Announced warm-up or maintenance",
+        reference="Order of stages: Pobell 2007, Matter and Methods at Low Temperatures, doi:10.1007/978-3-540-46360-3",
+    )
+
+    def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
+        """Explain when shape and announcement both fit."""
+        if not CRYOSTAT.fullmatch(finding.stream) or not scene.series:
+            return self._no(-5.0, "it is not the cryostat that moved")
+        plates = _plates(shifts(scene.series[0], finding.start_ns, finding.stop_ns))
+        event = _announcement(scene.events, finding)
+        shape, why = _shape(plates)
+        if event is None:
+            return self._no(shape - 3.0, f"nobody announced maintenance in the hour before; {why}")
+        announced = -math.log(PER_DAY * (BEFORE_NS + AFTER_NS) / 86_400e9)
+        ratio = shape + announced
+        evidence = (Evidence(uri=f"event:{event.event_id[:1000]}", note=f"{event.activity} by {event.actor}"[:1000]),)
+        if shape <= 0:
+            reason = f"{event.activity} by {event.actor or 'nobody named'} was announced, but {why}"
+            return CauseVerdict(
+                cause=self.info.plugin_id,
+                explained=False,
+                log_likelihood_ratio=min(ratio, 0.0),
+                reason=reason[:1000],
+                evidence=evidence,
+            )
+        return CauseVerdict(
+            cause=self.info.plugin_id,
+            explained=True,
+            log_likelihood_ratio=ratio,
+            reason=f"{why}, and {event.activity} was announced by {event.actor}"[:1000],
+            evidence=evidence,
+        )
+
+    def _no(self, ratio: float, reason: str) -> CauseVerdict:
+        return CauseVerdict(
+            cause=self.info.plugin_id, explained=False, log_likelihood_ratio=min(ratio, -0.1), reason=reason[:1000]
+        )
+
+
+def _plates(moves: tuple[Shift, ...]) -> list[tuple[int, Shift]]:
+    """Return (stage, move) of the temperature channels, warmest stage first."""
+    found = []
+    for move in moves:
+        if move.unit != "K":
+            continue
+        for stage, pattern in enumerate(STAGES):
+            if pattern.search(move.channel):
+                found.append((stage, move))
+                break
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _shape(plates: list[tuple[int, Shift]]) -> tuple[float, str]:
+    """Return the shape's log-likelihood ratio and what was seen."""
+    if len(plates) < 2:
+        return -2.0, f"{len(plates)} of at least 2 plates can be judged"
+    rising = [p for p in plates if p[1].deviations > 4]
+    falling = [p for p in plates if p[1].deviations < -4]
+    if falling:
+        return -4.0, f"{falling[0][1].channel} fell"
+    warm_side = [p for p in plates if p[0] <= 1]
+    if warm_side and not any(p in rising for p in warm_side):
+        return -3.0, "the stages of the pulse tube did not warm, so the heat came from somewhere else"
+    if len(rising) < max(2, (len(plates) + 1) // 2):
+        return -2.0, f"only {len(rising)} of {len(plates)} plates rose"
+    onsets = [(stage, m.onset_ns) for stage, m in rising if m.onset_ns]
+    cold = [t for stage, t in onsets if stage >= 4]
+    warm = [t for stage, t in onsets if stage <= 1]
+    if cold and warm and min(cold) < min(warm) - 120 * 10**9:
+        return -2.0, "the mixing chamber warmed minutes before the pulse tube's stages"
+    return math.log(0.9 / 0.2) * len(rising) / 2, f"{len(rising)} of {len(plates)} plates rose in the physical order"
+
+
+def _announcement(events: tuple[Event, ...], finding: Finding) -> Event | None:
+    fits = [
+        e
+        for e in events
+        if MAINTENANCE.fullmatch(e.activity)
+        and e.actor
+        and e.status is not Status.FAILURE
+        and finding.start_ns - BEFORE_NS <= e.t_ns <= finding.start_ns + AFTER_NS
+    ]
+    return fits[-1] if fits else None

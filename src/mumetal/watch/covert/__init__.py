@@ -1,0 +1,1 @@
+"""Covert channels, replay and misreport."""

@@ -1,0 +1,148 @@
+"""What detectors of standardised values share: the scale of each channel, the channel map, and blocks of rows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mumetal.core.errors import BadInputError
+from mumetal.core.finding import Attribution
+from mumetal.core.ports import PluginInfo
+from mumetal.core.series import Series
+from mumetal.numerics.robust import location_scale
+
+Array = NDArray[np.float64]
+LARGEST = 1e6  # standard deviations; beyond it nothing is learnt from the size, and squares stay finite
+FAST_HZ = 50.0  # from here on slow features are updated once per block of samples
+FAST_BLOCK = 16
+
+
+class Scale:
+    """Robust location and scale of each channel, learnt once.
+
+    Args:
+        history: What is ordinary, at least one row.
+    """
+
+    def __init__(self, history: Series) -> None:
+        self.epoch = history.epoch
+        self.location, self.scale = location_scale(history.values)
+        self.inverse = 1.0 / self.scale
+        self.rate_hz = rate_of(history.t_ns)
+
+    def apply(self, values: Array) -> tuple[Array, NDArray[np.bool_] | None]:
+        """Return standardised values (n, C), not observed as 0, and where they were observed (None: everywhere)."""
+        z = values - self.location
+        z *= self.inverse
+        flat = z.ravel()
+        if flat.size == 0 or float(flat @ flat) < LARGEST**2:
+            return z, None
+        seen = np.isfinite(z)
+        np.nan_to_num(z, copy=False, nan=0.0)
+        np.clip(z, -LARGEST, LARGEST, out=z)
+        return z, None if seen.all() else seen
+
+
+def rate_of(t_ns: NDArray[np.int64]) -> float:
+    """Return rows a second from the median interval; 0 when there are fewer than three rows."""
+    if t_ns.size < 3:
+        return 0.0
+    step = float(np.median(np.diff(t_ns)))
+    return 1e9 / step if step > 0 else 1e9
+
+
+def block_for(rate_hz: float) -> int:
+    """Return how many rows one update of the slow features covers."""
+    return FAST_BLOCK if rate_hz >= FAST_HZ else 1
+
+
+def shares(names: tuple[str, ...], weights: Array, method: str, most: int = 8) -> tuple[Attribution, ...]:
+    """Turn non-negative weights (C,) into the largest shares, which add up to at most 1."""
+    positive = np.maximum(np.nan_to_num(weights, nan=0.0), 0.0)
+    total = float(positive.sum())
+    if total <= 0:
+        return ()
+    order = np.argsort(positive, kind="stable")[::-1][:most]
+    return tuple(
+        Attribution(channel=names[i], share=min(1.0, float(positive[i] / total)), method=method)
+        for i in order
+        if positive[i] > 0
+    )
+
+
+class Standardised:
+    """A detector that sees standardised values; subclasses say what they learn and how they score.
+
+    Members of one stream may share a :class:`Scale`: then :meth:`fit_z` and :meth:`score_z` are called directly.
+    """
+
+    info: PluginInfo
+
+    def __init__(self) -> None:
+        self._scale: Scale | None = None
+
+    def fit(self, history: Series) -> None:
+        """Learn what is ordinary, and start afresh.
+
+        Raises:
+            BadInputError: Fewer than ``info.min_history`` rows with a value.
+        """
+        usable = int(np.isfinite(history.values).any(axis=1).sum())
+        if usable < self.info.min_history:
+            raise BadInputError(
+                f"{self.info.plugin_id} needs {self.info.min_history} usable rows and has {usable}",
+                where=f"{history.device}/{history.stream}",
+                hint=f"{self.info.min_history - usable} more rows",
+            )
+        self.fit_scaled(Scale(history), history)
+
+    def fit_scaled(self, scale: Scale, history: Series) -> None:
+        """Learn with a scale that is known already."""
+        self._scale = scale
+        z, seen = scale.apply(history.values)
+        self.fit_z(z, seen)
+        self.reset()
+
+    def score(self, chunk: Series) -> Array:
+        """Score the rows that follow the last chunk, shape (n,).
+
+        Raises:
+            BadInputError: Not fitted, or another channel map.
+        """
+        return self.score_z(*self.fitted(chunk).apply(chunk.values))
+
+    def fitted(self, series: Series) -> Scale:
+        """Return the scale.
+
+        Raises:
+            BadInputError: Not fitted, or ``series`` has another channel map.
+        """
+        where = f"{series.device}/{series.stream}"
+        if self._scale is None:
+            raise BadInputError(f"{self.info.plugin_id} is not fitted", where=where, hint="call fit first")
+        if series.epoch != self._scale.epoch:
+            raise BadInputError(
+                f"{self.info.plugin_id} was fitted to another channel map", where=where, hint="fit it to the new epoch"
+            )
+        return self._scale
+
+    def attribute(self, window: Series) -> tuple[Attribution, ...]:
+        """Say which channels carry the score of the window's last row; keeps no state."""
+        scale = self.fitted(window)
+        if len(window) == 0:
+            return ()
+        return self.attribute_z(window.names, *scale.apply(window.values))
+
+    def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
+        """Learn from standardised values (n, C)."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Forget what was scored so far, keep what was learnt."""
+        raise NotImplementedError
+
+    def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
+        """Score standardised values (n, C), shape (n,)."""
+        raise NotImplementedError
+
+    def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
+        """Say which channels carry the score of the last row."""
+        raise NotImplementedError

@@ -1,0 +1,96 @@
+"""The detectors that watch one fast stream: fitted, calibrated and scored together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mumetal.core.errors import BadInputError
+from mumetal.core.series import Series
+from mumetal.watch.calibrate import Budget, Calibration, calibrate, held_out_scores
+from mumetal.watch.covert.timing import TimingChannel, timing_channels
+from mumetal.watch.detectors.cusum import Cusum
+from mumetal.watch.detectors.ewma import Ewma
+from mumetal.watch.detectors.limits import Limits
+from mumetal.watch.detectors.mahalanobis import Mahalanobis
+from mumetal.watch.detectors.spectral import Spectral
+from mumetal.watch.detectors.standard import Scale, Standardised
+
+Array = NDArray[np.float64]
+PIECE = 512  # rows scored at once: they stay in the processor's cache
+SPECTRAL_HZ = 8.0  # below it there is nothing periodic to see that the level detectors miss
+
+Make = Callable[[], Standardised]
+LEVEL: tuple[Make, ...] = (Limits, Ewma, Cusum, Mahalanobis)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A fitted detector, its tail, and the family whose exceedances are merged."""
+
+    detector: Standardised
+    calibration: Calibration
+    family: str
+
+
+class Ensemble:
+    """Fits, calibrates and scores the detectors that make sense for a stream.
+
+    Args:
+        history: What is ordinary.
+        extra: Further detectors with their family, such as covert-channel ones, for streams that carry their channels.
+
+    Raises:
+        BadInputError: Too few usable rows for every detector.
+    """
+
+    def __init__(self, history: Series, extra: tuple[tuple[Make, str], ...] = ()) -> None:
+        self.scale = Scale(history)
+        makes: list[tuple[Make, str]] = [(make, "level") for make in LEVEL]
+        if self.scale.rate_hz >= SPECTRAL_HZ:
+            makes.append((Spectral, "spectral"))
+        members: list[Member] = []
+        for make, family in (*makes, *extra):
+            detector = make()
+            if len(history) // 2 < detector.info.min_history:
+                continue
+            held_out = held_out_scores(make, history)
+            detector.fit_scaled(self.scale, history)
+            detector.score_z(*self.scale.apply(history.values))  # its state goes on from the end of the history
+            members.append(
+                Member(detector=detector, calibration=calibrate(held_out, self.scale.rate_hz), family=family)
+            )
+        if not members:
+            raise BadInputError(
+                f"{len(history)} rows are too few for any detector",
+                where=f"{history.device}/{history.stream}",
+                hint="let it learn for longer",
+            )
+        self.members = tuple(members)
+
+    def levels(self, budget: Budget) -> Array:
+        """Return each member's alert threshold, shape (M,)."""
+        return np.array([max(m.calibration.level(budget.share), 1e-9) for m in self.members])
+
+    def score(self, values: Array) -> Array:
+        """Score rows that follow the last ones.
+
+        Args:
+            values: Shape (n, C); NaN means not observed.
+
+        Returns:
+            Scores, shape (n, M).
+        """
+        out = np.empty((values.shape[0], len(self.members)))
+        for start in range(0, values.shape[0], PIECE):
+            z, seen = self.scale.apply(values[start : start + PIECE])
+            for column, member in enumerate(self.members):
+                out[start : start + PIECE, column] = member.detector.score_z(z, seen)
+        return out
+
+
+def extras_for(history: Series) -> tuple[tuple[Make, str], ...]:
+    """Return the detectors that a stream's channels call for beside the general ones, with their families."""
+    timing, _ = timing_channels(history.names, tuple(c.unit for c in history.channels))
+    return ((TimingChannel, "covert.timing"),) if timing else ()

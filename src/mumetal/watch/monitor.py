@@ -1,0 +1,271 @@
+"""One fast stream: learning, scoring, and episodes that become findings."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mumetal.core.errors import BadInputError
+from mumetal.core.finding import Finding
+from mumetal.core.series import Series
+from mumetal.core.settings import WatchSettings
+from mumetal.watch.calibrate import Budget
+from mumetal.watch.detectors.standard import rate_of
+from mumetal.watch.ensemble import Ensemble, extras_for
+from mumetal.watch.episodes import Episode, Episodes
+from mumetal.watch.findings import stream_finding
+from mumetal.watch.rows import joined, last
+
+Array = NDArray[np.float64]
+LEARN_S = 10.0  # a fast stream is learnt from at least so much time …
+LEARN_MOST = 20_000  # … but never from more rows than this
+HISTORY_VALUES = 4_000_000  # numbers kept to learn from, 32 MB
+HISTORY_ROWS = 40_000
+WINDOW = 512  # rows an attribution looks back
+RATE_FACTOR = 2.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Open:
+    """A finding that is out and not closed yet."""
+
+    finding: Finding
+    member: int
+
+
+class StreamMonitor:
+    """Watches one stream of one device.
+
+    Args:
+        settings: How streams are watched.
+        budget: Shared by all streams.
+    """
+
+    def __init__(self, settings: WatchSettings, budget: Budget) -> None:
+        self._settings, self._budget = settings, budget
+        self._epoch = ""
+        self._reason = ""
+        self._history: Series | None = None
+        self._recent: Series | None = None
+        self._ensemble: Ensemble | None = None
+        self._next_fit = 0
+        self._seen_rows = 0
+        self._episodes: dict[str, Episodes] = {}
+        self._open: dict[str, Open] = {}
+        self.late = 0
+        self.last_ns = 0
+        self.rate_hz = 0.0
+        self.channels = 0
+        self.score = 0.0
+        self.unseen: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """``"learning"``, ``"watching"`` or ``"degraded"``."""
+        if self._ensemble is None:
+            return "learning"
+        return "degraded" if self.unseen else "watching"
+
+    @property
+    def reason(self) -> str:
+        """Why it is not simply watching, in one sentence."""
+        parts = [self._reason] if self._reason else []
+        if self._ensemble is None:
+            have = 0 if self._history is None else len(self._history)
+            need = self.needed
+            text = f"learning: {have} of {need} rows"
+            if self.rate_hz > 0:
+                text += f", about {max(0.0, (need - have) / self.rate_hz):.0f} s"
+            parts.append(text)
+        if self.unseen:
+            shown = ", ".join(self.unseen[:5])
+            parts.append(f"{len(self.unseen)} of {self.channels} channels not observed lately: {shown}")
+        if self.late:
+            parts.append(f"{self.late} late rows were stored and not scored")
+        return "; ".join(parts)
+
+    @property
+    def needed(self) -> int:
+        """Rows to learn from before anything is scored."""
+        by_time = min(LEARN_MOST, int(LEARN_S * self.rate_hz))
+        return max(self._settings.learning_rows, by_time)
+
+    def prime(self, history: Series) -> None:
+        """Learn from stored rows, oldest first, without judging them."""
+        if history.epoch != self._epoch:
+            self._restart(history.epoch, "")
+        self._history = last(joined(self._history, history), self._most(history))
+        self._note(history)
+        if len(self._history) >= self.needed:
+            self._fit()
+
+    def observe(self, chunk: Series) -> list[Finding]:
+        """Learn from or score the rows that follow the last ones; late rows are counted and left out."""
+        out: list[Finding] = []
+        if chunk.epoch != self._epoch:
+            out += self.finish("the channel map changed")
+            known = bool(self._epoch)
+            self._restart(chunk.epoch, "channels changed, learning anew" if known else "")
+        fresh = int(np.searchsorted(chunk.t_ns, self.last_ns, side="right"))
+        self.late += fresh
+        chunk = chunk.rows(fresh, len(chunk))
+        if len(chunk) == 0:
+            return out
+        out += self._check_rate(chunk)
+        self._note(chunk)
+        if self._ensemble is None:
+            have = 0 if self._history is None else len(self._history)
+            take = min(len(chunk), max(0, self.needed - have))
+            self._learn(chunk.rows(0, take))
+            if self._history is not None and len(self._history) >= self.needed:
+                self._fit()
+            chunk = chunk.rows(take, len(chunk))
+        if self._ensemble is not None and len(chunk):
+            out += self._judge(chunk)
+        return out
+
+    def finish(self, why: str) -> list[Finding]:
+        """Close what is open."""
+        out: list[Finding] = []
+        for family, episodes in self._episodes.items():
+            ended: list[Episode] = []
+            episodes.close(ended)
+            out += [self._closed(family, e, why) for e in ended if family in self._open]
+        return out
+
+    def tick(self, last_heard_s: float) -> list[Finding]:
+        """Close what is open when nothing was heard for a while (s)."""
+        return self.finish("the stream fell silent") if last_heard_s > 60 else []
+
+    def _restart(self, epoch: str, reason: str) -> None:
+        if self._ensemble is not None:
+            self._budget.leave(len(self._ensemble.members))
+        self._epoch, self._reason = epoch, reason
+        self._history = self._recent = self._ensemble = None
+        self._episodes, self._open = {}, {}
+        self._seen_rows, self.score = 0, 0.0
+
+    def _note(self, chunk: Series) -> None:
+        self.last_ns = int(chunk.t_ns[-1]) if len(chunk) else self.last_ns
+        self.channels = len(chunk.channels)
+        window = last(joined(self._recent, chunk) if self._recent is not None else chunk, WINDOW)
+        self._recent = window
+        rate = rate_of(window.t_ns)
+        if rate > 0:
+            self.rate_hz = rate
+        if len(window) >= 32:
+            seen = np.isfinite(window.values).any(axis=0)
+            self.unseen = tuple(window.names[int(i)] for i in np.flatnonzero(~seen))
+
+    def _check_rate(self, chunk: Series) -> list[Finding]:
+        """A stream whose rate changed is another stream to a detector that counts rows."""
+        if self._ensemble is None or len(chunk) < 8:
+            return []
+        rate, known = rate_of(chunk.t_ns), self._ensemble.scale.rate_hz
+        if known <= 0 or 1 / RATE_FACTOR < rate / known < RATE_FACTOR:
+            return []
+        out = self.finish("the sampling rate changed")
+        self._restart(self._epoch, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
+        return out
+
+    def _most(self, series: Series) -> int:
+        return min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(series.channels)))
+
+    def _learn(self, rows: Series) -> None:
+        self._history = last(joined(self._history, rows), self._most(rows))
+        self._seen_rows += len(rows)
+
+    def _fit(self) -> None:
+        assert self._history is not None
+        try:
+            ensemble = Ensemble(self._history, extras_for(self._history))
+        except BadInputError as error:
+            self._reason = error.message
+            return
+        if self._ensemble is not None:
+            self._budget.leave(len(self._ensemble.members))
+        self._budget.join(len(ensemble.members))
+        self._ensemble, self._reason = ensemble, ""
+        self._next_fit = 2 * max(len(self._history), self._seen_rows)
+        for member in ensemble.members:
+            self._episodes.setdefault(member.family, Episodes())
+
+    def _judge(self, chunk: Series) -> list[Finding]:
+        ensemble = self._ensemble
+        assert ensemble is not None
+        relative = ensemble.score(chunk.values) / ensemble.levels(self._budget)
+        out: list[Finding] = []
+        calm = True
+        self.score = float(np.clip(relative[-1].max(), 0.0, 1.0))
+        for family, episodes in self._episodes.items():
+            columns = [i for i, m in enumerate(ensemble.members) if m.family == family]
+            worst = relative[:, columns].max(axis=1)
+            confirmed, ended = episodes.push(chunk.t_ns, worst)
+            for episode in confirmed:
+                row = max(episode.peak_row, 0)
+                member = columns[int(relative[row, columns].argmax())]
+                out.append(self._raised(family, episode, chunk, row, member, relative[row]))
+            out += [self._closed(family, e, "") for e in ended]
+            calm = calm and episodes.open is None
+        if calm:
+            self._learn(chunk)
+            if self._seen_rows >= self._next_fit and self._seen_rows <= 64 * self.needed:
+                self._fit()
+        return out
+
+    def _raised(self, family: str, episode: Episode, chunk: Series, row: int, member: int, relative: Array) -> Finding:
+        ensemble = self._ensemble
+        assert ensemble is not None
+        chosen = ensemble.members[member]
+        window = chunk.rows(max(0, row + 1 - WINDOW), row + 1)
+        if len(window) < WINDOW and self._recent is not None:
+            before = self._recent.between(0, int(window.t_ns[0]))
+            window = last(joined(before, window), WINDOW)
+        level = chosen.calibration.level(self._budget.share)
+        score = episode.peak * level
+        agreeing = [
+            m.detector.info.plugin_id.rsplit(".", 1)[-1]
+            for i, m in enumerate(ensemble.members)
+            if i != member and relative[i] >= 1
+        ]
+        rare = chosen.calibration.false_per_week(score)
+        detail = (
+            f"{chosen.detector.info.title}: score {score:.1f}, threshold {level:.1f}; "
+            f"ordinary data of this stream would do so {_often(rare)}."
+        )
+        if agreeing:
+            detail += f" Also past their thresholds: {', '.join(agreeing)}."
+        finding = stream_finding(
+            tenant=chunk.tenant,
+            device=chunk.device,
+            stream=chunk.stream,
+            rule=chosen.detector.info.plugin_id,
+            start_ns=episode.start_ns,
+            stop_ns=episode.last_ns + 1,
+            confidence=chosen.calibration.confidence(score),
+            detail=detail,
+            attribution=chosen.detector.attribute(window),
+        )
+        self._open[family] = Open(finding=finding, member=member)
+        return finding
+
+    def _closed(self, family: str, episode: Episode, why: str) -> Finding:
+        opened = self._open.pop(family)
+        ensemble = self._ensemble
+        assert ensemble is not None
+        calibration = ensemble.members[opened.member].calibration
+        score = episode.peak * calibration.level(self._budget.share)
+        seconds = (episode.last_ns - episode.start_ns) / 1e9
+        ending = f" It lasted {seconds:.1f} s, largest score {score:.1f}" + (f"; closed because {why}." if why else ".")
+        return replace(
+            opened.finding,
+            stop_ns=max(episode.last_ns, opened.finding.start_ns) + 1,
+            confidence=max(opened.finding.confidence, calibration.confidence(score)),
+            detail=(opened.finding.detail + ending)[:4_000],
+        )
+
+
+def _often(per_week: float) -> str:
+    if per_week < 1e-3:
+        return "less than once in 1,000 weeks"
+    return f"{per_week:.2g} times a week"

@@ -1,0 +1,59 @@
+"""A source that used to speak and does not."""
+
+from collections.abc import Iterator
+
+from mumetal.core.finding import Severity
+from mumetal.core.ports import PluginInfo
+from mumetal.watch.quality.breach import Breach
+
+INFO = PluginInfo(plugin_id="watch.quality.silent", title="A source has gone silent")
+LEAST_S = 10.0
+FEWEST = 4  # arrivals before its rhythm is known
+
+
+class Silence:
+    """Learns the rhythm of one stream's arrivals on this machine's clock.
+
+    Args:
+        factor: Silent for this many of its own intervals is a finding.
+    """
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+        self._arrivals = 0
+        self._heard_ns = 0
+        self._interval = 0.0
+        self._data_interval = 0.0
+
+    def heard(self, now_ns: int, data_interval_s: float) -> None:
+        """Note that rows arrived at ``now_ns``; rows themselves are ``data_interval_s`` (s) apart."""
+        if self._arrivals:
+            step = self.quiet_s(now_ns)
+            if step > self._interval:  # a longer pause counts at once, unless it was a silence
+                self._interval = step if self._arrivals < FEWEST or step <= self._limit() else self._interval
+            else:  # a shorter one slowly: a burst does not make a slow source look fast
+                self._interval = 0.9 * self._interval + 0.1 * step
+        self._data_interval = data_interval_s
+        self._arrivals += 1
+        self._heard_ns = now_ns
+
+    def quiet_s(self, now_ns: int) -> float:
+        """Return how long nothing was heard, s."""
+        return max(0.0, (now_ns - self._heard_ns) / 1e9) if self._arrivals else 0.0
+
+    def _limit(self) -> float:
+        return max(LEAST_S, self._factor * max(self._interval, self._data_interval))
+
+    def check(self, now_ns: int, last_ns: int) -> Iterator[Breach]:
+        """Yield a breach while the source is silent; ``last_ns`` is the time of its newest row."""
+        quiet = self.quiet_s(now_ns)
+        if self._arrivals < FEWEST or quiet <= self._limit():
+            return
+        yield Breach(
+            info=INFO,
+            start_ns=last_ns,
+            stop_ns=max(last_ns + 1, now_ns),
+            detail=f"Nothing for {quiet:.0f} s, where something came every {max(self._interval, self._data_interval):.3g} s.",
+            severity=Severity.MEDIUM,
+            remedy="See whether the source, the network or a person stopped it; nothing is watched until it is back.",
+        )

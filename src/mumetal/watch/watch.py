@@ -1,0 +1,197 @@
+"""The room's front door: committed data in, findings out, with the innocent causes considered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+import numpy as np
+
+from mumetal.core.artefact import Evidence
+from mumetal.core.clock import Clock
+from mumetal.core.delivery import Datum
+from mumetal.core.event import Event
+from mumetal.core.finding import Finding
+from mumetal.core.ports import Scene
+from mumetal.core.series import Series
+from mumetal.core.settings import WatchSettings
+from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.watch.calibrate import Budget
+from mumetal.watch.causes import CAUSES
+from mumetal.watch.monitor import StreamMonitor
+from mumetal.watch.ongoing import Ongoing
+from mumetal.watch.quality.breach import Breach
+from mumetal.watch.quality.event import EventRules
+from mumetal.watch.quality.series import SeriesRules
+from mumetal.watch.quality.silence import INFO as SILENCE
+from mumetal.watch.quality.silence import Silence
+from mumetal.watch.quality.snapshot import check_snapshot
+from mumetal.watch.slow import SnapshotMonitor
+
+SceneOf = Callable[[Finding], Scene]
+Key = tuple[str, str, str]
+QUIET_NS = 600 * 10**9  # a rule kept for so long is no longer broken
+SILENT = SILENCE.plugin_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStatus:
+    """One stream of one device.
+
+    Args:
+        tenant: Who owns the data.
+        device: Device name.
+        stream: Stream name.
+        state: ``"learning"``, ``"watching"``, ``"degraded"`` or ``"silent"``.
+        reason: Why it is not simply watching; how far the learning is.
+        channels: How many channels.
+        rate_hz: Rows a second.
+        last_ns: Time of the newest row.
+        score: Largest current score relative to its threshold, in [0, 1].
+    """
+
+    tenant: str
+    device: str
+    stream: str
+    state: str
+    reason: str = ""
+    channels: int = 0
+    rate_hz: float = 0.0
+    last_ns: int = 0
+    score: float = 0.0
+
+
+class Watch:
+    """Watches every stream that comes by.
+
+    Args:
+        settings: How streams are watched.
+        clock: Where the time of arrival comes from.
+        scene_of: Returns what surrounds a finding, for the causes to judge by.
+    """
+
+    def __init__(self, settings: WatchSettings, clock: Clock, scene_of: SceneOf) -> None:
+        self._settings, self._clock, self._scene_of = settings, clock, scene_of
+        self._budget = Budget(settings.alerts_per_week)
+        self._streams: dict[Key, Stream] = {}
+        self._events: dict[tuple[str, str], EventRules] = {}
+        self._ongoing = Ongoing(hold_ns=QUIET_NS)
+
+    def observe(self, datum: Datum) -> list[Finding]:
+        """Judge committed data; findings carry the causes considered, and evidence without digests."""
+        now = self._clock.now_ns()
+        if isinstance(datum, Event):
+            return self._event(datum, now)
+        out: list[Finding] = []
+        if isinstance(datum, DeviceSnapshot):
+            breaches = tuple(check_snapshot(datum, self._settings.stale_hours))
+            out += self._broken(breaches, datum.tenant, datum.device, "calibration", datum.t_ns)
+            rows = datum.series()
+        else:
+            rows = datum
+        if len(rows) == 0:
+            return out
+        stream = self._stream(rows)
+        fresh = rows.rows(int(np.searchsorted(rows.t_ns, stream.monitor.last_ns, side="right")), len(rows))
+        if isinstance(datum, Series) and len(fresh):
+            breaches = tuple(stream.rules.check(fresh, now))
+            out += self._broken(breaches, rows.tenant, rows.device, rows.stream, int(fresh.t_ns[-1]))
+        found = stream.monitor.observe(rows)
+        interval = 1 / stream.monitor.rate_hz if stream.monitor.rate_hz > 0 else 0.0
+        stream.silence.heard(now, interval)
+        key = (SILENT, rows.tenant, rows.device, rows.stream)
+        return [*out, *self._ongoing.gone(key), *(self._considered(f) for f in found)]
+
+    def tick(self, now_ns: int) -> list[Finding]:
+        """Let time pass: silence, and closing of open alerts."""
+        out: list[Finding] = []
+        for (tenant, device, name), stream in self._streams.items():
+            last_ns = stream.monitor.last_ns
+            breaches = tuple(stream.silence.check(now_ns, last_ns)) if last_ns else ()
+            for breach in breaches:
+                finding = breach.finding(tenant, device, name, _where(breach, device, name))
+                out += self._ongoing.seen((SILENT, tenant, device, name), finding)
+            if breaches:
+                out += [self._considered(f) for f in stream.monitor.tick(stream.silence.quiet_s(now_ns))]
+        return out
+
+    def status(self) -> tuple[StreamStatus, ...]:
+        """Return how every stream is doing, in order of tenant, device and stream."""
+        return tuple(self._status(key, stream) for key, stream in sorted(self._streams.items(), key=lambda p: p[0]))
+
+    def prime(self, history: Series) -> None:
+        """Learn from stored history, after a restart, without judging it; oldest rows first."""
+        if len(history):
+            self._stream(history).monitor.prime(history)
+
+    def _status(self, key: Key, stream: "Stream") -> StreamStatus:
+        monitor = stream.monitor
+        silent = (SILENT, *key) in self._ongoing
+        reason = monitor.reason
+        if silent:
+            reason = f"silent for {stream.silence.quiet_s(self._clock.now_ns()):.0f} s" + (
+                f"; {reason}" if reason else ""
+            )
+        return StreamStatus(
+            tenant=key[0],
+            device=key[1],
+            stream=key[2],
+            state="silent" if silent else monitor.state,
+            reason=reason,
+            channels=monitor.channels,
+            rate_hz=monitor.rate_hz,
+            last_ns=monitor.last_ns,
+            score=monitor.score,
+        )
+
+    def _stream(self, series: Series) -> "Stream":
+        key = (series.tenant, series.device, series.stream)
+        if key not in self._streams:
+            monitor: StreamMonitor | SnapshotMonitor
+            if series.stream == "calibration":
+                monitor = SnapshotMonitor()
+            else:
+                monitor = StreamMonitor(self._settings, self._budget)
+            self._streams[key] = Stream(
+                monitor=monitor,
+                rules=SeriesRules(self._settings.clock_skew_s),
+                silence=Silence(self._settings.silence_factor),
+            )
+        return self._streams[key]
+
+    def _event(self, event: Event, now_ns: int) -> list[Finding]:
+        rules = self._events.setdefault((event.tenant, event.device), EventRules(self._settings.clock_skew_s))
+        out: list[Finding] = []
+        for breach in rules.check(event, now_ns):
+            evidence = Evidence(uri=f"event:{event.event_id}", note=breach.info.title)
+            finding = breach.finding(event.tenant, event.device, "", evidence)
+            out += self._ongoing.seen((breach.info.plugin_id, event.tenant, event.device, ""), finding)
+        return out
+
+    def _broken(
+        self, breaches: tuple[Breach, ...], tenant: str, device: str, stream: str, data_ns: int
+    ) -> list[Finding]:
+        """One finding per rule, device and stream when it begins and one when it has been over for a while."""
+        out: list[Finding] = []
+        for breach in breaches:
+            finding = breach.finding(tenant, device, stream, _where(breach, device, stream))
+            out += self._ongoing.seen((breach.info.plugin_id, tenant, device, stream), finding)
+        return out + self._ongoing.pass_time(data_ns, (tenant, device, stream))
+
+    def _considered(self, finding: Finding) -> Finding:
+        scene = self._scene_of(finding)
+        return replace(finding, causes=tuple(cause.explain(finding, scene) for _, cause in CAUSES))
+
+
+@dataclass(slots=True, kw_only=True)
+class Stream:
+    """What watches one stream."""
+
+    monitor: StreamMonitor | SnapshotMonitor
+    rules: SeriesRules
+    silence: Silence
+
+
+def _where(breach: Breach, device: str, stream: str) -> Evidence:
+    if stream == "calibration":
+        return Evidence(uri=f"snapshot:{quote(device, safe='')}?t={breach.start_ns}", note=breach.info.title)
+    return Evidence.of_series(device, stream, breach.start_ns, breach.stop_ns, note=breach.info.title)

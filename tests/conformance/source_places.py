@@ -1,0 +1,92 @@
+"""For every kind of source: how to make a place it reads, and how to make that place grow."""
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+START = dt.datetime(2026, 3, 2, 10, 0, 0, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class Place:
+    """``fill(folder, first, stop)`` writes samples ``first`` to ``stop`` and returns the place to read."""
+
+    fill: Callable[[Path, int, int], Path]
+    per_item: int
+
+
+def _append(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def bluefors(folder: Path, first: int, stop: int) -> Path:
+    place = folder / "logs"
+    for i in range(first, stop):
+        t = START + dt.timedelta(minutes=i * 30)
+        day, stamp = f"{t:%y-%m-%d}", f"{t:%d-%m-%y,%H:%M:%S}"
+        _append(place / day / f"CH6 T {day}.log", f"{stamp},{0.01 + i * 1e-5:.6e}\n")
+        gauges = "".join(f"CH{g},        ,1,{g + i}.00e-02,0,1," for g in range(1, 7))
+        _append(place / day / f"maxigauge {day}.log", f"{stamp},{gauges}\n")
+    return place
+
+
+def csv(folder: Path, first: int, stop: int) -> Path:
+    place = folder / "plc.csv"
+    if not place.exists():
+        _append(place, "time,supply [degC]\n")
+    for i in range(first, stop):
+        _append(place, f"{(START + dt.timedelta(seconds=i)).isoformat()},{20 + i}\n")
+    return place
+
+
+def parquet(folder: Path, first: int, stop: int) -> Path:
+    import numpy as np
+    from arro3.core import Array, RecordBatch, Schema
+    from arro3.core import DataType as T
+    from arro3.core import Field as F
+    from arro3.io import write_parquet
+
+    place = folder / "archive.parquet"
+    n = np.arange(stop)
+    schema = Schema([F("t_ns", T.int64()), F("flow [l/min]", T.float64())])
+    t = int(START.timestamp()) * 10**9 + n * 10**9
+    write_parquet(RecordBatch.from_arrays([Array.from_numpy(t), Array.from_numpy(n * 0.5)], schema=schema), str(place))
+    return place
+
+
+def ibm(folder: Path, first: int, stop: int) -> Path:
+    place = folder / "calibrations"
+    place.mkdir(exist_ok=True)
+    for i in range(first, stop):
+        date = (START + dt.timedelta(days=i)).isoformat()
+        t1 = {"date": date, "name": "T1", "unit": "us", "value": 100.0 + i}
+        document = {"backend_name": "ibm_test", "last_update_date": date, "qubits": [[t1]], "gates": [], "general": []}
+        (place / f"c{i:04d}.json").write_text(json.dumps(document))
+    return place
+
+
+def audit(folder: Path, first: int, stop: int) -> Path:
+    place = folder / "events.jsonl"
+    for i in range(first, stop):
+        event = {
+            "class_uid": 6003,
+            "time": (int(START.timestamp()) + i) * 1000,
+            "activity_name": "RunJob",
+            "metadata": {"uid": f"e{i}"},
+            "unmapped": {"quantum": {"job_id": f"j{i}", "backend": "ibm_test", "shots": 100}},
+        }
+        _append(place, json.dumps(event) + "\n")
+    return place
+
+
+PLACES = {
+    "audit": Place(fill=audit, per_item=1),
+    "bluefors": Place(fill=bluefors, per_item=13),
+    "csv": Place(fill=csv, per_item=1),
+    "ibm": Place(fill=ibm, per_item=1),
+    "parquet": Place(fill=parquet, per_item=1),
+}

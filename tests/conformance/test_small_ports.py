@@ -1,0 +1,210 @@
+"""Sink, Authorizer, Verifier, Ledger, ModelSource and Range: every implementation and every fake × every promise."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests import fakes_ports as fakes
+from tests.integration.receiver import Receiver
+from tests.unit.connect.test_incident_store import T0, a_finding, an_incident
+
+from mumetal.access.local import LocalOperator
+from mumetal.connect.sinks import SINKS, open_sink
+from mumetal.core.artefact import Artefact
+from mumetal.core.delivery import Delivery
+from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
+from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, ModelSource, Request, Sink, Verifier
+from mumetal.redteam.range import TwinRange
+from mumetal.trust.digest import DigestVerifier
+from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.packaged_models import PackagedModels
+
+
+class SinkCase(NamedTuple):
+    sink: Sink
+    received: Callable[[], int]
+    take_away: Callable[[], None]
+
+
+@pytest.fixture(params=["fake", *[plugin_id for plugin_id, _ in SINKS]])
+def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SinkCase]:
+    if request.param == "fake":
+        fake = fakes.FakeSink()
+        yield SinkCase(fake, lambda: len(fake.got), lambda: setattr(fake, "away", True))
+    elif request.param == "connect.sinks.ocsf_file":
+        path = tmp_path / "out" / "events.jsonl"
+
+        def away() -> None:
+            opened.close()
+            path.unlink()
+            path.mkdir()
+
+        opened = open_sink(f"ocsf:{path}")
+        yield SinkCase(opened, lambda: len(path.read_bytes().splitlines()), away)
+        opened.close()
+    else:
+        assert request.param == "connect.sinks.syslog", "give the new sink a case here"
+        receiver = Receiver()
+        syslog = open_sink(f"syslog:127.0.0.1:{receiver.port}")
+        yield SinkCase(syslog, lambda: len(receiver.messages()), receiver.stop)
+        syslog.close()
+        receiver.stop()
+
+
+def test_a_sink_has_an_id_that_follows_its_path(sink: SinkCase) -> None:
+    assert sink.sink.info.plugin_id.count(".") >= 1
+    assert sink.sink.info.title
+
+
+def test_what_is_delivered_is_there_when_deliver_returns(sink: SinkCase) -> None:
+    sink.sink.deliver([a_finding(1), an_incident(2)])
+    assert sink.received() == 2
+    sink.sink.deliver([])
+    assert sink.received() == 2
+
+
+def test_a_sink_may_see_an_item_twice(sink: SinkCase) -> None:
+    sink.sink.deliver([a_finding(1)])
+    sink.sink.deliver([a_finding(1)])
+    assert sink.received() == 2
+
+
+def test_a_receiver_that_is_away_is_unavailable(sink: SinkCase) -> None:
+    sink.sink.deliver([a_finding(1)])
+    sink.take_away()
+    with pytest.raises(UnavailableError):
+        sink.sink.deliver([a_finding(2)])
+
+
+def test_a_sink_closes_twice(sink: SinkCase) -> None:
+    sink.sink.close()
+    sink.sink.close()
+
+
+ASKED = Request(tenant="local", principal="alice", action="incident.change", resource="inc-1")
+
+
+@pytest.fixture(params=["fake", "local"])
+def authorizer(request: pytest.FixtureRequest) -> Authorizer:
+    return fakes.FakeAuthorizer(ASKED) if request.param == "fake" else LocalOperator("alice", "local")
+
+
+def test_the_permitted_is_permitted_with_a_policy(authorizer: Authorizer) -> None:
+    permit = authorizer.authorize(ASKED)
+    assert permit.policy
+    assert permit.policy_version
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request(tenant="other", principal="alice", action="incident.change", resource="inc-1"),
+        Request(tenant="local", principal="mallory", action="incident.change", resource="inc-1"),
+        Request(tenant="local", principal="alice", action="queue.pause", resource="inc-1"),
+        Request(tenant="local", principal="alice", action="incident.*", resource="inc-1"),
+        Request(tenant="", principal="", action="", resource=""),
+        Request(tenant="local", principal="alice ", action="incident.change", resource="inc-1"),
+        Request(tenant="local", principal="\ud800", action="incident.change", resource="inc-1"),
+        Request(tenant=None, principal="alice", action=[], resource="x"),  # type: ignore[arg-type]
+    ],
+)
+def test_everything_else_is_denied_and_so_is_a_failed_decision(authorizer: Authorizer, request_: Request) -> None:
+    with pytest.raises(RejectedError):
+        authorizer.authorize(request_)
+
+
+@pytest.fixture(params=["fake", "digest"])
+def verifier(request: pytest.FixtureRequest) -> Verifier:
+    if request.param == "fake":
+        return fakes.FakeVerifier(b"good")
+    return DigestVerifier({"a": hashlib.sha256(b"good").hexdigest()})
+
+
+def test_a_verifier_returns_nothing_or_raises(verifier: Verifier) -> None:
+    verifier.verify(Artefact(uri="a", data=b"good"))
+    for data in (b"", b"Good", b"good\n"):
+        with pytest.raises(RejectedError, match="step"):
+            verifier.verify(Artefact(uri="a", data=data))
+
+
+@pytest.fixture(params=["fake", "chained"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "fake":
+        yield fakes.FakeLedger()
+    else:
+        opened = ChainedFileLedger(tmp_path / "ledger")
+        yield opened
+        opened.close()
+
+
+def entry(n: int) -> LedgerEntry:
+    return LedgerEntry(
+        tenant="local", t_ns=T0 + n, actor="alice", action="incident.change", subject=f"inc-{n}", why="p — “w”"
+    )
+
+
+def test_a_ledger_counts_from_zero_and_gives_back_what_it_was_given(ledger: Ledger) -> None:
+    assert ledger.entries() == []
+    assert [ledger.append(entry(n)) for n in range(5)] == [0, 1, 2, 3, 4]
+    assert ledger.entries(1, 2) == [(1, entry(1)), (2, entry(2))]
+    assert ledger.entries(9) == []
+    ledger.verify()
+
+
+def test_a_ledger_takes_entries_from_many_threads(ledger: Ledger) -> None:
+    indexes: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: indexes.extend(ledger.append(entry(n)) for n in range(25))) for _ in "1234"
+    ]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(indexes) == list(range(100))
+    ledger.verify()
+
+
+@pytest.fixture(params=["fake", "packaged"])
+def models(request: pytest.FixtureRequest, tmp_path: Path) -> ModelSource:
+    if request.param == "fake":
+        return fakes.FakeModels({"good.json": b"{}"}, {"bad.json": b"[]"})
+    (tmp_path / "good.json").write_bytes(b"{}")
+    (tmp_path / "bad.json").write_bytes(b"[]")
+    digest = hashlib.sha256(b"{}").hexdigest()
+    (tmp_path / "manifest.json").write_text(json.dumps({"good.json": digest, "bad.json": digest, "gone.json": digest}))
+    return PackagedModels(tmp_path)
+
+
+def test_models_load_only_verified(models: ModelSource) -> None:
+    assert models.load("good.json").data == b"{}"
+    with pytest.raises(RejectedError):
+        models.load("bad.json")
+    for name in ("gone.json", "", "../good.json", "/etc/passwd", "manifest", "x.pkl", "good.json\n"):
+        with pytest.raises(BadInputError):
+            models.load(name)
+
+
+def test_a_range_is_built_used_and_gone(tmp_path: Path) -> None:
+    ground = TwinRange(
+        twin=lambda _: fakes.FakeTwin(),
+        store=lambda seal: fakes.FakeStore(seal.folder),
+        entropy=fakes.counting_entropy(),
+        parent=tmp_path,
+    )
+    folders = []
+    for _ in range(2):
+        with ground.open() as (twin, store):
+            assert isinstance(store, fakes.FakeStore)
+            folders.append(store.folder)
+            truth = twin.perturb("impair.x", 1.0, 5.0)
+            assert truth in twin.truth()
+            data = tuple(twin.advance(1.0))
+            store.append(Delivery(source="twin", data=data))
+            assert len(store.events("local", T0, T0 + 10 * 10**9)) == 1
+        assert store.closed
+    assert folders[0] != folders[1]
+    assert list(tmp_path.iterdir()) == []

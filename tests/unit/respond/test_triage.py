@@ -1,0 +1,277 @@
+"""What joins, what pages, what a person may do."""
+
+import msgspec
+import pytest
+
+from mumetal.core.artefact import Evidence
+from mumetal.core.errors import BadInputError
+from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
+from mumetal.core.incident import IncidentState, Label
+from mumetal.core.settings import TriageSettings
+from mumetal.respond.triage import Inventory, Triage, decode_inventory
+from mumetal.respond.triage import board as board_module
+
+T0 = 1_800_000_000 * 10**9
+S = 10**9
+EXPLAINED = CauseVerdict(
+    cause="watch.causes.warm_up", explained=True, log_likelihood_ratio=6.0, reason="the fridge warms up"
+)
+
+
+def finding(
+    at_s: float = 0,
+    *,
+    device: str = "qpu1",
+    stream: str = "calibration",
+    rule: str = "watch.detectors.cusum",
+    severity: Severity = Severity.MEDIUM,
+    confidence: float = 0.8,
+    causes: tuple[CauseVerdict, ...] = (),
+    techniques: tuple[str, ...] = (),
+    evidence: tuple[Evidence, ...] = (),
+    attribution: tuple[Attribution, ...] = (),
+    detail: str = "",
+    tenant: str = "local",
+    lasts_s: float = 1,
+) -> Finding:
+    return Finding(
+        tenant=tenant,
+        device=device,
+        stream=stream,
+        rule=rule,
+        title=f"{rule} saw something",
+        detail=detail,
+        start_ns=T0 + round(at_s * S),
+        stop_ns=T0 + round((at_s + lasts_s) * S),
+        severity=severity,
+        confidence=confidence,
+        causes=causes,
+        techniques=techniques,
+        evidence=evidence,
+        attribution=attribution,
+    )
+
+
+@pytest.fixture
+def triage() -> Triage:
+    return Triage(TriageSettings(join_s=120), Inventory())
+
+
+def test_ten_thousand_findings_in_a_minute_are_a_handful_of_incidents_and_pages(triage: Triage) -> None:
+    flood = [
+        finding(i * 0.006, device=f"qpu{i % 4}", stream=f"s{i % 7}", rule=f"watch.detectors.d{i % 5}")
+        for i in range(10_000)
+    ]
+    for start in range(0, 10_000, 500):
+        triage.add(flood[start : start + 500], T0 + 60 * S)
+    assert len(triage.incidents()) == 4
+    assert len(triage.pages()) == 4
+    assert triage.pages() == []
+    assert sum("2499 more findings" in i.title for i in triage.incidents()) == 4
+    assert all(len(i.timeline) < 60 for i in triage.incidents())
+
+
+def test_the_same_finding_again_changes_nothing_and_never_pages_twice(triage: Triage) -> None:
+    first = triage.add([finding()], T0)
+    assert [i.paged for i in first] == [True]
+    assert triage.add([finding()], T0 + S) == []
+    update = triage.add([finding(confidence=0.9, lasts_s=5)], T0 + 2 * S)
+    assert [i.incident_id for i in update] == [first[0].incident_id]
+    assert update[0].likelihood == pytest.approx(0.9)
+    assert update[0].stop_ns == T0 + 5 * S
+    assert len(triage.pages()) == 1
+
+
+def test_far_apart_in_time_or_on_other_devices_or_tenants_stay_apart(triage: Triage) -> None:
+    triage.add([finding(0), finding(200), finding(0, device="qpu2"), finding(0, tenant="other")], T0)
+    assert len(triage.incidents()) == 4
+    assert {i.tenant for i in triage.incidents()} == {"local", "other"}
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (finding(device="a", techniques=("impair.x",)), finding(9, device="b", techniques=("impair.x",))),
+        (finding(device="a", causes=(EXPLAINED,)), finding(9, device="b", causes=(EXPLAINED,))),
+        (
+            finding(device="a", evidence=(Evidence(uri="event:7"),)),
+            finding(9, device="b", evidence=(Evidence(uri="event:7"),)),
+        ),
+    ],
+)
+def test_a_shared_technique_cause_or_evidence_joins_devices(triage: Triage, a: Finding, b: Finding) -> None:
+    triage.add([a], T0)
+    triage.add([b], T0)
+    (incident,) = triage.incidents()
+    assert set(incident.findings) == {a.finding_id, b.finding_id}
+    assert "2 devices" in incident.title
+
+
+def test_a_finding_between_two_incidents_makes_them_one_that_does_not_page_again(triage: Triage) -> None:
+    triage.add([finding(0)], T0)
+    triage.add([finding(200)], T0)
+    assert len(triage.pages()) == 2
+    changed = triage.add([finding(100)], T0)
+    states = {i.state for i in changed}
+    assert states == {IncidentState.OPEN, IncidentState.RESOLVED}
+    (left,) = [i for i in changed if i.state is IncidentState.OPEN]
+    assert len(left.findings) == 3
+    assert any("belongs to" in e.what for i in changed for e in i.timeline)
+    assert triage.pages() == []
+
+
+def test_explained_is_shown_never_paged_and_an_unexplained_one_opens_and_pages_once(triage: Triage) -> None:
+    (shown,) = triage.add([finding(causes=(EXPLAINED,), severity=Severity.CRITICAL)], T0)
+    assert shown.state is IncidentState.EXPLAINED
+    assert shown.likelihood < 0.01
+    assert triage.pages() == []
+    (opened,) = triage.add([finding(10, rule="watch.detectors.t2q", severity=Severity.LOW)], T0)
+    assert opened.incident_id == shown.incident_id
+    assert opened.state is IncidentState.OPEN
+    assert opened.severity is Severity.LOW, "an explained finding does not lend its severity"
+    assert [p.incident_id for p in triage.pages()] == [shown.incident_id]
+    triage.add([finding(20, rule="watch.detectors.t2q")], T0)
+    assert triage.pages() == []
+
+
+def test_a_finding_that_becomes_explained_closes_the_alarm_and_back_again_does_not_page_again(triage: Triage) -> None:
+    triage.add([finding()], T0)
+    (calm,) = triage.add([finding(causes=(EXPLAINED,))], T0)
+    assert calm.state is IncidentState.EXPLAINED
+    (again,) = triage.add([finding()], T0)
+    assert again.state is IncidentState.OPEN
+    assert len(triage.pages()) == 1
+
+
+def test_informational_findings_are_shown_and_do_not_page(triage: Triage) -> None:
+    (shown,) = triage.add([finding(severity=Severity.INFORMATIONAL)], T0)
+    assert shown.state is IncidentState.OPEN
+    assert triage.pages() == []
+
+
+def test_a_resolved_incident_takes_nothing_in(triage: Triage) -> None:
+    (first,) = triage.add([finding()], T0)
+    triage.change(first.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    (second,) = triage.add([finding(5)], T0)
+    assert second.incident_id != first.incident_id
+
+
+def test_an_acknowledged_incident_is_no_place_to_hide_in(triage: Triage) -> None:
+    (first,) = triage.add([finding(severity=Severity.LOW)], T0)
+    triage.change(first.incident_id, "alice", T0, state=IncidentState.ACKNOWLEDGED)
+    (same,) = triage.add([finding(5, severity=Severity.LOW)], T0)
+    assert same.incident_id == first.incident_id
+    (graver,) = triage.add([finding(9, severity=Severity.HIGH)], T0)
+    assert graver.incident_id != first.incident_id
+    assert len(triage.pages()) == 2
+
+
+def test_a_fault_that_goes_on_for_hours_begins_a_new_incident_each_hour(triage: Triage) -> None:
+    for minute in range(180):
+        triage.add([finding(minute * 60)], T0 + minute * 60 * S)
+    assert 3 <= len(triage.incidents()) <= 4
+    assert all(i.stop_ns - i.start_ns <= 3_600 * S for i in triage.incidents())
+
+
+def test_streams_add_up_and_repeats_in_one_stream_do_not(triage: Triage) -> None:
+    (one,) = triage.add([finding(i, confidence=0.6) for i in range(50)], T0)
+    assert one.likelihood == pytest.approx(0.6)
+    (two,) = triage.add([finding(60, stream="cryostat", confidence=0.6)], T0)
+    assert two.likelihood == pytest.approx(1 - 0.4 * 0.4**0.5)
+    (all_,) = triage.add([finding(61, stream=f"x{i}", confidence=1.0) for i in range(90)], T0)
+    assert all_.likelihood == 0.99
+
+
+def test_a_person_moves_owns_labels_and_notes(triage: Triage) -> None:
+    (first,) = triage.add([finding()], T0)
+    after = triage.change(
+        first.incident_id,
+        "alice",
+        T0 + S,
+        state=IncidentState.ACKNOWLEDGED,
+        owner="bob",
+        label=Label.FAULT,
+        note="pump",
+    )
+    assert (after.state, after.owner, after.label) == (IncidentState.ACKNOWLEDGED, "bob", Label.FAULT)
+    assert after.timeline[-1].actor == "alice"
+    assert after.timeline[-1].what == "state open → acknowledged; owner bob; label fault; note: pump"
+    triage.change(first.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    with pytest.raises(BadInputError, match="cannot go from resolved to acknowledged"):
+        triage.change(first.incident_id, "alice", T0, state=IncidentState.ACKNOWLEDGED)
+    with pytest.raises(BadInputError, match="nothing to change"):
+        triage.change(first.incident_id, "alice", T0)
+    with pytest.raises(BadInputError, match="under the name of triage"):
+        triage.change(first.incident_id, "triage", T0, note="x")
+    with pytest.raises(BadInputError, match="no such incident"):
+        triage.change("inc-none", "alice", T0, note="x")
+
+
+def test_what_a_person_opened_is_not_explained_away(triage: Triage) -> None:
+    (shown,) = triage.add([finding(causes=(EXPLAINED,))], T0)
+    triage.change(shown.incident_id, "alice", T0, state=IncidentState.OPEN)
+    (still,) = triage.add([finding(5, causes=(EXPLAINED,))], T0)
+    assert still.state is IncidentState.OPEN
+    assert triage.pages() == []
+
+
+def test_after_a_restart_known_findings_neither_page_nor_begin_again(triage: Triage) -> None:
+    seen = [finding(i, stream=f"s{i}") for i in range(5)]
+    kept = triage.add(seen, T0)
+    fresh = Triage(TriageSettings(join_s=120), Inventory())
+    fresh.restore(kept, seen[:3])
+    assert fresh.add(seen[:3], T0) == []
+    (again,) = fresh.add([*seen, finding(30)], T0)
+    assert again.incident_id == kept[0].incident_id
+    assert set(again.findings) == {f.finding_id for f in [*seen, finding(30)]}
+    assert fresh.pages() == []
+
+
+def test_memory_is_bounded_and_resolved_ones_leave_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board_module, "MAX_INCIDENTS", 20)
+    triage = Triage(TriageSettings(join_s=1), Inventory())
+    (gone,) = triage.add([finding(0)], T0)
+    (stays,) = triage.add([finding(10)], T0)
+    triage.change(gone.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    for i in range(19):
+        triage.add([finding(100 + 10 * i)], T0)
+    assert len(triage.incidents()) == 20
+    assert gone.incident_id not in {i.incident_id for i in triage.incidents()}
+    assert stays.incident_id in {i.incident_id for i in triage.incidents()}
+    triage.pages()
+    assert triage.add([finding(0)], T0) == [], "a finding of an incident that left does not page again"
+    assert triage.pages() == []
+
+
+def test_rank_is_likelihood_times_impact_by_criticality() -> None:
+    inventory = decode_inventory(
+        b'[devices.vital]\nworkloads=[{name="drug search",criticality=1.0,depth=500,qubits=20}]\n'
+        b'[devices.toy]\nworkloads=[{name="course",criticality=0.05}]\n'
+    )
+    triage = Triage(TriageSettings(join_s=120), inventory)
+    fell = {"attribution": (Attribution(channel="q3.T1", share=1.0, method="own-score"),), "confidence": 0.9}
+    triage.add([finding(device="toy", **fell), finding(device="vital", **fell)], T0)  # type: ignore[arg-type]
+    first, second = triage.incidents()
+    assert (first.device, second.device) == ("vital", "toy")
+    assert first.impact_reason.startswith("Drug search (criticality 1) would lose")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[devices.x]\nworkloads=[{name='a',criticality=1.5}]",
+        b"[devices.x]\ncolour=1",
+        b"not toml",
+        b"\xff\xfe",
+        b"a" * 1_000_001,
+        b"x=" + b"[" * 50_000,
+    ],
+)
+def test_a_bad_inventory_is_refused_with_its_place(text: bytes) -> None:
+    with pytest.raises(BadInputError, match=r"inv\.toml"):
+        decode_inventory(text, "inv.toml")
+
+
+def test_incidents_are_plain_values_that_survive_json(triage: Triage) -> None:
+    (incident,) = triage.add([finding()], T0)
+    assert msgspec.json.decode(msgspec.json.encode(incident), type=type(incident)) == incident

@@ -1,0 +1,44 @@
+"""A synchronous client for an ASGI application, over httpx and without a socket."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from mumetal.serve.api.identity import PEER, Peer
+
+
+class WebClient:
+    """Calls an application as a program on this machine would.
+
+    Args:
+        app: The application.
+        peer: Who is at the far end, as the server would have read it from a client certificate.
+        base: Scheme and host.
+    """
+
+    def __init__(self, app: FastAPI, *, peer: Peer | None = None, base: str = "http://127.0.0.1:8470") -> None:
+        self._app, self._peer, self._base = app, peer, base
+
+    def __call__(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **given: Any
+    ) -> httpx.Response:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if self._peer is not None:
+                scope = {**scope, "state": {PEER: self._peer}}
+            await self._app(scope, receive, send)
+
+        async def call() -> httpx.Response:
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url=self._base) as client:
+                return await client.request(method, path, headers=headers, **given)
+
+        return asyncio.run(call())
+
+    def get(self, path: str, **given: Any) -> httpx.Response:
+        return self("GET", path, **given)
+
+    def post(self, path: str, **given: Any) -> httpx.Response:
+        return self("POST", path, **given)
