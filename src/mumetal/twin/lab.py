@@ -36,7 +36,7 @@ FOREVER_NS = 2**62
 CONTROL = (
     ("awg.timing_residual", "s"), ("awg.reference_residual", "s"), ("rack.power", "W"), ("magnetometer", "T"),
 )  # fmt: skip
-QUEUE = (("jobs.rate", "1/s"), ("shots.rate", "1/s"), ("gate.density", "1"))
+QUEUE = (("jobs.rate", "Hz"), ("shots.rate", "Hz"), ("gate.density", "1"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
