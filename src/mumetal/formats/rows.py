@@ -91,7 +91,7 @@ def build(
     n = t_ns.size
     if values.shape != (n, len(channels)) or (seq is not None and seq.shape != (n,)):
         raise BadInputError(f"shapes do not fit: {n} times, values {values.shape}, {len(channels)} channels")
-    if n and not (int(t_ns.min()) >= check.EARLIEST_NS and int(t_ns.max()) < check.LATEST_NS):
+    if n and not (check.EARLIEST_NS <= int(t_ns.min()) and int(t_ns.max()) < check.LATEST_NS):
         good = usable_times(t_ns)
         for row in np.flatnonzero(~good).tolist():
             refusals.add(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.connect.test_incident_store import a_finding, an_incident
 
-from mumetal.connect.sinks import open_sink
+from mumetal.connect.sinks import open_sink, sink_name
 from mumetal.connect.sinks.ocsf_file import OcsfFile
 from mumetal.connect.sinks.syslog import Syslog
 from mumetal.core.errors import BadInputError, UnavailableError
@@ -113,3 +113,12 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "e.jsonl").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(BadInputError):
         open_sink(f"ocsf:{tmp_path / 'e.jsonl'}")
+
+
+def test_a_sinks_name_is_stable_short_and_tells_no_paths() -> None:
+    spec = "syslog+tls:siem:6514?key=/secret/place.key"
+    assert sink_name(spec) == sink_name(spec)
+    assert sink_name(spec) != sink_name(spec + "2")
+    assert sink_name(spec).startswith("syslog+tls:siem:6514#")
+    assert "secret" not in sink_name(spec)
+    assert len(sink_name("ocsf:" + "x" * 4_000)) < 400
