@@ -143,6 +143,29 @@ def test_a_finding_that_becomes_explained_closes_the_alarm_and_back_again_does_n
     assert len(triage.pages()) == 1
 
 
+def test_one_resolved_as_explained_opens_and_pages_when_it_is_not_explained_after_all(triage: Triage) -> None:
+    (shown,) = triage.add([finding(causes=(EXPLAINED,))], T0)
+    triage.change(shown.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    assert triage.add([finding(causes=(EXPLAINED,), confidence=0.5)], T0)[0].state is IncidentState.RESOLVED
+    (opened,) = triage.add([finding()], T0)
+    assert opened.state is IncidentState.OPEN
+    assert len(triage.pages()) == 1
+    triage.change(shown.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    assert triage.add([finding(confidence=0.9)], T0)[0].state is IncidentState.RESOLVED
+    assert triage.pages() == []
+
+
+def test_a_restart_with_merged_incidents_sends_updates_to_the_one_that_is_open(triage: Triage) -> None:
+    seen = [finding(0), finding(200), finding(100)]
+    for one in seen:
+        triage.add([one], T0)
+    again = Triage(TriageSettings(join_s=120), Inventory())
+    again.restore(triage.incidents(), seen)
+    (updated,) = again.add([finding(200, confidence=0.95)], T0)
+    assert updated.state is IncidentState.OPEN
+    assert len(updated.findings) == 3
+
+
 def test_informational_findings_are_shown_and_do_not_page(triage: Triage) -> None:
     (shown,) = triage.add([finding(severity=Severity.INFORMATIONAL)], T0)
     assert shown.state is IncidentState.OPEN

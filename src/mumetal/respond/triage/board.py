@@ -8,7 +8,7 @@ Rules, in order:
    itself, nor any incident one that would stretch it past an hour (30 × ``join_s``): those begin an incident of their
    own, so that an old, known one is no place to hide in.
 4. All findings explained: ``EXPLAINED``, shown and not paged. The first unexplained one opens it, and it pages once.
-   Informational findings never page.
+   Informational findings never page. One resolved while all was explained opens when a finding of it no longer is.
 """
 
 from collections import OrderedDict
@@ -75,7 +75,8 @@ class Triage:
     def restore(self, incidents: Sequence[Incident], findings: Sequence[Finding]) -> None:
         """Put kept incidents back after a restart, with those of their findings that are at hand; nothing pages."""
         known = {f.finding_id: f for f in findings}
-        for incident in incidents:
+        # resolved ones first: a finding that moved on to an open incident belongs to that one
+        for incident in sorted(incidents, key=lambda i: i.state is not IncidentState.RESOLVED):
             if incident.incident_id in self._groups:
                 continue
             group = self._begin(incident)
@@ -212,6 +213,11 @@ class Triage:
         elif incident.state is IncidentState.EXPLAINED and group.plain.count:
             incident = replace(incident, state=IncidentState.OPEN)
             incident = noted(incident, now_ns, TRIAGE, "state explained → open: a finding is not accounted for")
+        elif incident.state is IncidentState.RESOLVED and not incident.paged and _pages(group):
+            incident = replace(incident, state=IncidentState.OPEN)
+            incident = noted(
+                incident, now_ns, TRIAGE, "state resolved → open: it was resolved as explained, and is not"
+            )
         if incident.severity > before.severity and len(before.findings) < len(incident.findings):
             rise = f"severity {before.severity.name.lower()} → {incident.severity.name.lower()}"
             incident = noted(incident, now_ns, TRIAGE, rise)
