@@ -10,12 +10,12 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from tests.fake_desk import FakeDesk
+from tests.needs import need
 
 from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.server import Server
-from tests.fake_desk import FakeDesk
-from tests.needs import need
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -62,6 +62,11 @@ def view(browser: webdriver.Chrome, width: int, height: int) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
+def console(browser: webdriver.Chrome) -> list[str]:
+    entries: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return [entry["message"] for entry in entries]
+
+
 def theme(browser: webdriver.Chrome, name: str) -> None:
     features = [{"name": "prefers-color-scheme", "value": name}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
@@ -87,12 +92,12 @@ def all_pages(desk: FakeDesk) -> list[str]:
 
 
 def test_pages_load_without_a_word_on_the_console(browser: webdriver.Chrome, url: str, desk: FakeDesk) -> None:
-    browser.get_log("browser")
+    console(browser)
     for path in all_pages(desk):
         browser.get(url + path)
         if browser.find_elements(By.CSS_SELECTOR, "[data-plot]"):
             wait(lambda: browser.find_elements(By.CSS_SELECTOR, ".strip canvas"), f"plots on {path}")
-        assert browser.get_log("browser") == [], path
+        assert console(browser) == [], path
         assert "UTC" not in browser.find_element(By.ID, "main").text, "times are in the viewer's zone"
 
 
@@ -158,9 +163,12 @@ def test_the_label_button_works_in_place(browser: webdriver.Chrome, url: str, de
     assert browser.execute_script("return window.same"), "no page load"
     assert "Labelled attack" in browser.find_element(By.ID, "timeline").text
     note = browser.find_element(By.ID, "note")
-    note.send_keys("seen it", Keys.ENTER)
+    note.send_keys("seen")
+    browser.execute_script("window.seen = 0; document.addEventListener('htmx:after:swap', () => window.seen++)")
+    wait(lambda: browser.execute_script("return window.seen") >= 1, "the page refreshes by itself")
+    note.send_keys(" it", Keys.ENTER)
     wait(lambda: "seen it" in browser.find_element(By.ID, "timeline").text, "the note shows")
-    assert browser.get_log("browser") == []
+    assert console(browser) == []
 
 
 def test_live_samples_move_the_plots(browser: webdriver.Chrome, url: str) -> None:

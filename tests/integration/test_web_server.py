@@ -1,6 +1,6 @@
 """A real uvicorn on loopback: plain, live streams, stopping, and mutual TLS."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import json
 import ssl
@@ -14,12 +14,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from tests.fake_desk import FakeDesk
 
 from mumetal.core.errors import UnavailableError
 from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.server import Server
-from tests.fake_desk import FakeDesk
 
 
 @pytest.fixture
@@ -130,15 +130,15 @@ class Authority:
         self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self.name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(hours=1))
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(hours=1))
         )
 
     def issue(self, name: str, organisation: str, usage: x509.ObjectIdentifier) -> tuple[str, str]:
@@ -163,9 +163,7 @@ def test_off_loopback_only_certificates_of_the_authority_get_in_each_as_its_tena
 ) -> None:
     ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
     certificate, key = ours.issue("server", "", ExtendedKeyUsageOID.SERVER_AUTH)
-    settings = ServeSettings(
-        host="0.0.0.0", port=0, tls_certificate=certificate, tls_key=key, client_ca=str(ours.path)
-    )
+    settings = ServeSettings(host="0.0.0.0", port=0, tls_certificate=certificate, tls_key=key, client_ca=str(ours.path))
     server = Server(create_app(desk, settings), settings)
     url = server.start().replace("0.0.0.0", "127.0.0.1")
     assert url.startswith("https://")

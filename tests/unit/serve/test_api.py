@@ -2,19 +2,20 @@
 
 import io
 import json
+from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
 from arro3.core import Array, RecordBatch, Schema
 from arro3.io import write_ipc_stream
+from tests.fake_desk import DEVICES, NOW, STREAMS, FakeDesk, S
+from tests.web_client import WebClient
 
 from mumetal.core.errors import UnavailableError
 from mumetal.core.incident import IncidentState, Label
 from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.identity import Peer
-from tests.fake_desk import DEVICES, NOW, STREAMS, FakeDesk, S
-from tests.web_client import WebClient
 
 OTHER = Peer(name="eve", organisation="rival", verified=True)
 JSON = {"Content-Type": "application/json"}
@@ -214,7 +215,7 @@ def test_a_full_queue_is_503_with_a_time_to_come_back(desk: FakeDesk) -> None:
 def test_a_body_past_the_bound_is_413_without_being_read_on(client: WebClient, desk: FakeDesk) -> None:
     taken = 0
 
-    async def endless():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal taken
         while taken < 64 * 2**20:
             taken += 2**16

@@ -1,14 +1,14 @@
 """The guard: hosts, origins, sites and the headers of every answer; and who may listen where."""
 
 import pytest
+from tests.fake_desk import FakeDesk
+from tests.web_client import WebClient
 
 from mumetal.core.errors import RejectedError
 from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.identity import Peer, peer_of_certificate, tenant_by_organisation
 from mumetal.serve.api.server import Server, tls_of
-from tests.fake_desk import FakeDesk
-from tests.web_client import WebClient
 
 HOST = "http://127.0.0.1:8470"
 
@@ -18,7 +18,9 @@ def client() -> WebClient:
     return WebClient(create_app(FakeDesk(), ServeSettings()), base=HOST)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.4:8470", "", "[::", "localhost.evil"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.4:8470", "", "[::", "localhost.evil"]
+)
 def test_a_foreign_host_is_refused(client: WebClient, host: str) -> None:
     assert client.get("/api/v1/overview", headers={"Host": host}).status_code == 403
     assert client.get("/", headers={"Host": host}).status_code == 403

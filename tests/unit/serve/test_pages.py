@@ -6,6 +6,8 @@ from html.parser import HTMLParser
 from urllib.parse import quote
 
 import pytest
+from tests.fake_desk import DEVICES, NOW, FakeDesk, S
+from tests.web_client import WebClient
 
 from mumetal.core.artefact import Evidence
 from mumetal.core.delivery import Quarantined
@@ -17,8 +19,6 @@ from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.app import create_app
 from mumetal.serve.desk import Overview
 from mumetal.serve.pages import render, views
-from tests.fake_desk import DEVICES, NOW, FakeDesk, S
-from tests.web_client import WebClient
 
 BAD = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*191}}"
 
@@ -99,7 +99,15 @@ def test_a_refresh_is_the_inner_part_only(client: WebClient) -> None:
 def test_incident_page_tells_all_of_it(client: WebClient, desk: FakeDesk) -> None:
     incident = desk.incidents("local")[0]
     text = client.get(f"/incidents/{incident.incident_id}").text
-    for word in ("conditional-residual", "own-score", "refused", "ln LR", "Report draft", "2026.11.1", "Hold the queue"):
+    for word in (
+        "conditional-residual",
+        "own-score",
+        "refused",
+        "ln LR",
+        "Report draft",
+        "2026.11.1",
+        "Hold the queue",
+    ):
         assert word in text, word
     assert f'data-mark-from="{incident.start_ns}"' in text
     assert client.get(f"/incidents/{incident.incident_id}/report.md").text == f"# local {incident.incident_id}\n"
@@ -172,7 +180,11 @@ def nasty(desk: FakeDesk) -> str:
 def test_no_text_that_is_shown_can_run(client: WebClient, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     incident = nasty(desk)
     calm = desk.overview("local")
-    streams = (*calm.streams, dataclasses.replace(calm.streams[0], stream=BAD, reason=BAD), dataclasses.replace(calm.streams[0], device=BAD))
+    streams = (
+        *calm.streams,
+        dataclasses.replace(calm.streams[0], stream=BAD, reason=BAD),
+        dataclasses.replace(calm.streams[0], device=BAD),
+    )
     shown = Overview(now_ns=NOW, streams=streams, changes=(BAD,), notice=BAD)
     monkeypatch.setattr(desk, "overview", lambda tenant: shown)
     event = Event(device="aurora-27", event_id="bad", t_ns=NOW - S, activity=BAD, actor=BAD, resource=BAD, source_ip=BAD, attributes=((BAD, BAD),), job_id=BAD, provenance=BAD)  # fmt: skip
@@ -180,7 +192,12 @@ def test_no_text_that_is_shown_can_run(client: WebClient, desk: FakeDesk, monkey
     paths = ["/", "/quarantine", "/truth", "/devices/aurora-27", f"/devices/{quote(BAD, safe='')}"]
     paths += [f"/incidents/{incident}", f"/evidence?uri=event:bad&incident={desk.incidents('local')[1].incident_id}"]
     paths += [f"/evidence?uri={quote(s + BAD)}&incident=nasty" for s in ("file:", "javascript:", "quarantine:", "odd:")]
-    paths += [f"/{quote(BAD)}", f"/devices/{quote(BAD + 'x', safe='')}", f"/incidents/{quote(BAD, safe='')}", f"/evidence?uri={quote(BAD)}"]
+    paths += [
+        f"/{quote(BAD)}",
+        f"/devices/{quote(BAD + 'x', safe='')}",
+        f"/incidents/{quote(BAD, safe='')}",
+        f"/evidence?uri={quote(BAD)}",
+    ]
     for path in paths:
         text = client.get(path).text
         assert "<script>alert" not in text
@@ -220,7 +237,9 @@ def test_evidence_opens_samples_event_snapshot_quarantine_and_ledger(desk: FakeD
 
         def entries(self, start: int = 0, limit: int = 1_000) -> list[tuple[int, LedgerEntry]]:
             tenant = "local" if start == 3 else "rival"
-            return [(start, LedgerEntry(tenant=tenant, t_ns=NOW, actor="me", action="incident.label", subject="s", why="w"))]
+            return [
+                (start, LedgerEntry(tenant=tenant, t_ns=NOW, actor="me", action="incident.label", subject="s", why="w"))
+            ]
 
         def verify(self) -> None:
             raise NotImplementedError
@@ -246,7 +265,16 @@ def test_evidence_opens_samples_event_snapshot_quarantine_and_ledger(desk: FakeD
 
 
 @pytest.mark.parametrize(
-    "uri", ["none", "series:a", "series:a/b?start=1&stop=2", "series:a/b?start=x", "series:../b?start=1", "ledger:x", "snapshot:a"]
+    "uri",
+    [
+        "none",
+        "series:a",
+        "series:a/b?start=1&stop=2",
+        "series:a/b?start=x",
+        "series:../b?start=1",
+        "ledger:x",
+        "snapshot:a",
+    ],
 )
 def test_a_pointer_that_cannot_be_read_is_400(client: WebClient, uri: str) -> None:
     assert client.get(f"/evidence?uri={quote(uri, safe='')}").status_code == 400
@@ -259,7 +287,14 @@ def test_a_missing_page_is_friendly(client: WebClient) -> None:
 
 
 def test_figures_read_well() -> None:
-    assert [render.duration(n * S) for n in (0, 5, 59, 61, 7_200, 90_000)] == ["0 s", "5.0 s", "59 s", "1 min", "2 h", "1 d"]
+    assert [render.duration(n * S) for n in (0, 5, 59, 61, 7_200, 90_000)] == [
+        "0 s",
+        "5.0 s",
+        "59 s",
+        "1 min",
+        "2 h",
+        "1 d",
+    ]
     assert render.ago(0, NOW) == "never"
     assert render.ago(NOW, NOW) == "just now"
     assert render.quantity(1.12e-4, "s") == "112 µs"

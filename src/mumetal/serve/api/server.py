@@ -146,7 +146,7 @@ class Server:
     @staticmethod
     def _run(server: uvicorn.Server, sock: socket.socket, ready: threading.Event) -> None:
         async def tell() -> None:
-            while not server.started and not server.should_exit:
+            while not server.started and not server.should_exit:  # noqa: ASYNC110  # uvicorn offers no event
                 await asyncio.sleep(0.01)
             ready.set()
 

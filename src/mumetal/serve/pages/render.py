@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError
@@ -128,8 +129,8 @@ def error_page(request: Request, answer: Response, error: MumetalError) -> Respo
 class _Static(StaticFiles):
     """Files of the package; browsers ask each time whether they changed, so an upgrade shows at once."""
 
-    async def get_response(self, path: str, scope: object) -> Response:  # type: ignore[override]
-        response = await super().get_response(path, scope)  # type: ignore[arg-type]
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response
 

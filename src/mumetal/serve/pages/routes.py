@@ -184,7 +184,7 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
         found = sorted(desk.truth(), key=lambda t: -t.start_ns)
         if not found:
             raise MissingError("no twin runs, so nobody knows the truth")
-        incidents = [i for i in desk.incidents(tenant, None, 1_000)]
+        incidents = desk.incidents(tenant, None, 1_000)
         seen = {
             index: [i for i in incidents if i.device == t.device and i.start_ns < t.stop_ns and i.stop_ns > t.start_ns]
             for index, t in enumerate(found)
@@ -194,7 +194,9 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
 
     @router.get("/evidence")
     def evidence(
-        request: Request, uri: Annotated[str, Query(max_length=4_096)], incident: Annotated[str, Query(max_length=200)] = ""
+        request: Request,
+        uri: Annotated[str, Query(max_length=4_096)],
+        incident: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
         tenant = caller_of(request).tenant
         opened = open_evidence(desk, ledger, tenant, uri, incident)
@@ -206,5 +208,3 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
             "incident_id": incident,
         }
         return html("evidence.html", values)
-
-
