@@ -146,11 +146,12 @@ def _incident_routes(router: APIRouter, desk: Desk) -> None:
 
 
 def _change_schema() -> dict[str, object]:
-    choices = {"state": list(IncidentState), "label": list(Label)}
     properties: dict[str, object] = {
-        name: {"type": "string", "enum": [str(v) for v in values]} for name, values in choices.items()
+        "state": {"type": "string", "enum": [state.value for state in IncidentState]},
+        "label": {"type": "string", "enum": [label.value for label in Label]},
+        "owner": {"type": "string", "maxLength": 200},
+        "note": {"type": "string", "maxLength": 1_000},
     }
-    properties |= {"owner": {"type": "string", "maxLength": 200}, "note": {"type": "string", "maxLength": 1_000}}
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 

@@ -10,12 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError
 from mumetal.core.finding import Severity
 
 STATIC = Path(__file__).parent / "static"
+_ACRONYMS = frozenset({"tls", "api", "qpu", "awg", "ntp", "ptp"})
 _STEPS = ((60, 1, "s"), (3_600, 60, "min"), (86_400, 3_600, "h"), (math.inf, 86_400, "d"))
 
 
@@ -61,9 +63,9 @@ def quantity(value: float, unit: str) -> str:
     if not math.isfinite(value):
         return "not observed"
     if unit in {"1", ""}:
-        return f"{value:.4g}"
+        return f"{value:.3g}"
     size, prefix = next((p for p in _PREFIXES if abs(value) >= p[0]), (1.0, "") if value == 0 else _PREFIXES[-1])
-    return f"{value / size:.4g} {prefix}{unit}"
+    return f"{value / size:.{4 if size >= 1e6 else 3}g} {prefix}{unit}"
 
 
 def percent(value: float) -> str:
@@ -75,7 +77,13 @@ def percent(value: float) -> str:
 
 def short(dotted: str) -> str:
     """Return the last part of a dotted id as words."""
-    return dotted.rsplit(".", 1)[-1].replace("_", " ")
+    words = dotted.rsplit(".", 1)[-1].replace("_", " ").split(" ")
+    return " ".join(word.upper() if word in _ACRONYMS else word for word in words)
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign, one digit after the point."""
+    return f"{value:+.1f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
 def segment(text: str) -> str:
@@ -95,7 +103,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, segment, bar):
+for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, signed, segment, bar):
     _ENVIRONMENT.filters[_filter.__name__] = _filter
 _ENVIRONMENT.filters["severity"] = lambda value: Severity(value).name.lower()
 _ENVIRONMENT.globals["version"] = __version__
@@ -121,8 +129,8 @@ def error_page(request: Request, answer: Response, error: MumetalError) -> Respo
 class _Static(StaticFiles):
     """Files of the package; browsers ask each time whether they changed, so an upgrade shows at once."""
 
-    async def get_response(self, path: str, scope: object) -> Response:  # type: ignore[override]
-        response = await super().get_response(path, scope)  # type: ignore[arg-type]
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response
 

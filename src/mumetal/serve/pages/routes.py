@@ -89,8 +89,7 @@ def _incident(router: APIRouter, desk: Desk, report: Report | None) -> None:
     @router.post("/incidents/{incident_id}/change")
     async def change(request: Request, incident_id: str) -> Response:
         caller = caller_of(request)
-        form = parse_qs((await read_body(request, MAX_FORM_BYTES)).decode("utf-8", "replace"), max_num_fields=8)
-        wanted = change_of_form({key: found[-1] for key, found in form.items()})
+        wanted = change_of_form(await read_body(request, MAX_FORM_BYTES))
 
         def act() -> Response:
             incident_or_missing(desk, caller.tenant, incident_id)
@@ -110,12 +109,17 @@ def _incident(router: APIRouter, desk: Desk, report: Report | None) -> None:
         return PlainTextResponse(report(tenant, incident_id), media_type="text/markdown")
 
 
-def change_of_form(form: dict[str, str]) -> Change:
+def change_of_form(body: bytes) -> Change:
     """Return the change a form asks for.
 
     Raises:
         BadInputError: A choice that does not exist, or a text that is too long.
     """
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=8)
+    except ValueError as error:
+        raise BadInputError(str(error), where="form") from None
+    form = {key: found[-1] for key, found in fields.items()}
     owner, note = form.get("owner"), form.get("note", "")
     if len(owner or "") > 200 or len(note) > 1_000:
         raise BadInputError("the text is too long", where="owner, note", hint="200 and 1000 characters at most")
@@ -123,7 +127,7 @@ def change_of_form(form: dict[str, str]) -> Change:
         return Change(
             state=IncidentState(form["state"]) if "state" in form else None,
             label=Label(form["label"]) if "label" in form else None,
-            owner="" if "disown" in form else owner,
+            owner=owner,
             note=note,
         )
     except ValueError as error:
@@ -180,7 +184,7 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
         found = sorted(desk.truth(), key=lambda t: -t.start_ns)
         if not found:
             raise MissingError("no twin runs, so nobody knows the truth")
-        incidents = [i for i in desk.incidents(tenant, None, 1_000)]
+        incidents = desk.incidents(tenant, None, 1_000)
         seen = {
             index: [i for i in incidents if i.device == t.device and i.start_ns < t.stop_ns and i.stop_ns > t.start_ns]
             for index, t in enumerate(found)
@@ -190,7 +194,9 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
 
     @router.get("/evidence")
     def evidence(
-        request: Request, uri: Annotated[str, Query(max_length=4_096)], incident: Annotated[str, Query(max_length=200)] = ""
+        request: Request,
+        uri: Annotated[str, Query(max_length=4_096)],
+        incident: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
         tenant = caller_of(request).tenant
         opened = open_evidence(desk, ledger, tenant, uri, incident)
@@ -202,5 +208,3 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
             "incident_id": incident,
         }
         return html("evidence.html", values)
-
-
