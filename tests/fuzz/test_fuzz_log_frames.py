@@ -2,6 +2,8 @@
 
 import random
 
+from tests.stores_data import event, snapshot
+
 from mumetal.connect.stores.frames import (
     FRAME_HEAD,
     SEGMENT_HEAD,
@@ -15,7 +17,6 @@ from mumetal.connect.stores.frames import (
 from mumetal.connect.stores.payload import ChannelMaps, Draft, decode
 from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.errors import BadInputError
-from tests.stores_data import event, snapshot
 
 SALT = b"saltsalt"
 
