@@ -334,7 +334,7 @@ def _events(device: str) -> list[Event]:
         found.append(
             Event(
                 device=device,
-                event_id=f"{device.split('-', maxsplit=1)[0]}-ev-{n}",
+                event_id=f"{device.split('-')[0]}-ev-{n}",
                 t_ns=NOW - (20_000 - n * 500) * S if n < 39 else NOW - 440 * S,
                 event_class=kind,
                 activity=verb,

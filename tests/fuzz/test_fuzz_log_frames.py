@@ -2,8 +2,6 @@
 
 import random
 
-from tests.stores_data import event, snapshot
-
 from mumetal.connect.stores.frames import (
     FRAME_HEAD,
     SEGMENT_HEAD,
@@ -17,6 +15,7 @@ from mumetal.connect.stores.frames import (
 from mumetal.connect.stores.payload import ChannelMaps, Draft, decode
 from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.errors import BadInputError
+from tests.stores_data import event, snapshot
 
 SALT = b"saltsalt"
 

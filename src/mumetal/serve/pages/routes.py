@@ -190,9 +190,7 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
 
     @router.get("/evidence")
     def evidence(
-        request: Request,
-        uri: Annotated[str, Query(max_length=4_096)],
-        incident: Annotated[str, Query(max_length=200)] = "",
+        request: Request, uri: Annotated[str, Query(max_length=4_096)], incident: Annotated[str, Query(max_length=200)] = ""
     ) -> Response:
         tenant = caller_of(request).tenant
         opened = open_evidence(desk, ledger, tenant, uri, incident)
@@ -204,3 +202,5 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
             "incident_id": incident,
         }
         return html("evidence.html", values)
+
+

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.stores_data import EVER, T0, S, event, same, series, snapshot
 
 from mumetal.connect.stores import LogStore
 from mumetal.connect.stores.disk import Disk
@@ -15,6 +14,7 @@ from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.series import Series
 from mumetal.core.settings import StoreSettings
+from tests.stores_data import EVER, S, T0, event, same, series, snapshot
 
 HOUR = 3600 * S
 
