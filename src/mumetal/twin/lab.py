@@ -202,6 +202,7 @@ class Lab:
             part_ns = min(stop_ns, starts, self._next_calibration())
             out += self._stretch(part_ns)
             self._now_ns = part_ns
+            self._bench.forget(part_ns / NS)
         return out
 
     def _next_calibration(self) -> int:

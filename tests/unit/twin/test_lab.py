@@ -141,6 +141,17 @@ def test_the_truth_holds_what_was_planned_and_what_was_done_by_hand() -> None:
     assert (planned.start_ns, planned.stop_ns) == (START_NS + 3 * SECOND, START_NS + 7 * SECOND)
 
 
+def test_effects_that_are_over_are_forgotten_and_lasting_ones_are_not() -> None:
+    twin = lab(pace=Pace(control_hz=0.0))
+    twin.perturb("tls_jump", 2.0, 5.0)
+    twin.perturb("authorised_recalibration", 0.3, 5.0)
+    twin.advance(50.0)
+    assert len(twin._bench.effects) == 2
+    twin.advance(100.0)
+    assert [e.lasting for e in twin._bench.effects] == [True]
+    assert len(twin.truth()) == 2
+
+
 def test_a_demonstration_has_several_attacks_and_causes_within_40_s() -> None:
     for seed in range(5):
         twin = lab(seed, schedule=demo_schedule(seed, 60.0))
