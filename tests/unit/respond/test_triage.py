@@ -116,7 +116,13 @@ def test_a_finding_between_two_incidents_makes_them_one_that_does_not_page_again
     assert states == {IncidentState.OPEN, IncidentState.RESOLVED}
     (left,) = [i for i in changed if i.state is IncidentState.OPEN]
     assert len(left.findings) == 3
-    assert any("belongs to" in e.what for i in changed for e in i.timeline)
+    (gone,) = [i for i in changed if i.state is IncidentState.RESOLVED]
+    assert gone.timeline[-1].what == f"state open → resolved: belongs to {left.incident_id}"
+    again = Triage(TriageSettings(join_s=120), Inventory())
+    again.restore(triage.incidents(), [])
+    for board in (triage, again):
+        with pytest.raises(BadInputError, match="joined into another"):
+            board.change(gone.incident_id, "alice", T0, state=IncidentState.OPEN)
     assert triage.pages() == []
 
 

@@ -25,6 +25,7 @@ from mumetal.respond.triage.inventory import Inventory
 from mumetal.respond.triage.moves import TRIAGE, changed, noted, touched_by_a_person
 
 LONGEST = 30
+BELONGS = ": belongs to "
 MAX_INCIDENTS = 2_000
 MAX_TRACES = 100_000
 MAX_REMEMBERED = 200_000
@@ -81,6 +82,7 @@ class Triage:
                 continue
             group = self._begin(incident)
             group.open_end = incident.state is not IncidentState.RESOLVED
+            group.gone = not group.open_end and any(e.actor == TRIAGE and BELONGS in e.what for e in incident.timeline)
             for finding_id in incident.findings:
                 finding = known.get(finding_id)
                 if finding is None or finding.tenant != incident.tenant:
@@ -116,6 +118,8 @@ class Triage:
         group = self._groups.get(incident_id)
         if group is None:
             raise BadInputError("no such incident is on the board", where=incident_id, hint="restore it first")
+        if group.gone and state is not None:
+            raise BadInputError("this incident was joined into another one", where=incident_id, hint="change that one")
         group.incident = changed(
             group.incident, actor=actor, now_ns=now_ns, state=state, owner=owner, label=label, note=note
         )
@@ -188,7 +192,7 @@ class Triage:
                 self._remember(finding_id, ours.incident_id, explained=other.traces[finding_id].explained)
             self._near.merge(ours.incident_id, theirs.incident_id)
             other.open_end, other.gone = False, True
-            note = f"state {theirs.state} → resolved: belongs to {ours.incident_id}"
+            note = f"state {theirs.state} → resolved{BELONGS}{ours.incident_id}"
             other.incident = noted(replace(theirs, state=IncidentState.RESOLVED), now_ns, TRIAGE, note)
             group.incident = replace(
                 noted(ours, now_ns, TRIAGE, f"joined by {theirs.incident_id}: {theirs.title}"),
