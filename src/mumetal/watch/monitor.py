@@ -14,7 +14,7 @@ from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.findings import stream_finding
-from mumetal.watch.rows import joined, last
+from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
 LEARN_S = 10.0  # a fast stream is learnt from at least so much time …
@@ -46,7 +46,7 @@ class StreamMonitor:
         self._settings, self._budget = settings, budget
         self._epoch = ""
         self._reason = ""
-        self._history: Series | None = None
+        self._history = Kept(HISTORY_ROWS)
         self._recent: Series | None = None
         self._ensemble: Ensemble | None = None
         self._next_fit = 0
@@ -72,7 +72,7 @@ class StreamMonitor:
         """Why it is not simply watching, in one sentence."""
         parts = [self._reason] if self._reason else []
         if self._ensemble is None:
-            have = 0 if self._history is None else len(self._history)
+            have = len(self._history)
             need = self.needed
             text = f"learning: {have} of {need} rows"
             if self.rate_hz > 0:
@@ -94,8 +94,8 @@ class StreamMonitor:
     def prime(self, history: Series) -> None:
         """Learn from stored rows, oldest first, without judging them."""
         if history.epoch != self._epoch:
-            self._restart(history.epoch, "")
-        self._history = last(joined(self._history, history), self._most(history))
+            self._restart(history, "")
+        self._history.add(history)
         self._note(history)
         if len(self._history) >= self.needed:
             self._fit()
@@ -106,7 +106,7 @@ class StreamMonitor:
         if chunk.epoch != self._epoch:
             out += self.finish("the channel map changed")
             known = bool(self._epoch)
-            self._restart(chunk.epoch, "channels changed, learning anew" if known else "")
+            self._restart(chunk, "channels changed, learning anew" if known else "")
         fresh = int(np.searchsorted(chunk.t_ns, self.last_ns, side="right"))
         self.late += fresh
         chunk = chunk.rows(fresh, len(chunk))
@@ -115,10 +115,9 @@ class StreamMonitor:
         out += self._check_rate(chunk)
         self._note(chunk)
         if self._ensemble is None:
-            have = 0 if self._history is None else len(self._history)
-            take = min(len(chunk), max(0, self.needed - have))
+            take = min(len(chunk), max(0, self.needed - len(self._history)))
             self._learn(chunk.rows(0, take))
-            if self._history is not None and len(self._history) >= self.needed:
+            if len(self._history) >= self.needed:
                 self._fit()
             chunk = chunk.rows(take, len(chunk))
         while self._ensemble is not None and len(chunk):
@@ -140,11 +139,12 @@ class StreamMonitor:
         """Close what is open when nothing was heard for a while (s)."""
         return self.finish("the stream fell silent") if last_heard_s > 60 else []
 
-    def _restart(self, epoch: str, reason: str) -> None:
+    def _restart(self, like: Series, reason: str) -> None:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
-        self._epoch, self._reason = epoch, reason
-        self._history = self._recent = self._ensemble = None
+        self._epoch, self._reason = like.epoch, reason
+        self._history = Kept(min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
+        self._recent = self._ensemble = None
         self._episodes, self._open = {}, {}
         self._seen_rows, self.score = 0, 0.0
 
@@ -168,20 +168,17 @@ class StreamMonitor:
         if known <= 0 or 1 / RATE_FACTOR < rate / known < RATE_FACTOR:
             return []
         out = self.finish("the sampling rate changed")
-        self._restart(self._epoch, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
+        self._restart(chunk, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
         return out
 
-    def _most(self, series: Series) -> int:
-        return min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(series.channels)))
-
     def _learn(self, rows: Series) -> None:
-        self._history = last(joined(self._history, rows), self._most(rows))
+        self._history.add(rows)
         self._seen_rows += len(rows)
 
     def _fit(self) -> None:
-        assert self._history is not None
+        history = self._history.series()
         try:
-            ensemble = Ensemble(self._history, extras_for(self._history))
+            ensemble = Ensemble(history, extras_for(history))
         except BadInputError as error:
             self._reason = error.message
             return
@@ -189,7 +186,7 @@ class StreamMonitor:
             self._budget.leave(len(self._ensemble.members))
         self._budget.join(len(ensemble.members))
         self._ensemble, self._reason = ensemble, ""
-        self._next_fit = 2 * max(len(self._history), self._seen_rows)
+        self._next_fit = 2 * max(len(history), self._seen_rows)
         for member in ensemble.members:
             self._episodes.setdefault(member.family, Episodes())
 
