@@ -375,9 +375,10 @@ class LogStore:
         Raises:
             RejectedError: Something was altered; says which file and where.
         """
-        for _ in self._wal.frames(0):
-            pass
-        self._archive.verify()
+        with self._housekeeping:
+            for _ in self._wal.frames(0):
+                pass
+            self._archive.verify()
 
     def close(self) -> None:
         """Finish committing and let go of files; a second call does nothing."""
