@@ -51,7 +51,7 @@ def _write(value: Plain, parts: list[str], depth: int) -> None:
         parts.append(es6_number(value))
     elif isinstance(value, Mapping):
         _write_object(value, parts, depth)
-    elif isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+    elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         parts.append("[")
         for index, item in enumerate(value):
             if index:
