@@ -25,7 +25,7 @@ _PUBLIC = re.compile(
     rb"(?i)public|pubkey|pub_key|publickey|primary[_-]?key|foreign|partition|sort[_-]?key|cache[_-]?key|keyboard|keyword|monkey"
     rb"|keystore|keytab|author$|authority|tokeniz|accessor|accessib|access_id|credentials?_?-?id|csrf|xsrf|authenticity|nonce"
     rb"|integrity|sha\d|digest|checksum|commit|revision|etag|test_?id|object_?key|hidden_?(?:string|key)|bitstring|alice|bob"
-    rb"|shared_key|event-bus|libcpp|uuid"
+    rb"|shared_key|event-bus|libcpp|uuid|keyframe|chars$|charset|alphabet|_string$"
 )
 _TYPES = re.compile(
     rb"(?i)^(?:str|string|bytes|int|any|optional\[.*|none|null|nil|true|false|undefined|object|self|this|function|lambda|new|"
@@ -74,7 +74,7 @@ def _key(c: Candidate) -> float:
     name, value = name_of(c), c.value.rstrip(b".,;")
     if not fits_vendor(c.lead, value) or not (c.rule.vendor or fits_service(c.before, value)):
         return 0.0
-    if value.isdigit() and len(value) >= 14 and re.search(rb"(?i)token|secret|api_?key|passw|_key", name):
+    if value.isdigit() and len(set(value)) > 5 and len(value) >= 14 and re.search(rb"(?i)token|secret|api_?key|passw|_key", name):
         return 0.7 if len(value) >= 24 or _formats()[0].search(name) else 0.0
     if _PUBLIC.search(name) or _ABOUT.search(name) or _URL.match(value) or _CIRCUIT.match(value) or _CALL.match(value):
         return 0.0
@@ -87,8 +87,15 @@ def _key(c: Candidate) -> float:
     return 0.75 if shape.sequential(value) > 0.5 else 1.0
 
 
+_PASSWORD = re.compile(rb"(?:(?i:pass(?:wor?d|wo?rd|wd|phrase|code)?s?|passwors?d|pas+w(?:or)?d|psswrd|paswrd|pwd|psw)|(?i:pw)|PW)(?![a-z])")
+
+
 def _password(c: Candidate) -> float:
     name, value = name_of(c), c.value
+    if c.rule.id == "generic.password" and name and not _PASSWORD.search(name):
+        return 0.0
+    if re.fullmatch(rb"0x[0-9a-fA-F]+", value) or not value.isascii():
+        return 0.0
     quoted = c.lead[-1:] in b"\"'`" and c.lead[-1:] == c.follow[:1]
     if _PUBLIC.search(name) or _ABOUT.search(name) or shape.is_placeholder(value) or _URL.match(value):
         return 0.0
@@ -203,6 +210,9 @@ def narrowed(c: Candidate) -> Candidate | None:
     """Return the first random-looking word of a ``near`` match, or the candidate itself for other rules."""
     if not c.rule.near:
         return c
+    named = re.search(rb"[A-Za-z]*$", c.lead)
+    if named and re.search(rb"[a-z][A-Z]$", named[0]):  # sumObject is not sumo
+        return None
     for word in _NEAR_TOKEN.finditer(c.value):
         text = _NEAR_NAME.sub(b"", word[0]).strip(b"-_")
         if _DIGEST.search(c.value[: word.start()]) or _CALL.match(c.value[word.start() :]):
