@@ -16,6 +16,7 @@ class Candidate:
         stop: Just past its end.
         lead: What stands before it on its line, at most 300 bytes: name, separator, code.
         follow: What stands after it on its line, at most 100 bytes.
+        before: The lines before it, at most 240 bytes.
         belief: Probability that it is a secret, in [0, 1].
     """
 
@@ -25,4 +26,5 @@ class Candidate:
     stop: int
     lead: bytes = field(default=b"", repr=False)
     follow: bytes = field(default=b"", repr=False)
+    before: bytes = field(default=b"", repr=False)
     belief: float = 0.0

@@ -6,9 +6,11 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from mumetal.scan.secrets import shape
 from mumetal.scan.secrets.candidate import Candidate
+from mumetal.scan.secrets.rule import shipped
 
 _NAME = re.compile(rb"([A-Za-z_][\w.\-]*)[^A-Za-z0-9_]*(?:(?:string|str|const|is|value|String)[^A-Za-z0-9_]*)?$")
 # Names that end so hold something about a key, not the key.
@@ -17,13 +19,13 @@ _ABOUT = re.compile(
     rb"header|version|date|time|hash|digest|sha\d*|md5|checksum|fingerprint|format|alg|algorithm|method|mode|scheme|label|"
     rb"title|text|description|hint|prompt|placeholder|regex|pattern|prefix|suffix|class|selector|input|button|form|"
     rb"endpoint|host|domain|server|expiry|expires|expiration|ttl|timeout|limit|enabled|required|policy|vault|ref|"
-    rb"reference|store|ring|board|word|words|map|list|set|spec|uid|uuid|number|register|bits?|curve|usage|location)$"
+    rb"reference|store|ring|board|map|list|set|spec|uid|uuid|number|register|bits?|curve|usage|location)$"
 )
 _PUBLIC = re.compile(
     rb"(?i)public|pubkey|pub_key|publickey|primary[_-]?key|foreign|partition|sort[_-]?key|cache[_-]?key|keyboard|keyword|monkey"
     rb"|keystore|keytab|author$|authority|tokeniz|accessor|accessib|access_id|credentials?_?-?id|csrf|xsrf|authenticity|nonce"
     rb"|integrity|sha\d|digest|checksum|commit|revision|etag|test_?id|object_?key|hidden_?(?:string|key)|bitstring|alice|bob"
-    rb"|shared_key|event-bus|libcpp|uuid"
+    rb"|shared_key|event-bus|libcpp|uuid|keyframe|chars$|charset|alphabet|_string$"
 )
 _TYPES = re.compile(
     rb"(?i)^(?:str|string|bytes|int|any|optional\[.*|none|null|nil|true|false|undefined|object|self|this|function|lambda|new|"
@@ -32,7 +34,9 @@ _TYPES = re.compile(
 _CALL = re.compile(rb"^[\w.\->:]+[(\[]|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|^\$|^@|^%\w|^&|^<|^\{|::|->|^self\.|^[\w-]+/[\w/-]+$")
 _URL = re.compile(rb"(?i)^(?:https?:)?//|^[a-z]+://|^/|^\.\.?/|^~|^arn:|^crn:|^urn:|^data:")
 _CIRCUIT = re.compile(rb"^UUlTS0lU|^iVBORw0KGgo|^/9j/4AAQ|^R0lGOD")  # base64 of QPY, PNG, JPEG and GIF
-_NEAR_TOKEN = re.compile(rb"[A-Za-z0-9_\-+/=.%~]{10,400}")
+_NEAR_TOKEN = re.compile(rb"[A-Za-z0-9_\-]{12,400}")
+_NEAR_NAME = re.compile(rb"(?i)^(?:[_\-]*(?:api|app|auth|secret|private|access|service|client|user|key|token|pat|id))*[_\-]+")
+_DIGEST = re.compile(rb"(?i)(?:sha-?\d{1,3}|md5|digest|integrity|commit|checksum|rev|blob|tree|/|@|\.git)[\"':=#/ ]*$")
 _PROSE = re.compile(rb"^[A-Za-z]+$")
 _ALPHABET62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -43,8 +47,35 @@ def name_of(candidate: Candidate) -> bytes:
     return found[1] if found else b""
 
 
+@cache
+def _formats() -> tuple["re.Pattern[bytes]", dict[bytes, "re.Pattern[bytes]"]]:
+    known = {word.encode(): re.compile(expression.encode()) for word, expression in shipped().formats.items()}
+    return re.compile(rb"(?i)" + b"|".join(known)), known
+
+
+def fits_vendor(lead: bytes, value: bytes) -> bool:
+    """Whether the value has the format of the vendor named last in ``lead``; true where no known vendor is named."""
+    words, known = _formats()
+    named = words.findall(lead[-80:])
+    return not named or bool(known[named[-1].lower()].fullmatch(value))
+
+
+_SERVICE = re.compile(rb"(?i)\b([a-z0-9]{3,24})[ \"']{1,3}API\b|//(?:api|app)\.([a-z0-9]{3,24})\.")
+
+
+def fits_service(before: bytes, value: bytes) -> bool:
+    """Whether the value has the format of the service whose API the lines before speak of; true where none is known."""
+    _, known = _formats()
+    named = [known[w] for pair in _SERVICE.findall(before) for w in (b"".join(pair).lower(),) if w in known]
+    return not named or bool(named[-1].fullmatch(value))
+
+
 def _key(c: Candidate) -> float:
     name, value = name_of(c), c.value.rstrip(b".,;")
+    if not fits_vendor(c.lead, value) or not (c.rule.vendor or fits_service(c.before, value)):
+        return 0.0
+    if value.isdigit() and len(set(value)) > 5 and len(value) >= 14 and re.search(rb"(?i)token|secret|api_?key|passw|_key", name):
+        return 0.7 if len(value) >= 24 or _formats()[0].search(name) else 0.0
     if _PUBLIC.search(name) or _ABOUT.search(name) or _URL.match(value) or _CIRCUIT.match(value) or _CALL.match(value):
         return 0.0
     if b"sha256" in c.lead.lower()[-80:] or b"sha512" in c.lead.lower()[-80:] or b"integrity" in c.lead.lower()[-80:]:
@@ -56,8 +87,15 @@ def _key(c: Candidate) -> float:
     return 0.75 if shape.sequential(value) > 0.5 else 1.0
 
 
+_PASSWORD = re.compile(rb"(?:(?i:pass(?:wor?d|wo?rd|wd|phrase|code)?s?|passwors?d|pas+w(?:or)?d|psswrd|paswrd|pwd|psw)|(?i:pw)|PW)(?![a-z])")
+
+
 def _password(c: Candidate) -> float:
     name, value = name_of(c), c.value
+    if c.rule.id == "generic.password" and name and not _PASSWORD.search(name):
+        return 0.0
+    if re.fullmatch(rb"0x[0-9a-fA-F]+", value) or not value.isascii():
+        return 0.0
     quoted = c.lead[-1:] in b"\"'`" and c.lead[-1:] == c.follow[:1]
     if _PUBLIC.search(name) or _ABOUT.search(name) or shape.is_placeholder(value) or _URL.match(value):
         return 0.0
@@ -67,6 +105,9 @@ def _password(c: Candidate) -> float:
     if not quoted:
         if _TYPES.match(value) or _CALL.search(value) or value[:1] in b"$<{[(%&@*/\\\"'":
             return 0.0
+        variable = name.isupper() and c.lead.endswith(name + b"=") and value.isalpha()
+        if variable and value.islower() and len(value) >= 6 and b"pass" in name.lower():
+            return 0.6
         if kinds < 2 or value.isalpha() or not re.search(rb"\d", value):
             return 0.0
         return 0.9 if kinds >= 3 else 0.7
@@ -76,8 +117,8 @@ def _password(c: Candidate) -> float:
 
 
 def _near(c: Candidate) -> float:
-    """Judged in :func:`narrowed`."""
-    return 1.0 if shape.looks_random(c.value) else 0.0
+    """The rest was judged in :func:`narrowed`."""
+    return 0.0 if _PUBLIC.search(name_of(c)) or not fits_vendor(c.lead, c.value) else 1.0
 
 
 def _header(c: Candidate) -> float:
@@ -102,8 +143,8 @@ def _json_part(part: bytes) -> bytes:
 
 def _jwt(c: Candidate) -> float:
     parts = c.value.split(b".")
-    head = _json_part(parts[0])
-    if not (head.lstrip().startswith(b"{") and b'"alg"' in head):
+    head = _json_part(parts[0]).strip()
+    if not (head.startswith(b"{") and head.endswith(b"}") and b'"alg"' in head):
         return 0.0
     return 1.0 if len(parts) == 2 or _json_part(parts[1]).lstrip()[:1] == b"{" else 0.0
 
@@ -169,10 +210,16 @@ def narrowed(c: Candidate) -> Candidate | None:
     """Return the first random-looking word of a ``near`` match, or the candidate itself for other rules."""
     if not c.rule.near:
         return c
+    named = re.search(rb"[A-Za-z]*$", c.lead)
+    if named and re.search(rb"[a-z][A-Z]$", named[0]):  # sumObject is not sumo
+        return None
     for word in _NEAR_TOKEN.finditer(c.value):
-        text = word[0].strip(b"=.-/+%~")
-        if len(text) >= 14 and shape.looks_random(text, 2.8) and not _URL.match(word[0]):
-            offset = c.start + word.start() + word[0].find(text)
+        text = _NEAR_NAME.sub(b"", word[0]).strip(b"-_")
+        if _DIGEST.search(c.value[: word.start()]) or _CALL.match(c.value[word.start() :]):
+            continue
+        told = shape.is_uuid(text) and re.search(rb"(?i)key|token|secret|private|access", c.value[: word.start()])
+        if told or (len(text) >= 12 and shape.looks_random(text)):
+            offset = c.start + word.start() + word[0].rfind(text)
             return replace(
                 c,
                 value=text,

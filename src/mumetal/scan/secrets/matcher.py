@@ -15,6 +15,7 @@ AHEAD = 4_096
 MAX_HITS = 200_000  # of one text; beyond it a text is noise, such as a table of random tokens
 _LEAD = 300
 _FOLLOW = 100
+_BEFORE = 240
 
 
 class Prefilter(Protocol):
@@ -141,6 +142,7 @@ def _candidate(data: bytes, rule: Rule, start: int, stop: int, low: int, high: i
         start=start,
         stop=stop,
         lead=lead[lead.rfind(b"\n") + 1 :],
+        before=data[max(0, low - _BEFORE) : low],
         follow=data[stop : min(high, stop + _FOLLOW)].split(b"\n", 1)[0],
     )
 

@@ -85,16 +85,32 @@ class RuleFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     rule: tuple[Rule, ...] = ()
     advice: dict[str, Advice] = {}
+    formats: dict[str, str] = {}
 
 
-def read_rules(texts: Iterable[tuple[str, bytes]]) -> tuple[tuple[Rule, ...], dict[str, Advice]]:
-    """Read rules and advice from (name, TOML) pairs.
+class RuleSet(Struct, frozen=True, kw_only=True):
+    """Everything the data files say.
+
+    Args:
+        rules: The rules, in the order of their files.
+        advice: By vendor.
+        formats: Expression that a key must match in full, by a word in the name it is assigned to.
+    """
+
+    rules: tuple[Rule, ...]
+    advice: dict[str, Advice]
+    formats: dict[str, str]
+
+
+def read_rules(texts: Iterable[tuple[str, bytes]]) -> RuleSet:
+    """Read rules, advice and formats from (name, TOML) pairs.
 
     Raises:
         BadInputError: Not TOML, a field is unknown or out of bounds, an id is given twice, or a shape is missing.
     """
     rules: list[Rule] = []
     advice: dict[str, Advice] = {}
+    formats: dict[str, str] = {}
     for name, text in texts:
         try:
             file = msgspec.toml.decode(text, type=RuleFile)
@@ -102,6 +118,7 @@ def read_rules(texts: Iterable[tuple[str, bytes]]) -> tuple[tuple[Rule, ...], di
             raise BadInputError(str(error), where=name, hint="see docs/reference/secret-rules.md") from None
         rules += file.rule
         advice |= file.advice
+        formats |= file.formats
     seen: set[str] = set()
     for rule in rules:
         if rule.id in seen:
@@ -109,12 +126,12 @@ def read_rules(texts: Iterable[tuple[str, bytes]]) -> tuple[tuple[Rule, ...], di
         if sum(map(bool, (rule.token, rule.name, rule.pattern, rule.near))) != 1:
             raise BadInputError(f"the rule {rule.id!r} needs one of token, name, pattern and near")
         seen.add(rule.id)
-    return tuple(rules), advice
+    return RuleSet(rules=tuple(rules), advice=advice, formats=formats)
 
 
 @cache
-def shipped() -> tuple[tuple[Rule, ...], dict[str, Advice]]:
-    """Return the rules and the advice that come with Mumetal."""
+def shipped() -> RuleSet:
+    """Return the rules, the advice and the formats that come with Mumetal."""
     folder = files("mumetal.scan.secrets") / "rules"
     names = sorted(f.name for f in folder.iterdir() if f.name.endswith(".toml"))
     return read_rules((name, (folder / name).read_bytes()) for name in names)

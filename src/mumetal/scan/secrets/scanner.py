@@ -69,8 +69,9 @@ class SecretScanner:
 
     def __init__(self, config: SecretConfig | None = None) -> None:
         self.config = config or SecretConfig()
-        known, self.advice = shipped()
-        self.rules = self.config.rules or known
+        known = shipped()
+        self.advice = known.advice
+        self.rules = self.config.rules or known.rules
         self._matcher = Matcher(self.rules, _prefilter(self.config, self.rules))
         self._version = digest_of(self.rules)[:12]
 

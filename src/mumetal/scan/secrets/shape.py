@@ -19,8 +19,6 @@ _HEX = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
 _PAULI = re.compile(rb"[IXYZ]{6,}|[01]{8,}|[01xX_-]{8,}")
 _WORD = re.compile(rb"[A-Z]?[a-z]{3,}|[A-Z]{3,}(?![a-z])")
 _VOWEL = re.compile(rb"(?i)[aeiouy]")
-_ALPHABET = b"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz"
-_KEYBOARD = (b"qwertyuiop", b"asdfghjkl", b"zxcvbnm")
 
 
 def entropy(text: bytes) -> float:
@@ -34,7 +32,7 @@ def is_placeholder(text: bytes) -> bool:
     bare = text.strip(b"\"'`<>[](){} ,;")
     if not bare or _PLACEHOLDER.match(bare) or _MARK.search(text):
         return True
-    return len(set(bare.lower())) <= max(2, len(bare) // 16)
+    return len(set(bare.lower())) <= min(6, max(2, len(bare) // 16))
 
 
 def is_public(text: bytes) -> bool:
@@ -61,8 +59,22 @@ def sequential(text: bytes) -> float:
 
 def wordy(text: bytes) -> float:
     """Return the share of characters that lie in pronounceable words of four letters or more, in [0, 1]."""
-    inside = sum(len(w) for w in _WORD.findall(text) if len(w) >= 4 and 0.2 <= len(_VOWEL.findall(w)) / len(w) <= 0.75)
+    words = (w for w in _WORD.findall(text) if 4 <= len(w) <= 14 and sequential(w) < 0.5)
+    inside = sum(len(w) for w in words if 0.2 <= len(_VOWEL.findall(w)) / len(w) <= 0.75)
     return inside / len(text) if text else 0.0
+
+
+def changes(text: bytes) -> int:
+    """Return how often letters and digits alternate; words with a number at the end change once."""
+    kinds = [48 <= c <= 57 for c in text if 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122]
+    return sum(a != b for a, b in zip(kinds, kinds[1:], strict=False))
+
+
+def spelt(text: bytes) -> bool:
+    """Whether it is a name in parts (``jackson-core-2.11``, ``5h.ca.example.com``): words and numbers joined by signs."""
+    parts = [p for p in re.split(rb"[-_.:/=+ ]", text) if p]
+    plain = sum(len(p) for p in parts if p.isdigit() or len(p) <= 3 or wordy(p) > 0.5 or (p.isalpha() and len(p) <= 12))
+    return len(parts) >= 3 and plain >= 0.6 * sum(map(len, parts)) and max(map(len, parts)) <= 20
 
 
 def classes(text: bytes) -> int:
@@ -74,7 +86,7 @@ def classes(text: bytes) -> int:
     return lower + upper + digit + other
 
 
-def looks_random(text: bytes, least: float = 3.0) -> bool:
+def looks_random(text: bytes, least: float = 2.4) -> bool:
     """Whether a machine made it: long and mixed enough, and not made of words.
 
     Args:
@@ -90,4 +102,6 @@ def looks_random(text: bytes, least: float = 3.0) -> bool:
     if digits == 0:
         mixed = classes(text) >= 2 and not text.isupper() and not text.islower()
         return mixed and wordy(text) < 0.35 and entropy(text) >= 3.5 and n >= 16
-    return wordy(text) < (0.5 if n >= 16 else 0.4)
+    if spelt(text):
+        return False
+    return changes(text) >= 4 or wordy(text) < (0.5 if n >= 16 else 0.4)
