@@ -1,5 +1,6 @@
 """One scan from end to end: settings, scanners, source, baseline; the command prints what comes of it."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -21,21 +22,22 @@ from mumetal.scan.engine import Progress, scan_blobs
 from mumetal.scan.report.baseline import Known
 from mumetal.scan.report.entry import Remembering, entries
 from mumetal.scan.report.outcome import Outcome, ranked
-from mumetal.scan.secrets.scanner import SecretScanner
+from mumetal.scan.secrets.matcher import cache_folder
+from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
 from mumetal.scan.sources.paths import MIB, PathSource
 
 MAX_PYPROJECT_BYTES = 4_000_000
 
 
-class _Mumetal(msgspec.Struct):
+class _Mumetal(msgspec.Struct, frozen=True):
     scan: ScanSettings = ScanSettings()
 
 
-class _Tool(msgspec.Struct):
+class _Tool(msgspec.Struct, frozen=True):
     mumetal: _Mumetal = _Mumetal()
 
 
-class _Pyproject(msgspec.Struct):
+class _Pyproject(msgspec.Struct, frozen=True):
     tool: _Tool = _Tool()
 
 
@@ -84,7 +86,12 @@ def scanners(only: Sequence[str]) -> list[Scanner]:
     for kind in only:
         if kind not in known:
             raise BadInputError(f"nothing looks for {kind[:40]!r}", where="--only", hint="known: " + ", ".join(known))
-    return [make() for kind, make in known.items() if not only or kind in only]
+    cache = cache_folder(Path.home(), os.environ.get("XDG_CACHE_HOME", ""))
+    return [
+        SecretScanner(SecretConfig(cache=cache)) if kind == "secrets" else make()
+        for kind, make in known.items()
+        if not only or kind in only
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
