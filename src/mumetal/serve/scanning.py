@@ -24,9 +24,10 @@ from mumetal.scan.report.entry import Remembering, entries
 from mumetal.scan.report.outcome import Outcome, ranked
 from mumetal.scan.secrets.matcher import cache_folder
 from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
-from mumetal.scan.sources.paths import MIB, PathSource
+from mumetal.scan.sources import History, Limits, Report, Staged, Stream, WorkTree, branch_changes
 
 MAX_PYPROJECT_BYTES = 4_000_000
+MIB = 2**20
 
 
 class _Mumetal(msgspec.Struct, frozen=True):
@@ -117,52 +118,112 @@ def rules(only: Sequence[str]) -> list[RuleLine]:
     return sorted(listed, key=lambda r: r.rule)
 
 
-def tree(paths: Sequence[Path], chosen: ScanSettings, problem: Callable[[Quarantined], None]) -> BlobSource:
-    """Return the files below some paths, without what the settings exclude."""
-    return Excluding(PathSource(paths, max_bytes=chosen.max_file_mib * MIB, problem=problem), chosen.exclude)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """What to scan; at most one of ``staged``, ``diff``, ``history`` and ``stdin`` is set.
+
+    Args:
+        paths: Files and folders; for the git sources the repository.
+        staged: The index.
+        diff: What differs from where the branch left this commit.
+        history: Every commit.
+        stdin: A stream to read to its end.
+    """
+
+    paths: tuple[Path, ...] = (Path(),)
+    staged: bool = False
+    diff: str = ""
+    history: bool = False
+    stdin: BinaryIO | None = None
+
+
+def source_of(where: Where, chosen: ScanSettings, clock: Clock, report: Report) -> BlobSource:
+    """Return the artefacts to scan, without what the settings exclude.
+
+    Raises:
+        BadInputError: Several things at once were asked for, a path is not there, or a commit is not known.
+        UnavailableError: Git is asked for and is not there, or there is no repository.
+    """
+    if sum((where.staged, bool(where.diff), where.history, where.stdin is not None)) > 1:
+        raise BadInputError("only one of --staged, --diff, --history and --stdin can be scanned at once")
+    limits = Limits(file_bytes=chosen.max_file_mib * MIB)
+    sources: list[BlobSource]
+    if where.stdin is not None:
+        sources = [Stream(where.stdin, t_ns=clock.now_ns(), limits=limits, report=report)]
+    elif where.staged:
+        sources = [Staged(p, t_ns=clock.now_ns(), limits=limits, report=report) for p in where.paths]
+    elif where.diff:
+        sources = [branch_changes(p, where.diff, limits=limits, report=report) for p in where.paths]
+    elif where.history:
+        sources = [History(p, limits=limits, report=report) for p in where.paths]
+    else:
+        sources = [Below(p, WorkTree(p, limits=limits, report=report)) for p in where.paths]
+    return Excluding(sources, chosen.exclude)
+
+
+class Below:
+    """A work tree whose files are called by their path from here, as the user named it.
+
+    Args:
+        root: File or folder as named.
+        source: What reads it, with paths relative to it.
+    """
+
+    def __init__(self, root: Path, source: BlobSource) -> None:
+        name = os.fsencode(root.as_posix()).decode(errors="replace")
+        self._prefix = "" if name == "." or root.is_file() else f"{name}/"
+        self._root = name if root.is_file() else ""
+        self._source = source
+
+    def blobs(self) -> Iterator[Artefact]:
+        """Yield what the source yields, by its whole path."""
+        for artefact in self._source.blobs():
+            if self._root:
+                bare = artefact.uri.removeprefix(Path(self._root).name)
+                yield replaced(artefact, uri=f"{self._root}{bare}")
+            elif self._prefix:
+                yield replaced(artefact, uri=f"{self._prefix}{artefact.uri}")
+            else:
+                yield artefact
+
+
+def replaced(artefact: Artefact, *, uri: str) -> Artefact:
+    """Return the artefact under another name."""
+    return Artefact(
+        tenant=artefact.tenant, uri=uri[:4_096], kind=artefact.kind, data=artefact.data, facts=artefact.facts
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class Given:
+    """One artefact at hand."""
+
     artefact: Artefact
 
     def blobs(self) -> Iterator[Artefact]:
+        """Yield it."""
         yield self.artefact
 
 
-def standard_input(stream: BinaryIO, chosen: ScanSettings) -> BlobSource:
-    """Return what comes from standard input as one artefact.
-
-    Raises:
-        BadInputError: It is longer than a file may be.
-    """
-    data = stream.read(chosen.max_file_mib * MIB + 1)
-    if len(data) > chosen.max_file_mib * MIB:
-        raise BadInputError(f"more than {chosen.max_file_mib} MiB", where="standard input", hint="raise max_file_mib")
-    return _Given(Artefact(uri="stdin", data=data))
-
-
 class Excluding:
-    """A blob source without the paths that match a pattern.
+    """Blob sources, one after the other, without the paths that match a pattern.
 
     Args:
-        source: Where the artefacts come from.
+        sources: Where the artefacts come from.
         patterns: Shell patterns over the whole path; ``docs/`` means all below a folder of that name.
     """
 
-    def __init__(self, source: BlobSource, patterns: Sequence[str]) -> None:
-        self._source = source
+    def __init__(self, sources: Sequence[BlobSource], patterns: Sequence[str]) -> None:
+        self._sources = tuple(sources)
         self._patterns = tuple(f"{p}*" if p.endswith("/") else p for p in patterns)
 
     def blobs(self) -> Iterator[Artefact]:
         """Yield what matches no pattern."""
-        for artefact in self._source.blobs():
-            if not any(
-                fnmatchcase(path, p) or fnmatchcase(path, f"*/{p}")
-                for p in self._patterns
-                for path in (artefact.uri.removeprefix("./"),)
-            ):
-                yield artefact
+        for source in self._sources:
+            for artefact in source.blobs():
+                path = artefact.uri.removeprefix("./")
+                if not any(fnmatchcase(path, p) or fnmatchcase(path, f"*/{p}") for p in self._patterns):
+                    yield artefact
 
 
 def scan(

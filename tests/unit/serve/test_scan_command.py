@@ -3,6 +3,7 @@
 import json
 import secrets
 import string
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,3 +114,48 @@ def test_the_rules_are_listed(secret: str) -> None:
     done = RUN.invoke(app, ["scan", "rules", "--only", "secrets"])
     assert done.exit_code == 0
     assert "scan.secrets.ibm-quantum.token" in done.output
+
+
+def git(*words: str) -> None:
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", *words], check=True, capture_output=True
+    )
+
+
+def test_staged_changes_a_branch_and_a_history_are_scanned(secret: str) -> None:
+    git("init", "-q", "-b", "main")
+    git("add", "clean.py")
+    assert RUN.invoke(app, ["scan", "--staged"]).exit_code == 0
+    git("commit", "-qm", "clean")
+    git("add", "src/run.py")
+    done = RUN.invoke(app, ["scan", "--staged"])
+    assert done.exit_code == 1, done.output
+    git("checkout", "-q", "-b", "work")
+    git("commit", "-qm", "leak")
+    assert "src/run.py" in RUN.invoke(app, ["scan", "--diff", "main"]).output
+    git("rm", "-q", "src/run.py")
+    git("commit", "-qm", "gone from the tree, not from the history")
+    assert RUN.invoke(app, ["scan"]).exit_code == 0
+    done = RUN.invoke(app, ["scan", "--history", "--format", "sarif"])
+    assert done.exit_code == 1
+    result = json.loads(done.output)["runs"][0]["results"][0]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "src/run.py"
+    assert result["properties"]["commit"]
+    assert secret not in done.output
+    assert RUN.invoke(app, ["scan", "--diff", "nowhere"]).exit_code == 2
+    assert RUN.invoke(app, ["scan", "--staged", "--history"]).exit_code == 2
+
+
+def test_paths_are_told_as_they_were_named(secret: str) -> None:
+    assert "src/run.py:1" in RUN.invoke(app, ["scan", "src"]).output
+    assert "src/run.py:1" in RUN.invoke(app, ["scan", "src/run.py"]).output
+
+
+def test_a_notebook_cell_is_named(secret: str) -> None:
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "source": [f'QiskitRuntimeService(token="{key()}")']}
+    Path("n.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    Path("broken.ipynb").write_text('{"cells": [')
+    done = RUN.invoke(app, ["scan", "--exclude", "src/", "--json"])
+    report = json.loads(done.output)
+    assert [f["path"] for f in report["findings"]] == ["n.ipynb#cell1"]
+    assert any("broken.ipynb" in p["where"] for p in report["problems"])

@@ -14,7 +14,7 @@ from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import BlobSource
-from mumetal.scan.place import Place, place_of
+from mumetal.scan.place import Place, first_line, place_of
 
 MAX_SHOWN = 160
 _QUOTED = re.compile(r"""(?P<quote>["'`])(?P<body>(?:\\.|(?!(?P=quote)).){9,}?)(?P=quote)""")
@@ -78,30 +78,30 @@ def entries(findings: Iterable[Finding], source: Remembering) -> Iterator[Entry]
     """
     group: list[Finding] = []
     artefact: Artefact | None = None
+    twins: Counter[str] = Counter()
     for finding in findings:
-        if group and finding.stream != group[0].stream:
-            yield from _grouped(group, artefact)
+        if group and source.last is not artefact:
+            yield from _grouped(group, artefact, twins)
             group = []
         group.append(finding)
         artefact = source.last
-    yield from _grouped(group, artefact)
+    yield from _grouped(group, artefact, twins)
 
 
-def _grouped(findings: list[Finding], artefact: Artefact | None) -> Iterator[Entry]:
+def _grouped(findings: list[Finding], artefact: Artefact | None, twins: Counter[str]) -> Iterator[Entry]:
     if not findings:
         return
-    if artefact is None or artefact.uri != findings[0].stream:
-        artefact = None
     placed = [(f, _place(f)) for f in findings]
     spans: dict[int, list[tuple[int, int]]] = {}
     for finding, place in placed:
         if place and place.column and _secret(finding):
             spans.setdefault(place.line, []).append((place.column - 1, place.end - 1))
     lines = artefact.data.split(b"\n") if artefact and _points_inside(placed, artefact) else []
-    twins: Counter[str] = Counter()
+    first = first_line(artefact) if artefact else 1
     for finding, place in sorted(placed, key=lambda p: (p[1].line, p[1].column) if p[1] else (0, 0)):
-        inside = artefact is not None and place is not None and place.path == artefact.uri and place.line <= len(lines)
-        raw = lines[place.line - 1].removesuffix(b"\r") if inside and place else b""
+        raw = b""
+        if place and artefact and place.path == artefact.uri and 0 <= place.line - first < len(lines):
+            raw = lines[place.line - first].removesuffix(b"\r")
         stem = _stem(finding, place, raw)
         twins[stem] += 1
         shown, mark = _shown(raw, place, spans.get(place.line, [])) if place and raw else ("", (0, 0))

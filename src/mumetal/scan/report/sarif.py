@@ -17,7 +17,7 @@ SCORE = {
     Severity.INFORMATIONAL: "1.0", Severity.LOW: "3.0", Severity.MEDIUM: "5.5", Severity.HIGH: "8.0",
     Severity.CRITICAL: "9.5", Severity.FATAL: "10.0",
 }  # fmt: skip
-_CELL = re.compile(r"^(?P<path>.+)#(?P<part>[A-Za-z]+\d+(?:[./][A-Za-z0-9]+)*)$")
+_CELL = re.compile(r"^(?P<path>.+\.ipynb)#(?P<part>[a-z0-9-]+)$")
 _COMMIT = re.compile(r"^git:(?P<commit>[0-9a-f]{7,64}):(?P<path>.+)$")
 
 Node = dict[str, Any]  # a piece of the JSON document; never leaves this module

@@ -14,7 +14,7 @@ SHOWN_PROBLEMS = 20
 
 def encode(outcome: Outcome, *, colour: bool = False) -> str:
     """Return the report as text, with ANSI colours when asked for."""
-    parts = [_entry(e, colour=colour) for e in outcome.entries]
+    parts = [entries_text(outcome, colour=colour)]
     parts += [
         _paint(f"not read: {plain(problem.where)}: {plain(problem.reason)}\n", YELLOW, colour=colour)
         for problem in outcome.problems[:SHOWN_PROBLEMS]
@@ -23,6 +23,11 @@ def encode(outcome: Outcome, *, colour: bool = False) -> str:
         parts.append(f"… and {len(outcome.problems) - SHOWN_PROBLEMS} more that could not be read\n")
     parts.append(_paint(summary(outcome), BOLD, colour=colour) + "\n")
     return "".join(parts)
+
+
+def entries_text(outcome: Outcome, *, colour: bool = False) -> str:
+    """Return the entries alone."""
+    return "".join(_entry(e, colour=colour) for e in outcome.entries)
 
 
 def summary(outcome: Outcome) -> str:

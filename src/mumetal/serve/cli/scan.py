@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,12 +17,16 @@ from mumetal.serve.cli.guarded import guarded
 from mumetal.serve.cli.options import JsonOption
 
 if TYPE_CHECKING:
+    from mumetal.core.clock import Clock
+    from mumetal.core.finding import Severity
+    from mumetal.core.ports import Scanner
     from mumetal.scan.engine import Progress
     from mumetal.scan.report.outcome import Outcome
 
 Format = Literal["text", "json", "sarif", "junit"]
 DEFAULT = "paths"
 PROGRESS_AFTER_S = 1.0
+POLL_S = 0.25
 
 PathsArgument = Annotated[list[Path] | None, typer.Argument(help="Files and folders [default: this folder].")]
 SettingsFile = Annotated[
@@ -43,6 +47,12 @@ class _PathsFirst(TyperGroup):
 def paths(
     paths: PathsArgument = None,
     *,
+    staged: Annotated[bool, typer.Option("--staged", help="Scan what is staged for the next commit.")] = False,
+    diff: Annotated[str, typer.Option("--diff", help="Scan what differs from where the branch left this commit.")] = "",
+    history: Annotated[bool, typer.Option("--history", help="Scan every commit of every branch.")] = False,
+    follow: Annotated[
+        Path | None, typer.Option("--follow", help="Scan a log as it grows, until Ctrl-C; tells findings at once.")
+    ] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read what to scan from standard input.")] = False,
     only: OnlyOption = "",
     form: Annotated[Format, typer.Option("--format", help="How to tell it.")] = "text",
@@ -69,17 +79,25 @@ def paths(
     chosen = _settled(scanning.load(Path(), settings), fail_on, only, exclude, baseline)
     least = level(chosen.fail_on)
     problems: list[Quarantined] = []
-    source = scanning.tree(paths or [Path()], chosen, problems.append)
-    if stdin:
-        source = scanning.standard_input(sys.stdin.buffer, chosen)
+    clock = SystemClock()
     looking = scanning.scanners(chosen.only)
+    if follow is not None:
+        return _followed(follow, looking, clock, least)
+    where = scanning.Where(
+        paths=tuple(paths or [Path()]),
+        staged=staged,
+        diff=diff,
+        history=history,
+        stdin=sys.stdin.buffer if stdin else None,
+    )
+    source = scanning.source_of(where, chosen, clock, problems.append)
     book = Path(chosen.baseline) if chosen.baseline else None
     known = known_findings.decode(book.read_bytes(), str(book)) if book and book.exists() else {}
     with _progress(shown=not as_json and (form == "text" or out is not None)) as tell:
         outcome = scanning.scan(
             source,
             looking,
-            clock=SystemClock(),
+            clock=clock,
             known={} if write_baseline else known,
             problems=problems,
             progress=tell,
@@ -147,6 +165,29 @@ def _progress(*, shown: bool) -> Iterator["Callable[[Progress], None] | None"]:
     finally:
         if told:
             sys.stderr.write("\r\x1b[K")
+
+
+def _followed(log: Path, looking: "Sequence[Scanner]", clock: "Clock", least: "Severity | None") -> int:
+    """Tell findings in a growing log as they come; 1 when one was as severe as asked for."""
+    from mumetal.scan.report import text
+    from mumetal.scan.sources import Follow
+    from mumetal.serve import scanning
+
+    def wait() -> bool:
+        clock.sleep(POLL_S)
+        return True
+
+    failed = False
+    try:
+        for artefact in Follow(log, now=clock.now_ns, wait=wait).blobs():
+            outcome = scanning.scan(scanning.Given(artefact), looking, clock=clock)
+            failed = failed or outcome.fails(least)
+            if outcome.entries:
+                sys.stdout.write(text.entries_text(outcome, colour=sys.stdout.isatty()))
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        pass
+    return 1 if failed else 0
 
 
 def rules(*, only: OnlyOption = "", as_json: JsonOption = False) -> int:
