@@ -1,0 +1,1 @@
+"""Blob sources: where artefacts come from."""
