@@ -24,7 +24,7 @@ def scan(uri: str, text: str) -> list[Finding]:
 
 
 def test_versions_are_in_order() -> None:
-    assert sorted(ORDER[::-1], key=version_key) == ORDER
+    assert sorted(set(ORDER), key=version_key) == ORDER
     assert version_key("1.0") == version_key("1.0.0") == version_key("v1.0+cu121")
 
 

@@ -28,7 +28,11 @@ def _look(source: Source) -> Iterator[Hit]:
         if mode is None:
             continue
         if what == "umask":
-            if mode & 0o777 == 0:
+            calls = sum(c.name == "os.umask" and c.flow is call.flow for c in source.calls)
+            put_back = calls > 1 and any(
+                c.node.args and isinstance(c.node.args[0], ast.Name) for c in source.calls if c.name == "os.umask"
+            )
+            if mode & 0o777 == 0 and not put_back:
                 yield Hit(node=call.node, detail="umask 0 lets every new file be written by everyone.", confidence=0.8)
         elif mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             private = _is_private(path)

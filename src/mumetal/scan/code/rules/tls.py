@@ -13,6 +13,7 @@ CLIENTS = re.compile(
     r"(?:requests|httpx)\..*|.*(?:QiskitRuntimeService|IBMProvider|IBMBackend|Session|Client|AsyncClient)(?:\(\))?(?:\..*)?"
     r"|aiohttp\..*|boto3\..*|.*\.(?:get|post|put|patch|delete|request)"
 )
+OPTION = re.compile(r"verif|insecure|check|cert|hostname|ssl", re.IGNORECASE)
 LOOPBACK = re.compile(r"(?:https?://|dns:///|ipv[46]:)?(?:localhost|127\.|\[::1\]|unix:)")
 
 
@@ -29,6 +30,7 @@ def _look(source: Source) -> Iterator[Hit]:
             yield Hit(node=call.node, detail="A gRPC channel has no TLS.", confidence=0.6)
         elif call.name == "paramiko.AutoAddPolicy":
             yield Hit(node=call.node, detail="SSH host keys are accepted unseen.", confidence=0.8)
+    asked = _asked_for(source)
     for node, _ in source.of(ast.Assign):
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Attribute):
             continue
@@ -36,9 +38,26 @@ def _look(source: Source) -> Iterator[Hit]:
         if (attribute == "check_hostname" and is_false(node.value)) or (
             attribute == "verify_mode" and source.names.of(node.value).endswith("CERT_NONE")
         ):
-            yield Hit(node=node, detail=f"{attribute} is switched off.")
+            if node in asked:
+                yield Hit(
+                    node=node,
+                    detail=f"{attribute} is switched off when the caller asks for it.",
+                    severity=Severity.LOW,
+                    confidence=0.5,
+                )
+            else:
+                yield Hit(node=node, detail=f"{attribute} is switched off.")
         elif attribute == "verify" and is_false(node.value) and "requests" in source.names.imported:
             yield Hit(node=node, detail="A session's verify is switched off.")
+
+
+def _asked_for(source: Source) -> set[ast.AST]:
+    """Return the statements that stand under a condition which speaks of verification: an option, not a habit."""
+    under: set[ast.AST] = set()
+    for node, _ in source.of(ast.If):
+        if isinstance(node, ast.If) and OPTION.search(ast.unparse(node.test)[:500]):
+            under.update(inner for part in (*node.body, *node.orelse) for inner in ast.walk(part))
+    return under
 
 
 def _loopback(call: ast.Call) -> bool:

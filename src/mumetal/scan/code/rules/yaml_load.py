@@ -16,7 +16,13 @@ def _look(source: Source) -> Iterator[Hit]:
         if call.name in {"yaml.load", "yaml.load_all"}:
             loader = call.argument(1, "Loader")
             name = source.names.of(loader) if loader is not None else ""
-            if "Safe" in name or name.endswith(("BaseLoader", "loader", "Loader_")) or call.unpacks:
+            bound = call.flow.bound_to(name) if loader is not None else ()
+            if (
+                any("Safe" in ast.dump(b) for b in bound)
+                or "Safe" in name
+                or name.endswith(("BaseLoader", "loader", "Loader_"))
+                or call.unpacks
+            ):
                 continue
             said = name or "no loader"
         elif call.name in UNSAFE:
