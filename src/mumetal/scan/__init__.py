@@ -12,5 +12,12 @@ def _secrets() -> Scanner:
     return SecretScanner()
 
 
+def _code() -> Scanner:
+    from mumetal.scan.code.scanner import CodeScanner
+
+    return CodeScanner()
+
+
 SCANNERS: Registry[Callable[[], Scanner]] = Registry("scanner", "mumetal.scanners")
 SCANNERS.add("scan.secrets", _secrets)
+SCANNERS.add("scan.code", _code)

@@ -20,7 +20,7 @@ from mumetal.core.settings import ScanSettings
 from mumetal.scan import SCANNERS
 from mumetal.scan.engine import Progress, scan_blobs
 from mumetal.scan.report.baseline import Known
-from mumetal.scan.report.entry import Remembering, entries
+from mumetal.scan.report.entry import Entry, Remembering, entries
 from mumetal.scan.report.outcome import Outcome, ranked
 from mumetal.scan.secrets.matcher import cache_folder
 from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
@@ -157,8 +157,25 @@ def source_of(where: Where, chosen: ScanSettings, clock: Clock, report: Report) 
     elif where.history:
         sources = [History(p, limits=limits, report=report) for p in where.paths]
     else:
-        sources = [Below(p, WorkTree(p, limits=limits, report=report)) for p in where.paths]
+        sources = [Below(p, tree(p, chosen, report)) for p in where.paths]
     return Excluding(sources, chosen.exclude)
+
+
+def tree(root: Path, chosen: ScanSettings, report: Report) -> WorkTree:
+    """Return the files below a folder, by their paths in it.
+
+    Raises:
+        BadInputError: It is not there.
+    """
+    return WorkTree(root, limits=Limits(file_bytes=chosen.max_file_mib * MIB), report=report)
+
+
+def files_of(found: Sequence[Entry]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the files in which something was found, and the members of archives, each once in order."""
+    streams = sorted({e.finding.stream for e in found})
+    inside = tuple(s for s in streams if "!" in s)
+    whole = {s.partition("#")[0] if ".ipynb#" in s else s for s in streams if "!" not in s}
+    return tuple(sorted(whole)), inside
 
 
 class Below:
@@ -215,7 +232,7 @@ class Excluding:
 
     def __init__(self, sources: Sequence[BlobSource], patterns: Sequence[str]) -> None:
         self._sources = tuple(sources)
-        self._patterns = tuple(f"{p}*" if p.endswith("/") else p for p in patterns)
+        self._patterns = tuple(f"{p}*" if p.endswith("/") else p for p in (*patterns, ".mumetal/"))
 
     def blobs(self) -> Iterator[Artefact]:
         """Yield what matches no pattern."""

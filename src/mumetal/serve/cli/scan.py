@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.settings import ScanSettings
+from mumetal.serve.cli import scan_fix
 from mumetal.serve.cli.guarded import guarded
 from mumetal.serve.cli.options import JsonOption
 
@@ -213,6 +214,7 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
         pretty_exceptions_enable=False,
     )
     group.command(DEFAULT)(guard(paths))
+    group.command("fix")(guard(scan_fix.fix))
     group.command("rules")(guard(rules))
     return group
 
