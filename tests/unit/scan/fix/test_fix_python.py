@@ -42,7 +42,7 @@ SNIPPETS = (
 )
 HEADS = (
     "", '"""Doc."""\n', '"""Doc S."""\nfrom __future__ import annotations\n', "#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n",
-    "import os\n", "import os, sys\n", "import os as operating\n", '"""Doc."""; ', "from __future__ import annotations; ",
+    "import os\n", "import os, sys\n", "import os as operating\n", '"""Doc."""; y = 0\n', "from __future__ import annotations; y = 0\n",
     "if True:\n    import os\n", "from os import path as os\n",
 )  # fmt: skip
 
