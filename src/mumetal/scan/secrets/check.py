@@ -31,12 +31,16 @@ _TYPES = re.compile(
     rb"(?i)^(?:str|string|bytes|int|any|optional\[.*|none|null|nil|true|false|undefined|object|self|this|function|lambda|new|"
     rb"await|async|return|process|os|env|getenv|config|settings|request|req|params|args|kwargs|data|input|value)\b"
 )
-_CALL = re.compile(rb"^[\w.\->:]+[(\[]|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|^\$|^@|^%\w|^&|^<|^\{|::|->|^self\.|^[\w-]+/[\w/-]+$")
+_CALL = re.compile(
+    rb"^[\w.\->:]+[(\[]|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|^\$|^@|^%\w|^&|^<|^\{|::|->|^self\.|^[\w-]+/[\w/-]+$"
+)
 _DOTTED_KEY = re.compile(rb"^[\w\-]+(?:\.[\w\-]+)+$(?<=[a-z0-9]{12})")
 _URL = re.compile(rb"(?i)^(?:https?:)?//|^[a-z]+://|^/|^\.\.?/|^~|^arn:|^crn:|^urn:|^data:")
 _CIRCUIT = re.compile(rb"^UUlTS0lU|^iVBORw0KGgo|^/9j/4AAQ|^R0lGOD")  # base64 of QPY, PNG, JPEG and GIF
 _NEAR_TOKEN = re.compile(rb"[A-Za-z0-9_\-]{12,400}")
-_NEAR_NAME = re.compile(rb"(?i)^(?:[_\-]*(?:api|app|auth|secret|private|access|service|client|user|key|token|pat|id))*[_\-]+")
+_NEAR_NAME = re.compile(
+    rb"(?i)^(?:[_\-]*(?:api|app|auth|secret|private|access|service|client|user|key|token|pat|id))*[_\-]+"
+)
 _DIGEST = re.compile(rb"(?i)(?:sha-?\d{1,3}|md5|digest|integrity|commit|checksum|rev|blob|tree|/|@|\.git)[\"':=#/ ]*$")
 _SPOKEN = re.compile(rb"(?i)key|tok|secret|private|access|auth|passw|cred|login|tkn|pat\b")
 _DATE = re.compile(rb"(?:19|20)\d{2}-?[01]\d-?[0-3]\d")
@@ -78,7 +82,12 @@ def _key(c: Candidate) -> float:
     name, value = name_of(c), c.value.rstrip(b".,;")
     if not fits_vendor(c.lead, value) or not (c.rule.vendor or fits_service(c.before, value)):
         return 0.0
-    if value.isdigit() and len(set(value)) > 5 and len(value) >= 14 and re.search(rb"(?i)token|secret|api_?key|passw|_key", name):
+    if (
+        value.isdigit()
+        and len(set(value)) > 5
+        and len(value) >= 14
+        and re.search(rb"(?i)token|secret|api_?key|passw|_key", name)
+    ):
         return 0.7 if len(value) >= 24 or _formats()[0].search(name) else 0.0
     if _PUBLIC.search(name) or _ABOUT.search(name) or _URL.match(value) or _CIRCUIT.match(value):
         return 0.0
@@ -238,7 +247,11 @@ def narrowed(c: Candidate) -> Candidate | None:
         if _DIGEST.search(c.value[: word.start()]) or _CALL.match(c.value[word.start() :]):
             continue
         before = c.value[: word.start()]
-        if before[-1:] in {b"\\", b"/", b"@", b"_"} or _DATE.match(text) or before[-1:] == b"." and not _SPOKEN.search(before[-8:]):
+        if (
+            before[-1:] in {b"\\", b"/", b"@", b"_"}
+            or _DATE.match(text)
+            or (before[-1:] == b"." and not _SPOKEN.search(before[-8:]))
+        ):
             continue
         spoken = _SPOKEN.search(before + word[0][: word[0].rfind(text)])
         if not (spoken or _LONG.fullmatch(text)):
