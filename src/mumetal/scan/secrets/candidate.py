@@ -17,6 +17,7 @@ class Candidate:
         lead: What stands before it on its line, at most 300 bytes: name, separator, code.
         follow: What stands after it on its line, at most 100 bytes.
         before: The lines before it, at most 240 bytes.
+        encoded: Whether it lay under an encoding; then the place is that of the encoded text.
         belief: Probability that it is a secret, in [0, 1].
     """
 
@@ -27,4 +28,5 @@ class Candidate:
     lead: bytes = field(default=b"", repr=False)
     follow: bytes = field(default=b"", repr=False)
     before: bytes = field(default=b"", repr=False)
+    encoded: bool = False
     belief: float = 0.0

@@ -31,13 +31,21 @@ _TYPES = re.compile(
     rb"(?i)^(?:str|string|bytes|int|any|optional\[.*|none|null|nil|true|false|undefined|object|self|this|function|lambda|new|"
     rb"await|async|return|process|os|env|getenv|config|settings|request|req|params|args|kwargs|data|input|value)\b"
 )
-_CALL = re.compile(rb"^[\w.\->:]+[(\[]|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|^\$|^@|^%\w|^&|^<|^\{|::|->|^self\.|^[\w-]+/[\w/-]+$")
+_CALL = re.compile(
+    rb"^[\w.\->:]+[(\[]|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|^\$|^@|^%\w|^&|^<|^\{|::|->|^self\.|^[\w-]+/[\w/-]+$"
+)
+_DOTTED_KEY = re.compile(rb"^[\w\-]+(?:\.[\w\-]+)+$(?<=[a-z0-9]{12})")
 _URL = re.compile(rb"(?i)^(?:https?:)?//|^[a-z]+://|^/|^\.\.?/|^~|^arn:|^crn:|^urn:|^data:")
 _CIRCUIT = re.compile(rb"^UUlTS0lU|^iVBORw0KGgo|^/9j/4AAQ|^R0lGOD")  # base64 of QPY, PNG, JPEG and GIF
 _NEAR_TOKEN = re.compile(rb"[A-Za-z0-9_\-]{12,400}")
-_NEAR_NAME = re.compile(rb"(?i)^(?:[_\-]*(?:api|app|auth|secret|private|access|service|client|user|key|token|pat|id))*[_\-]+")
+_NEAR_NAME = re.compile(
+    rb"(?i)^(?:[_\-]*(?:api|app|auth|secret|private|access|service|client|user|key|token|pat|id))*[_\-]+"
+)
 _DIGEST = re.compile(rb"(?i)(?:sha-?\d{1,3}|md5|digest|integrity|commit|checksum|rev|blob|tree|/|@|\.git)[\"':=#/ ]*$")
-_PROSE = re.compile(rb"^[A-Za-z]+$")
+_SPOKEN = re.compile(rb"(?i)key|tok|secret|private|access|auth|passw|cred|login|tkn|pat\b")
+_DATE = re.compile(rb"(?:19|20)\d{2}-?[01]\d-?[0-3]\d")
+_NUMBER = re.compile(rb"[-+\d.eEjJ_]+")
+_LONG = re.compile(rb"[A-Za-z0-9_\-]{20,}")
 _ALPHABET62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -74,9 +82,20 @@ def _key(c: Candidate) -> float:
     name, value = name_of(c), c.value.rstrip(b".,;")
     if not fits_vendor(c.lead, value) or not (c.rule.vendor or fits_service(c.before, value)):
         return 0.0
-    if value.isdigit() and len(set(value)) > 5 and len(value) >= 14 and re.search(rb"(?i)token|secret|api_?key|passw|_key", name):
+    if (
+        value.isdigit()
+        and len(set(value)) > 5
+        and len(value) >= 14
+        and re.search(rb"(?i)token|secret|api_?key|passw|_key", name)
+    ):
         return 0.7 if len(value) >= 24 or _formats()[0].search(name) else 0.0
-    if _PUBLIC.search(name) or _ABOUT.search(name) or _URL.match(value) or _CIRCUIT.match(value) or _CALL.match(value):
+    if _PUBLIC.search(name) or _ABOUT.search(name) or _URL.match(value) or _CIRCUIT.match(value):
+        return 0.0
+    if (_CALL.match(value) and not _DOTTED_KEY.search(value)) or (_NUMBER.fullmatch(value) and not value.isdigit()):
+        return 0.0
+    if b"," in c.lead[-6:] and not _PAIR.search(c.lead):
+        return 0.0
+    if _HASHED.match(value):
         return 0.0
     if b"sha256" in c.lead.lower()[-80:] or b"sha512" in c.lead.lower()[-80:] or b"integrity" in c.lead.lower()[-80:]:
         return 0.0
@@ -87,14 +106,24 @@ def _key(c: Candidate) -> float:
     return 0.75 if shape.sequential(value) > 0.5 else 1.0
 
 
-_PASSWORD = re.compile(rb"(?:(?i:pass(?:wor?d|wo?rd|wd|phrase|code)?s?|passwors?d|pas+w(?:or)?d|psswrd|paswrd|pwd|psw)|(?i:pw)|PW)(?![a-z])")
+_ASSIGNED = re.compile(rb"^[^(,]*[=:>|][^(,]*$|%3[ADad]|^\\?[\"']?[)\]]?[ ,]|^$")
+_PAIR = re.compile(rb"\([ \t]*[\"'`][\w.\- ]+[\"'`][ \t]*,[ \t]*[\"'`]$")
+_HASHED = re.compile(rb"(?i)^sha-?\d{1,3}[=:\-]|^md5[=:\-]")
+_PASSWORD = re.compile(
+    rb"(?i:passwords?|passwor?ds?|passwd|pass_?phrase|passcode|passwors?d|pas+w(?:or)?d|psswrd|pswd|psswd|psswo?rd|paswr?d|paasword)"
+    rb"|(?:(?<![A-Za-z])(?i:pass|pwd|pw|psw)|Pass|Pwd|PASS|PWD|_pw|_PW)(?![A-Za-z_.\-]*[a-z])\d*$"
+)
 
 
 def _password(c: Candidate) -> float:
     name, value = name_of(c), c.value
     if c.rule.id == "generic.password" and name and not _PASSWORD.search(name):
         return 0.0
-    if re.fullmatch(rb"0x[0-9a-fA-F]+", value) or not value.isascii():
+    if re.fullmatch(rb"0x[0-9a-fA-F]+", value) or not value.isascii() or _HASHED.match(value):
+        return 0.0
+    if c.rule.id == "generic.password" and not (
+        _ASSIGNED.search(c.lead[c.lead.rfind(name) + len(name) :]) or _PAIR.search(c.lead)
+    ):
         return 0.0
     quoted = c.lead[-1:] in b"\"'`" and c.lead[-1:] == c.follow[:1]
     if _PUBLIC.search(name) or _ABOUT.search(name) or shape.is_placeholder(value) or _URL.match(value):
@@ -217,8 +246,19 @@ def narrowed(c: Candidate) -> Candidate | None:
         text = _NEAR_NAME.sub(b"", word[0]).strip(b"-_")
         if _DIGEST.search(c.value[: word.start()]) or _CALL.match(c.value[word.start() :]):
             continue
-        told = shape.is_uuid(text) and re.search(rb"(?i)key|token|secret|private|access", c.value[: word.start()])
-        if told or (len(text) >= 12 and shape.looks_random(text)):
+        before = c.value[: word.start()]
+        if (
+            before[-1:] in {b"\\", b"/", b"@", b"_"}
+            or _DATE.match(text)
+            or (before[-1:] == b"." and not _SPOKEN.search(before[-8:]))
+        ):
+            continue
+        spoken = _SPOKEN.search(before + word[0][: word[0].rfind(text)])
+        if not (spoken or _LONG.fullmatch(text)):
+            continue
+        told = shape.is_uuid(text) and spoken is not None
+        digits = sum(48 <= b <= 57 for b in text)
+        if told or (len(text) >= 12 and 2 <= digits < len(text) and shape.looks_random(text)):
             offset = c.start + word.start() + word[0].rfind(text)
             return replace(
                 c,

@@ -5,11 +5,12 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import hyperscan
 
-from mumetal.scan.secrets.expression import prefilters
+from mumetal.scan.secrets.expression import prefilter
 from mumetal.scan.secrets.matcher import MAX_HITS
 from mumetal.scan.secrets.rule import Rule
 
@@ -19,18 +20,17 @@ _MAX_BYTES = 256 << 20
 
 def _compile(rules: Sequence[Rule]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    pairs = [(e.encode(), number) for number, rule in enumerate(rules) for e in prefilters(rule)]
     database.compile(
-        expressions=[expression for expression, _ in pairs],
-        ids=[number for _, number in pairs],
-        elements=len(pairs),
-        flags=[hyperscan.HS_FLAG_MULTILINE] * len(pairs),
+        expressions=[prefilter(r).encode() for r in rules],
+        ids=list(range(len(rules))),
+        elements=len(rules),
+        flags=[hyperscan.HS_FLAG_MULTILINE] * len(rules),
     )
     return database
 
 
 def _key(rules: Sequence[Rule]) -> str:
-    said = "\0".join([hyperscan.__version__, os.uname().machine, *(e for r in rules for e in (r.id, *prefilters(r)))])
+    said = "\0".join([version("hyperscan"), os.uname().machine, *(e for r in rules for e in (r.id, prefilter(r)))])
     return hashlib.sha256(_MAGIC + said.encode()).hexdigest()
 
 

@@ -7,7 +7,8 @@ from typing import Protocol
 import re2
 
 from mumetal.scan.secrets.candidate import Candidate
-from mumetal.scan.secrets.expression import confirmer, prefilters
+from mumetal.scan.secrets.expression import confirmer, prefilter
+from mumetal.scan.secrets.near import Near
 from mumetal.scan.secrets.rule import Rule
 
 BACK = 1_024  # bytes of a line looked at before a hit, and after it: more than any key that stands on one line
@@ -45,21 +46,19 @@ class Re2Prefilter:
     def __init__(self, rules: Sequence[Rule]) -> None:
         chosen = options()
         self._set = re2.Set.SearchSet(chosen)
-        self._each: list[tuple[int, re2._Regexp]] = []
-        for number, rule in enumerate(rules):
-            for expression in prefilters(rule):
-                self._set.Add(expression.encode())
-                self._each.append((number, re2.compile(expression.encode(), chosen)))
+        self._each: list[re2._Regexp] = []
+        for rule in rules:
+            self._set.Add(prefilter(rule).encode())
+            self._each.append(re2.compile(prefilter(rule).encode(), chosen))
         self._set.Compile()
 
     def hits(self, data: bytes) -> dict[int, list[int]]:
         """Return possible matches by rule number."""
         found: dict[int, list[int]] = {}
         left = MAX_HITS
-        for which in sorted(self._set.Match(data)):
-            number, pattern = self._each[which]
-            ends = found.setdefault(number, [])
-            for match in pattern.finditer(data):
+        for number in sorted(self._set.Match(data)):
+            ends = found[number] = []
+            for match in self._each[number].finditer(data):
                 ends.append(match.end())
                 left -= 1
                 if left <= 0:
@@ -108,12 +107,23 @@ class Matcher:
         self.rules = tuple(rules)
         self._prefilter = prefilter
         self._compiled: dict[int, re2._Regexp] = {}
+        self._near: dict[int, Near] = {}
 
-    def _confirm(self, number: int) -> "re2._Regexp":
+    def _spans(self, number: int, window: bytes) -> Iterator[tuple[int, int]]:
+        rule = self.rules[number]
+        if rule.near:
+            near = self._near.get(number)
+            if near is None:
+                near = self._near[number] = Near(rule.near)
+            yield from near.spans(window)
+            return
         known = self._compiled.get(number)
         if known is None:
-            known = self._compiled[number] = re2.compile(confirmer(self.rules[number]).encode(), options())
-        return known
+            known = self._compiled[number] = re2.compile(confirmer(rule).encode(), options())
+        for match in known.finditer(window):
+            span = match.span(1)
+            if span[0] >= 0:
+                yield span
 
     def candidates(self, data: bytes, *, binary: bool = False) -> Iterator[Candidate]:
         """Yield what matches, rule by rule; structure is not checked yet.
@@ -126,12 +136,9 @@ class Matcher:
             rule = self.rules[number]
             if binary and (rule.name or rule.near or rule.generic):
                 continue
-            pattern = self._confirm(number)
             for low, high in windows(data, sorted(ends), rule.lines):
-                for match in pattern.finditer(data[low:high]):
-                    start, stop = match.span(1)
-                    if start >= 0:
-                        yield _candidate(data, rule, low + start, low + stop, low, high)
+                for start, stop in self._spans(number, data[low:high]):
+                    yield _candidate(data, rule, low + start, low + stop, low, high)
 
 
 def _candidate(data: bytes, rule: Rule, start: int, stop: int, low: int, high: int) -> Candidate:

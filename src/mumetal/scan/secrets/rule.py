@@ -24,7 +24,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Exactly one of ``token``, ``name`` and ``pattern`` says how it looks: ``token`` is the secret itself, ``name`` is what
     it is assigned to (then ``value`` is its alphabet and length), ``pattern`` is a whole expression whose first group
-    is the secret. ``near`` names words after which, on the same line, a random-looking ``value`` is the secret.
+    is the secret. ``near`` names words after which, on the same line, a random-looking word is the secret.
 
     Args:
         id: Vendor and kind, such as ``"github.token"``.

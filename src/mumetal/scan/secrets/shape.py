@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 
 _PLACEHOLDER = re.compile(
     rb"(?i)^(?:x{3,}|\*{3,}|\.{3,}|_+|-+|0+|1+|n/?a|none|null|nil|true|false|undefined|empty|unknown|default|todo|tbd|fixme|"
@@ -53,7 +54,7 @@ def is_hex(text: bytes) -> bool:
 def sequential(text: bytes) -> float:
     """Return the share of characters that follow their left neighbour in the alphabet or among the digits, in [0, 1]."""
     low = text.lower()
-    steps = sum(1 for a, b in zip(low, low[1:], strict=False) if b - a == 1 or (a == 57 and b == 48))
+    steps = sum(1 for a, b in pairwise(low) if b - a == 1 or (a == 57 and b == 48))
     return steps / (len(low) - 1) if len(low) > 1 else 0.0
 
 
@@ -67,7 +68,7 @@ def wordy(text: bytes) -> float:
 def changes(text: bytes) -> int:
     """Return how often letters and digits alternate; words with a number at the end change once."""
     kinds = [48 <= c <= 57 for c in text if 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122]
-    return sum(a != b for a, b in zip(kinds, kinds[1:], strict=False))
+    return sum(a != b for a, b in pairwise(kinds))
 
 
 def spelt(text: bytes) -> bool:

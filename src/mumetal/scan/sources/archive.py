@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
@@ -42,7 +43,7 @@ def kind_of(data: bytes) -> str:
     return ""
 
 
-def _bounded(read: io.BufferedIOBase | zipfile.ZipExtFile, packed: int, limits: Limits, budget: Budget) -> bytes:
+def _bounded(read: IO[bytes], packed: int, limits: Limits, budget: Budget) -> bytes:
     out = bytearray()
     allowed = min(limits.chunk, max(packed, 1) * limits.ratio + _STEP)
     while piece := read.read(_STEP):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import IO
 
 from mumetal.core.errors import BadInputError, UnavailableError
 
@@ -50,11 +50,13 @@ class Git:
         )
         if done.returncode:
             reason = done.stderr.decode(errors="replace").strip().splitlines()
-            raise UnavailableError(f"git {arguments[0]}: {reason[0][:300] if reason else 'failed'}", where=str(self._root))
+            raise UnavailableError(
+                f"git {arguments[0]}: {reason[0][:300] if reason else 'failed'}", where=str(self._root)
+            )
         return done.stdout
 
     @contextmanager
-    def pipe(self, *arguments: str, feed: Sequence[bytes] = ()) -> Iterator[BinaryIO]:
+    def pipe(self, *arguments: str, feed: Sequence[bytes] = ()) -> Iterator[IO[bytes]]:
         """Run one command and hand its output over as a stream; ``feed`` are its input's lines."""
         with TemporaryFile() as lines:
             lines.write(b"".join(line + b"\n" for line in feed))
@@ -71,16 +73,14 @@ class Git:
                 process.terminate()
                 process.wait()
 
-    def files(self) -> Iterator[str]:
-        """Yield tracked and new files, without those that ``.gitignore`` names, relative to the folder.
+    def files(self) -> list[str]:
+        """Return tracked and new files, without those that ``.gitignore`` names, relative to the folder.
 
         Raises:
             UnavailableError: This is no repository.
         """
         told = self.ask("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-        for name in told.split(b"\0"):
-            if name:
-                yield os.fsdecode(name)
+        return [os.fsdecode(name) for name in told.split(b"\0") if name]
 
     def changed(self, *arguments: str) -> list[str]:
         """Return names of added, copied, changed and renamed files that ``git diff`` lists.
@@ -89,7 +89,11 @@ class Git:
             BadInputError: The commit to compare with is not known.
         """
         try:
-            told = self.ask("diff", "--name-only", "--no-ext-diff", "--relative", "-z", "--diff-filter=ACMRT", *arguments)
+            told = self.ask(
+                "diff", "--name-only", "--no-ext-diff", "--relative", "-z", "--diff-filter=ACMRT", *arguments
+            )
         except UnavailableError as error:
-            raise BadInputError(error.message, where=error.where, hint="is the base fetched? see git fetch --depth") from None
+            raise BadInputError(
+                error.message, where=error.where, hint="is the base fetched? see git fetch --depth"
+            ) from None
         return [os.fsdecode(name) for name in told.split(b"\0") if name]

@@ -87,11 +87,17 @@ class History:
         with self._git.pipe(
             "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype)"
         ) as lines:
-            return [oid for oid, _, kind in (line.rstrip().partition(b" ") for line in lines) if kind == b"blob" and oid in known]
+            return [
+                oid
+                for oid, _, kind in (line.rstrip().partition(b" ") for line in lines)
+                if kind == b"blob" and oid in known
+            ]
 
     def _author_dates(self, commits: set[bytes]) -> dict[bytes, str]:
         dates: dict[bytes, str] = {}
-        with self._git.pipe("log", "--all", "--no-walk=unsorted", "--stdin", "--format=%H %at", feed=sorted(commits)) as lines:
+        with self._git.pipe(
+            "log", "--all", "--no-walk=unsorted", "--stdin", "--format=%H %at", feed=sorted(commits)
+        ) as lines:
             for line in lines:
                 oid, _, seconds = line.strip().partition(b" ")
                 if seconds.isdigit():

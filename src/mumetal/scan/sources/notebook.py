@@ -69,7 +69,9 @@ def cells(artefact: Artefact, report: Report) -> Iterator[Artefact]:
         if printed:
             yield _part(artefact, f"cell{number}-output", printed, ("cell", "output"))
         if len(cell.metadata) > 2:
-            yield _part(artefact, f"cell{number}-metadata", bytes(cell.metadata).decode(errors="replace"), ("cell", "metadata"))
+            yield _part(
+                artefact, f"cell{number}-metadata", bytes(cell.metadata).decode(errors="replace"), ("cell", "metadata")
+            )
     if len(book.metadata) > 2:
         yield _part(artefact, "metadata", bytes(book.metadata).decode(errors="replace"), ("cell", "metadata"))
 

@@ -17,6 +17,7 @@ def pieces(
     facts: tuple[tuple[str, str], ...] = (),
     kind: str = "file",
     tenant: str = LOCAL,
+    size: int = -1,
 ) -> Iterator[Artefact]:
     """Yield a stream's bytes as artefacts of at most ``chunk`` bytes; the fact ``line`` is the first line's number.
 
@@ -27,10 +28,11 @@ def pieces(
         facts: Facts of all pieces.
         kind: Kind of all pieces.
         tenant: Whose they are.
+        size: How many bytes there will be, when it is known: spares a large buffer.
     """
-    line, rest = 1, b""
+    line, rest = 1, stream.read(min(chunk - 1, size)) if size >= 0 else b""
     while True:
-        data = rest + stream.read(max(chunk - len(rest), 1))
+        data = rest + stream.read(max(min(chunk - len(rest), 1 << 16 if size >= 0 and len(rest) >= size else chunk), 1))
         if len(data) <= len(rest) or not data:
             if rest and line == 1:
                 yield Artefact(tenant=tenant, uri=uri, kind=kind, data=rest, facts=facts)

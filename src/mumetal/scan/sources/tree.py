@@ -50,9 +50,7 @@ class WorkTree:
 
     def blobs(self) -> Iterator[Artefact]:
         """Yield each file once, archives and notebooks taken apart."""
-        seen = 0
-        for name in self._names():
-            seen += 1
+        for seen, name in enumerate(self._names(), 1):
             if seen > self._limits.files:
                 self._report(Quarantined.of(str(self._root), f"only the first {self._limits.files} files were read"))
                 return
@@ -67,10 +65,12 @@ class WorkTree:
             return
         if not self._ignored:
             try:
-                yield from Git(self._root).files()
+                known = Git(self._root).files()
+            except UnavailableError:  # no Git here, or no repository: a plain walk sees more, never less
+                known = None
+            if known is not None:
+                yield from known
                 return
-            except UnavailableError:
-                pass  # no Git here, or no repository: a plain walk sees more, never less
         yield from self._walk()
 
     def _walk(self) -> Iterator[str]:
@@ -106,7 +106,9 @@ class WorkTree:
                 return
             facts = (("t_ns", str(state.st_mtime_ns)), ("place", "tree"))
             try:
-                for piece in pieces(file, uri, chunk=self._limits.chunk, facts=facts, tenant=self._tenant):
+                for piece in pieces(
+                    file, uri, chunk=self._limits.chunk, facts=facts, tenant=self._tenant, size=state.st_size
+                ):
                     yield from expanded(piece, self._limits, self._report)
             except OSError as error:
                 self._report(Quarantined.of(uri, f"could not be read to its end: {error.strerror}"))
@@ -116,4 +118,6 @@ def _printable(name: str) -> str:
     """Return a name that any report can carry: undecodable bytes and control signs are written as escapes."""
     if name.isprintable():
         return name
-    return "".join(c if c.isprintable() else c.encode("utf-8", "surrogateescape").hex(" ").join(("<", ">")) for c in name)
+    return "".join(
+        c if c.isprintable() else c.encode("utf-8", "surrogateescape").hex(" ").join(("<", ">")) for c in name
+    )
