@@ -85,7 +85,7 @@ class _Reading:
         try:
             figure = _FIGURE.decode(text)
             parameter = self._parameter(component, figure, place)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.refuse(place, f"not a figure: {str(error)[:200]}", text)
             return
         except BadInputError as error:
@@ -143,7 +143,7 @@ class _Reading:
         text = bytes(raw)
         try:
             gate = _GATE.decode(text)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.refuse(place, f"not a gate: {str(error)[:200]}", text)
             return
         if not gate.qubits or len(set(gate.qubits)) != len(gate.qubits) or not set(gate.qubits) <= set(range(qubits)):
