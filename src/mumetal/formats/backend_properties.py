@@ -36,6 +36,8 @@ PURE = Conversion(unit="1", factor=1.0)
 
 
 class _Figure(msgspec.Struct):
+    """One figure as the document writes it."""
+
     name: str
     value: float | None = None
     unit: str | None = ""
@@ -43,12 +45,16 @@ class _Figure(msgspec.Struct):
 
 
 class _Gate(msgspec.Struct):
+    """One gate as the document writes it."""
+
     qubits: list[int]
     gate: str
     parameters: list[msgspec.Raw] = []
 
 
 class _Properties(msgspec.Struct):
+    """The document."""
+
     backend_name: str
     last_update_date: str
     qubits: list[list[msgspec.Raw]]
