@@ -91,7 +91,8 @@ def text(data: bytes) -> None:
             read(words)
     log_name(words)
     cursor_source = open_source(f"ibm:{FOLDER}")
-    cursor_source.poll(words, 1)
+    with suppress(BadInputError):
+        cursor_source.poll(words, 1)
 
 
 def canonical(data: bytes) -> None:

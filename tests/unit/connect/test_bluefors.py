@@ -204,3 +204,13 @@ def test_options_that_cannot_be_used_say_so(tmp_path: Path, options: str) -> Non
     with pytest.raises(BadInputError) as caught:
         poll(tmp_path, options=options)
     assert caught.value.hint or caught.value.where
+
+
+@pytest.mark.parametrize(
+    "line", ["02-03-26,10:00:00,", "02-03-26,10:00:00,1", "02-03-26,10:00:00,a,1,a,2", "02-03-26,10:00:00,?,1"]
+)
+def test_pairs_that_are_none_are_refused_even_on_the_first_line(tmp_path: Path, line: str) -> None:
+    write(tmp_path, "Status_", f"{line}\n02-03-26,11:00:00,cparun,1\n")
+    delivery = poll(tmp_path)
+    assert stream(delivery, "status").column("cparun").tolist() == [1]
+    assert [q.where.rsplit(":", 1)[1] for q in delivery.quarantined] == ["1"]
