@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 RULE = "watch.covert.replay"
 BLOCK = 64  # rows compared at once
 REMEMBERED = 512  # blocks looked back: 32,768 rows
+MOST_VALUES = 500_000  # numbers kept, 4 MB: wide streams look back less far
 SCREEN = 4  # channels with the most distinct values in a block are compared
 DISTINCT = 0.5  # share of distinct values that a block must have, or repeats are the channel's nature
 ALIKE = 0.97  # correlation of innovations that no two honest stretches of 64 rows reach
@@ -35,12 +36,13 @@ class Replay:
 
     def __init__(self) -> None:
         self._epoch = ""
-        self._reset()
+        self._reset(1)
 
-    def _reset(self) -> None:
+    def _reset(self, channels: int) -> None:
+        most = max(16, min(REMEMBERED, MOST_VALUES // (BLOCK * channels)))
         self._rest: Series | None = None
-        self._past: deque[Array] = deque(maxlen=REMEMBERED)
-        self._times: deque[NDArray[np.int64]] = deque(maxlen=REMEMBERED)
+        self._past: deque[Array] = deque(maxlen=most)
+        self._times: deque[NDArray[np.int64]] = deque(maxlen=most)
         self._count = 0
         self._hits = 0
         self._lag = -1
@@ -51,7 +53,7 @@ class Replay:
         """Add rows; return a finding when a replay is confirmed and its last version when it ends."""
         if chunk.epoch != self._epoch:
             self._epoch = chunk.epoch
-            self._reset()
+            self._reset(len(chunk.channels))
         out: list[Finding] = []
         rows = joined(self._rest, chunk)
         full = len(rows) // BLOCK * BLOCK
@@ -62,9 +64,9 @@ class Replay:
 
     def _block(self, block: Series) -> list[Finding]:
         values = np.nan_to_num(block.values)
-        channels = self._lively(block.values)
         self._count += 1
         due = self._hits > 0 or self._count % max(1, round(rate_of(block.t_ns) / EVERY_HZ)) == 0
+        channels = self._lively(block.values) if due else np.empty(0, np.int64)
         lag, alike = self._search(values, channels) if due else (-1, 0.0)
         out: list[Finding] = []
         same = lag >= 0 and (self._hits == 0 or lag == self._lag)
