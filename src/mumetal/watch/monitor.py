@@ -19,7 +19,7 @@ from mumetal.watch.rows import Kept, joined, last
 Array = NDArray[np.float64]
 LEARN_S = 10.0  # a fast stream is learnt from at least so much time …
 LEARN_MOST = 20_000  # … but never from more rows than this
-HISTORY_VALUES = 4_000_000  # numbers kept to learn from, 32 MB
+HISTORY_VALUES = 1_000_000  # numbers kept to learn from, 8 MB: a refit takes a fraction of a second
 HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
 RATE_FACTOR = 2.0
@@ -88,8 +88,8 @@ class StreamMonitor:
     @property
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
-        by_time = min(LEARN_MOST, int(LEARN_S * self.rate_hz))
-        return max(self._settings.learning_rows, by_time)
+        most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
+        return max(self._settings.learning_rows, min(most, int(LEARN_S * self.rate_hz)))
 
     def prime(self, history: Series) -> None:
         """Learn from stored rows, oldest first, without judging them."""
@@ -143,7 +143,9 @@ class StreamMonitor:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
         self._epoch, self._reason = like.epoch, reason
-        self._history = Kept(min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
+        self._history = Kept(
+            max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
+        )
         self._recent = self._ensemble = None
         self._episodes, self._open = {}, {}
         self._seen_rows, self.score = 0, 0.0
