@@ -17,8 +17,7 @@ from mumetal.watch.findings import stream_finding
 from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
-LEARN_S = 10.0  # a fast stream is learnt from at least so much time …
-LEARN_MOST = 20_000  # … but never from more rows than this
+LEARN_MOST = 20_000  # a fast stream is learnt from no more rows than this, however long that lasts
 HISTORY_VALUES = 1_000_000  # numbers kept to learn from, 8 MB: a refit takes a fraction of a second
 HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
@@ -89,7 +88,7 @@ class StreamMonitor:
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
         most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
-        return max(self._settings.learning_rows, min(most, int(LEARN_S * self.rate_hz)))
+        return max(self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz)))
 
     def prime(self, history: Series) -> None:
         """Learn from stored rows, oldest first, without judging them."""
