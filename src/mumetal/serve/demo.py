@@ -34,10 +34,10 @@ APART_S = 180.0  # so far apart that triage takes two happenings on one device f
 LENGTH_S = 7_200.0
 PACE = Pace(control_hz=40.0)
 FLEET: tuple[tuple[str, tuple[tuple[str, float, float], ...]], ...] = (
-    ("brisbane", (("timing_covert_channel", 14.0, 40.0),)),
-    ("hanoi", (("cryostat_sabotage", 6.0, 40.0),)),
-    ("perth", (("warm_up", 8.0, 25.0),)),
-    ("sherbrooke", (("crosstalk_hammering", 24.0, 30.0),)),
+    ("brisbane", (("timing_covert_channel", 22.0, 40.0),)),
+    ("hanoi", (("cryostat_sabotage", 14.0, 40.0),)),
+    ("perth", (("warm_up", 16.0, 25.0),)),
+    ("sherbrooke", (("crosstalk_hammering", 30.0, 30.0),)),
 )
 
 
@@ -107,7 +107,7 @@ def score(truth: Sequence[Truth], incidents: Sequence[Incident], findings: Seque
 
 
 def opening(seed: int, place: int) -> Schedule:
-    """Return what happens in one lab: first what :data:`FLEET` says, then something new every three to four minutes.
+    """Return what happens in one lab, counted from the start of the run: first what :data:`FLEET` says, then something new every three to four minutes.
 
     Args:
         seed: Makes the plan.
@@ -181,5 +181,6 @@ class Demonstration:
 
     def _live(self, lab: Lab, writer: LabWriter) -> None:
         backfill(lab, writer, PAST_S)
+        backfill(lab, writer, (self._clock.now_ns() - lab.now_ns) / 1e9)  # what passed while the past was written
         run(lab, writer, self._clock, 1.0, self._stop.is_set)
         writer.close()

@@ -130,10 +130,10 @@ def test_explained_is_shown_never_paged_and_an_unexplained_one_opens_and_pages_o
     assert shown.state is IncidentState.EXPLAINED
     assert shown.likelihood < 0.01
     assert triage.pages() == []
-    (opened,) = triage.add([finding(10, rule="watch.detectors.t2q", severity=Severity.LOW)], T0)
+    (opened,) = triage.add([finding(10, rule="watch.detectors.t2q", severity=Severity.MEDIUM)], T0)
     assert opened.incident_id == shown.incident_id
     assert opened.state is IncidentState.OPEN
-    assert opened.severity is Severity.LOW, "an explained finding does not lend its severity"
+    assert opened.severity is Severity.MEDIUM, "an explained finding does not lend its severity"
     assert [p.incident_id for p in triage.pages()] == [shown.incident_id]
     triage.add([finding(20, rule="watch.detectors.t2q")], T0)
     assert triage.pages() == []
@@ -185,9 +185,9 @@ def test_a_resolved_incident_takes_nothing_in(triage: Triage) -> None:
 
 
 def test_an_acknowledged_incident_is_no_place_to_hide_in(triage: Triage) -> None:
-    (first,) = triage.add([finding(severity=Severity.LOW)], T0)
+    (first,) = triage.add([finding(severity=Severity.MEDIUM)], T0)
     triage.change(first.incident_id, "alice", T0, state=IncidentState.ACKNOWLEDGED)
-    (same,) = triage.add([finding(5, severity=Severity.LOW)], T0)
+    (same,) = triage.add([finding(5, severity=Severity.MEDIUM)], T0)
     assert same.incident_id == first.incident_id
     (graver,) = triage.add([finding(9, severity=Severity.HIGH)], T0)
     assert graver.incident_id != first.incident_id
