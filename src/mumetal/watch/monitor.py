@@ -13,7 +13,7 @@ from mumetal.watch.calibrate import Budget, Calibration
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
-from mumetal.watch.findings import stream_finding
+from mumetal.watch.findings import marked, stream_finding
 from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
@@ -267,9 +267,11 @@ class StreamMonitor:
         score = episode.peak * calibration.level(self._budget.share)
         seconds = (episode.last_ns - episode.start_ns) / 1e9
         ending = f" It lasted {seconds:.1f} s, largest score {score:.1f}" + (f"; closed because {why}." if why else ".")
+        found, stop_ns = opened.finding, max(episode.last_ns, opened.finding.start_ns) + 1
         return replace(
-            opened.finding,
-            stop_ns=max(episode.last_ns, opened.finding.start_ns) + 1,
+            found,
+            stop_ns=stop_ns,
+            evidence=(marked(found.device, found.stream, found.rule, found.start_ns, stop_ns),),
             confidence=max(opened.finding.confidence, calibration.confidence(score)),
             detail=(opened.finding.detail + ending)[:4_000],
         )
