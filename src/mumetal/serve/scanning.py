@@ -106,6 +106,9 @@ class RuleLine:
 
 def rules(only: Sequence[str]) -> list[RuleLine]:
     """List the rules of the scanners asked for; a scanner without a list of its own stands for itself."""
+    from mumetal.scan.code.rules import CODE_RULES
+    from mumetal.scan.code.scanner import CodeScanner
+
     listed: list[RuleLine] = []
     for scanner in scanners(only):
         if isinstance(scanner, SecretScanner):
@@ -113,6 +116,8 @@ def rules(only: Sequence[str]) -> list[RuleLine]:
                 RuleLine(rule=f"{scanner.info.plugin_id}.{r.id}", title=r.title, severity=r.severity)
                 for r in scanner.rules
             ]
+        elif isinstance(scanner, CodeScanner):
+            listed += [RuleLine(rule=n, title=r.title, severity=r.severity.name.lower()) for n, r in CODE_RULES]
         else:
             listed.append(RuleLine(rule=scanner.info.plugin_id, title=scanner.info.title, severity="-"))
     return sorted(listed, key=lambda r: r.rule)

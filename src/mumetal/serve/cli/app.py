@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mumetal import __version__
-from mumetal.serve.cli import audit, check, incident, scan, status, up, watch
+from mumetal.serve.cli import audit, check, incident, scan, status, twin, up, watch
 from mumetal.serve.cli.guarded import guarded
 
 app = typer.Typer(
@@ -48,3 +48,4 @@ app.command("check")(guarded(check.check))
 app.command("settings")(guarded(check.show_settings))
 app.add_typer(audit.app(guarded), name="audit")
 app.add_typer(scan.app(guarded), name="scan")
+app.add_typer(twin.app(guarded), name="twin")
