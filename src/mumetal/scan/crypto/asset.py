@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from mumetal.catalog.crypto_timelines import Date, Timelines
@@ -28,7 +29,7 @@ class Asset:
         where: File or endpoint.
         line: Line, from 1; 0 when none.
         note: What was read there, without secrets.
-        expires: Year in which it ends by itself; 0 when it does not.
+        ends_ns: When it ends by itself, nanoseconds since 1970 UTC; 0 when it does not.
         exposed: Whether strangers can record what it protects: an endpoint, rather than a file.
     """
 
@@ -38,13 +39,18 @@ class Asset:
     where: str
     line: int = 0
     note: str = ""
-    expires: int = 0
+    ends_ns: int = 0
     exposed: bool = False
 
     def __post_init__(self) -> None:
         check.text(self.name, "algorithm", 100)
         check.text(self.where, "place", 4_096)
         check.text(self.note, "note", 1_000)
+
+    @property
+    def expires(self) -> int:
+        """Year in which it ends by itself; 0 when it does not."""
+        return datetime.fromtimestamp(self.ends_ns / 1e9, UTC).year if self.ends_ns else 0
 
     @property
     def strength(self) -> int:
@@ -92,11 +98,13 @@ def judge(asset: Asset, timelines: Timelines) -> Verdict:
         return Verdict(asset=asset, status="safe", severity=Severity.INFORMATIONAL, reason="no quantum attack is known")
     weak = asset.strength and asset.strength < 112
     if family.status == "broken" or weak:
-        bad = asset.use in {"signature", "protocol", "key-agreement", "code-signing"} or asset.exposed or weak
+        severity = Severity.MEDIUM if asset.use == "encryption" else Severity.HIGH
+        if asset.use == "hash":  # a checksum of a download is no signature, and a source rarely says which it is
+            severity = Severity.LOW
         return Verdict(
             asset=asset,
             status="broken",
-            severity=Severity.HIGH if bad else Severity.MEDIUM,
+            severity=severity,
             replacement=replacement,
             reason="a classical computer breaks it today",
         )

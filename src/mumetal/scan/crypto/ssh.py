@@ -31,10 +31,10 @@ _NAMES = (
     (re.compile(r"^arcfour"), "RC4"),
     (re.compile(r"^aes"), "AES"),
     (re.compile(r"^chacha20"), "ChaCha20"),
-    (re.compile(r"hmac-md5"), "MD5"),
-    (re.compile(r"hmac-sha1"), "SHA-1"),
-    (re.compile(r"hmac-sha2-512"), "SHA-512"),
-    (re.compile(r"hmac-sha2-256"), "SHA-256"),
+    (re.compile(r"hmac-md5"), "HMAC-MD5"),
+    (re.compile(r"hmac-sha1"), "HMAC-SHA-1"),
+    (re.compile(r"hmac-sha2-512"), "HMAC-SHA-512"),
+    (re.compile(r"hmac-sha2-256"), "HMAC-SHA-256"),
 )
 _USES: dict[str, Use] = {"kexalgorithms": "key-agreement", "ciphers": "encryption", "macs": "hash"}
 MAX_LINES = 200_000

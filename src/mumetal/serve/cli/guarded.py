@@ -11,7 +11,10 @@ import typer
 from mumetal.core.errors import MumetalError, UnavailableError
 
 P = ParamSpec("P")
-SERVER_PARTS = {"duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy"}
+PARTS = dict.fromkeys(("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy"), "server") | {
+    "cryptography": "crypto",
+    "cyclonedx": "crypto",
+}
 
 
 def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
@@ -25,11 +28,12 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
             complain(error, as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(error.exit_code) from None
         except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in SERVER_PARTS:
+            part = PARTS.get((error.name or "").split(".")[0])
+            if part is None:
                 raise
             missing = UnavailableError(
-                f"this command needs the server part ({error.name} is missing)",
-                hint="install it: pip install 'mumetal[server]'",
+                f"this command needs the {part} part ({error.name} is missing)",
+                hint=f"install it: pip install 'mumetal[{part}]'",
             )
             complain(missing, as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(missing.exit_code) from None

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.settings import ScanSettings
-from mumetal.serve.cli import scan_fix
+from mumetal.serve.cli import scan_crypto, scan_fix
 from mumetal.serve.cli.guarded import guarded
 from mumetal.serve.cli.options import JsonOption
 
@@ -215,6 +215,7 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     )
     group.command(DEFAULT)(guard(paths))
     group.command("fix")(guard(scan_fix.fix))
+    group.command("crypto")(guard(scan_crypto.crypto))
     group.command("rules")(guard(rules))
     return group
 
