@@ -1,5 +1,7 @@
 """What joins, what pages, what a person may do."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -88,18 +90,15 @@ def test_far_apart_in_time_or_on_other_devices_or_tenants_stay_apart(triage: Tri
     assert {i.tenant for i in triage.incidents()} == {"local", "other"}
 
 
-@pytest.mark.parametrize(
-    ("a", "b"),
-    [
-        (finding(device="a", techniques=("impair.x",)), finding(9, device="b", techniques=("impair.x",))),
-        (finding(device="a", causes=(EXPLAINED,)), finding(9, device="b", causes=(EXPLAINED,))),
-        (
-            finding(device="a", evidence=(Evidence(uri="event:7"),)),
-            finding(9, device="b", evidence=(Evidence(uri="event:7"),)),
-        ),
-    ],
-)
-def test_a_shared_technique_cause_or_evidence_joins_devices(triage: Triage, a: Finding, b: Finding) -> None:
+@pytest.mark.parametrize("shared", [{"techniques": ("impair.x",)}, {"causes": (EXPLAINED,)}])
+def test_a_shared_technique_or_cause_does_not_join_devices(triage: Triage, shared: dict[str, Any]) -> None:
+    triage.add([finding(device="a", **shared), finding(9, device="b", **shared)], T0)
+    assert len(triage.incidents()) == 2
+
+
+def test_shared_evidence_joins_devices(triage: Triage) -> None:
+    a = finding(device="a", evidence=(Evidence(uri="event:7"),))
+    b = finding(9, device="b", evidence=(Evidence(uri="event:7"),))
     triage.add([a], T0)
     triage.add([b], T0)
     (incident,) = triage.incidents()
@@ -116,7 +115,13 @@ def test_a_finding_between_two_incidents_makes_them_one_that_does_not_page_again
     assert states == {IncidentState.OPEN, IncidentState.RESOLVED}
     (left,) = [i for i in changed if i.state is IncidentState.OPEN]
     assert len(left.findings) == 3
-    assert any("belongs to" in e.what for i in changed for e in i.timeline)
+    (gone,) = [i for i in changed if i.state is IncidentState.RESOLVED]
+    assert gone.timeline[-1].what == f"state open → resolved: belongs to {left.incident_id}"
+    again = Triage(TriageSettings(join_s=120), Inventory())
+    again.restore(triage.incidents(), [])
+    for board in (triage, again):
+        with pytest.raises(BadInputError, match="joined into another"):
+            board.change(gone.incident_id, "alice", T0, state=IncidentState.OPEN)
     assert triage.pages() == []
 
 
@@ -125,10 +130,10 @@ def test_explained_is_shown_never_paged_and_an_unexplained_one_opens_and_pages_o
     assert shown.state is IncidentState.EXPLAINED
     assert shown.likelihood < 0.01
     assert triage.pages() == []
-    (opened,) = triage.add([finding(10, rule="watch.detectors.t2q", severity=Severity.LOW)], T0)
+    (opened,) = triage.add([finding(10, rule="watch.detectors.t2q", severity=Severity.MEDIUM)], T0)
     assert opened.incident_id == shown.incident_id
     assert opened.state is IncidentState.OPEN
-    assert opened.severity is Severity.LOW, "an explained finding does not lend its severity"
+    assert opened.severity is Severity.MEDIUM, "an explained finding does not lend its severity"
     assert [p.incident_id for p in triage.pages()] == [shown.incident_id]
     triage.add([finding(20, rule="watch.detectors.t2q")], T0)
     assert triage.pages() == []
@@ -141,6 +146,29 @@ def test_a_finding_that_becomes_explained_closes_the_alarm_and_back_again_does_n
     (again,) = triage.add([finding()], T0)
     assert again.state is IncidentState.OPEN
     assert len(triage.pages()) == 1
+
+
+def test_one_resolved_as_explained_opens_and_pages_when_it_is_not_explained_after_all(triage: Triage) -> None:
+    (shown,) = triage.add([finding(causes=(EXPLAINED,))], T0)
+    triage.change(shown.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    assert triage.add([finding(causes=(EXPLAINED,), confidence=0.5)], T0)[0].state is IncidentState.RESOLVED
+    (opened,) = triage.add([finding()], T0)
+    assert opened.state is IncidentState.OPEN
+    assert len(triage.pages()) == 1
+    triage.change(shown.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    assert triage.add([finding(confidence=0.9)], T0)[0].state is IncidentState.RESOLVED
+    assert triage.pages() == []
+
+
+def test_a_restart_with_merged_incidents_sends_updates_to_the_one_that_is_open(triage: Triage) -> None:
+    seen = [finding(0), finding(200), finding(100)]
+    for one in seen:
+        triage.add([one], T0)
+    again = Triage(TriageSettings(join_s=120), Inventory())
+    again.restore(triage.incidents(), seen)
+    (updated,) = again.add([finding(200, confidence=0.95)], T0)
+    assert updated.state is IncidentState.OPEN
+    assert len(updated.findings) == 3
 
 
 def test_informational_findings_are_shown_and_do_not_page(triage: Triage) -> None:
@@ -157,9 +185,9 @@ def test_a_resolved_incident_takes_nothing_in(triage: Triage) -> None:
 
 
 def test_an_acknowledged_incident_is_no_place_to_hide_in(triage: Triage) -> None:
-    (first,) = triage.add([finding(severity=Severity.LOW)], T0)
+    (first,) = triage.add([finding(severity=Severity.MEDIUM)], T0)
     triage.change(first.incident_id, "alice", T0, state=IncidentState.ACKNOWLEDGED)
-    (same,) = triage.add([finding(5, severity=Severity.LOW)], T0)
+    (same,) = triage.add([finding(5, severity=Severity.MEDIUM)], T0)
     assert same.incident_id == first.incident_id
     (graver,) = triage.add([finding(9, severity=Severity.HIGH)], T0)
     assert graver.incident_id != first.incident_id
