@@ -26,7 +26,9 @@ _WHOLE = frozenset({"uuid", "github", "npm", "jwt", "pem", "b64pair"})
 
 def _draw(alphabet: str, length: int, rng: np.random.Generator) -> str:
     text = "".join(rng.choice(list(alphabet), size=length))
-    if length >= 8 and len(alphabet) > 30 and alphabet != _ALPHABETS["letters"]:  # a fake key has a digit, as real ones do
+    if (
+        length >= 8 and len(alphabet) > 30 and alphabet != _ALPHABETS["letters"]
+    ):  # a fake key has a digit, as real ones do
         at = int(rng.integers(1, length - 4))
         text = text[:at] + "7g3K"[: length - at] + text[at + 4 :] if alphabet == _ALPHABETS["alnum"] else text
     return text

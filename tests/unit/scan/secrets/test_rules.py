@@ -24,7 +24,8 @@ def test_a_rule_finds_its_examples_with_fresh_fakes(rule: Rule) -> None:
     alone = SecretScanner(SecretConfig(engine="re2", rules=(rule,)))
     for template in rule.match:
         hits = sum(
-            bool(alone.hits(Artefact(uri="a.txt", data=fill(template, np.random.default_rng(seed)).encode()))) for seed in range(5)
+            bool(alone.hits(Artefact(uri="a.txt", data=fill(template, np.random.default_rng(seed)).encode())))
+            for seed in range(5)
         )
         assert hits == 5, template
 

@@ -58,7 +58,9 @@ def test_a_wrong_checksum_is_believed_less() -> None:
     [
         lambda s: base64.b64encode(f"github_token: {s}".encode()).decode(),
         lambda s: base64.b64encode(base64.b64encode(f"github_token: {s}".encode())).decode(),
-        lambda s: base64.b64encode(gzip.compress(f"github_token: {s} and more, so that it pays".encode(), mtime=0)).decode(),
+        lambda s: base64.b64encode(
+            gzip.compress(f"github_token: {s} and more, so that it pays".encode(), mtime=0)
+        ).decode(),
         lambda s: f"github_token={s}".encode().hex(),
         lambda s: quote(f"token={s}", safe=""),
     ],
@@ -123,7 +125,7 @@ def test_output_and_pipelines_weigh_more_than_tests_and_docs() -> None:
         'CIRCUIT_QPY_B64 = "UUlTS0lU{alnum:120}"',
         'EXPERIMENT_ID = "{uuid}"',
         'counts = {"1101001011110000": 512}  # token ring',
-        'secret = measure key_register; // secret_key = hidden string',
+        "secret = measure key_register; // secret_key = hidden string",
         'token = os.environ["QISKIT_IBM_TOKEN"]',
         "password=os.getenv('PW')",
         "for pass_ in passes: run(pass_, key=lambda p: p.name)",
