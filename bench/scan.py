@@ -36,7 +36,10 @@ QUANTUM = (
     ("ionq", 'service = cirq_ionq.Service(api_key="{a32}")'),
     ("ionq", "export IONQ_API_KEY={a32}"),
     ("ionq", 'os.environ["IONQ_API_KEY"] = "{a32}"'),
-    ("azure", 'workspace = Workspace.from_connection_string("SubscriptionId={u};ResourceGroupName=r;WorkspaceName=w;ApiKey={a84};")'),
+    (
+        "azure",
+        'workspace = Workspace.from_connection_string("SubscriptionId={u};ResourceGroupName=r;WorkspaceName=w;ApiKey={a84};")',
+    ),
     ("rigetti", '[credentials.default.token_payload]\naccess_token = "{a43}"\nscope = "openid"'),
     ("iqm", "IQM_TOKEN={a64}"),
     ("iqm", 'IQMProvider("https://resonance.meetiqm.com/", token="{a64}")'),
@@ -95,7 +98,10 @@ def wilson(k: int, n: int) -> tuple[float, float]:
     if not n:
         return 0.0, 1.0
     z, p = 1.96, k / n
-    mid, half = (p + z * z / 2 / n) / (1 + z * z / n), z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n) / (1 + z * z / n)
+    mid, half = (
+        (p + z * z / 2 / n) / (1 + z * z / n),
+        z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n) / (1 + z * z / n),
+    )
     return mid - half, mid + half
 
 
@@ -122,7 +128,9 @@ def quantum(scanner: SecretScanner, seeds: int = 20) -> dict[str, object]:
         for vendor, template in QUANTUM:
             findings = list(scanner.scan(Artefact(uri="lab/run.py", data=drawn(template, rng).encode())))
             found += bool(findings)
-            said = any(vendor in f"{f.rule} {f.title}".lower().replace("-", "" if vendor == "dwave" else "-") for f in findings)
+            said = any(
+                vendor in f"{f.rule} {f.title}".lower().replace("-", "" if vendor == "dwave" else "-") for f in findings
+            )
             named += said
             if not findings:
                 missed[template[:40]] += 1
@@ -158,7 +166,9 @@ def peer_speed(peer: str, root: Path, kind: str, size: int) -> dict[str, object]
     before = cpu(resource.RUSAGE_CHILDREN)
     history = ["--git-history", "full"] if kind == "history" else ["--git-history", "none"]
     done = subprocess.run(
-        [peer, "scan", str(root), "--no-validate", "--format", "json", "--no-update-check", *history], check=False, capture_output=True
+        [peer, "scan", str(root), "--no-validate", "--format", "json", "--no-update-check", *history],
+        check=False,
+        capture_output=True,
     )
     used = cpu(resource.RUSAGE_CHILDREN) - before
     return {"MB/CPU-s": round(size / 1e6 / used, 1), "CPU-s": round(used, 2), "exit": done.returncode}
@@ -169,7 +179,11 @@ def one_scan(kind: str, root: Path, cache: Path) -> None:
     source = History(root) if kind == "history" else WorkTree(root, ignored=True)
     found = sum(1 for _ in scan_blobs(source, [SecretScanner(SecretConfig(cache=cache))], progress=last.append))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"bytes": last[-1].size, "artefacts": last[-1].artefacts, "findings": found, "peak MiB": round(peak)}))
+    print(
+        json.dumps(
+            {"bytes": last[-1].size, "artefacts": last[-1].artefacts, "findings": found, "peak MiB": round(peak)}
+        )
+    )
 
 
 def start() -> dict[str, float]:

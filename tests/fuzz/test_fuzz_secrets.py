@@ -56,7 +56,9 @@ def _seeds() -> dict[Callable[[bytes], None], list[bytes]]:
         archive.writestr("a/b.txt", texts[0])
     with tarfile.open(fileobj=tarred, mode="w:gz") as tar:
         tar.addfile(tarfile.TarInfo("a"), io.BytesIO())
-    book = {"cells": [{"cell_type": "code", "source": ["a"], "outputs": [{"text": "b", "data": {"text/plain": ["c"]}}]}]}
+    book = {
+        "cells": [{"cell_type": "code", "source": ["a"], "outputs": [{"text": "b", "data": {"text/plain": ["c"]}}]}]
+    }
     return {
         fuzz_scanner: texts,
         fuzz_source: [zipped.getvalue(), tarred.getvalue(), json.dumps(book).encode()],
