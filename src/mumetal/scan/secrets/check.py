@@ -24,7 +24,7 @@ _ABOUT = re.compile(
 _PUBLIC = re.compile(
     rb"(?i)public|pubkey|pub_key|publickey|primary[_-]?key|foreign|partition|sort[_-]?key|cache[_-]?key|keyboard|keyword|monkey"
     rb"|keystore|keytab|author$|authority|tokeniz|accessor|accessib|access_id|credentials?_?-?id|csrf|xsrf|authenticity|nonce"
-    rb"|integrity|sha\d|digest|checksum|commit|revision|etag|test_?id|object_?key|hidden_?(?:string|key)|bitstring|alice|bob"
+    rb"|integrity|sha\d|digest|checksum|commit|revision|etag|test_?id|object_?key|hidden_?(?:string|key)|bitstring|(?:alice|bob)_(?:key|bits|bases)"
     rb"|shared_key|event-bus|libcpp|uuid|keyframe|chars$|charset|alphabet|_string$"
 )
 _TYPES = re.compile(
@@ -36,7 +36,9 @@ _CALL = re.compile(
 )
 _DOTTED_KEY = re.compile(rb"^[\w\-]+(?:\.[\w\-]+)+$(?<=[a-z0-9]{12})")
 _URL = re.compile(rb"(?i)^(?:https?:)?//|^[a-z]+://|^/|^\.\.?/|^~|^arn:|^crn:|^urn:|^data:")
-_CIRCUIT = re.compile(rb"^UUlTS0lU|^iVBORw0KGgo|^/9j/4AAQ|^R0lGOD")  # base64 of QPY, PNG, JPEG and GIF
+_CIRCUIT = re.compile(
+    rb"^(?:ssh|ecdsa|rsa|aes|hmac|sha|sk-ssh)-[a-z]|^UUlTS0lU|^iVBORw0KGgo|^/9j/4AAQ|^R0lGOD"
+)  # base64 of QPY, PNG, JPEG and GIF
 _NEAR_TOKEN = re.compile(rb"[A-Za-z0-9_\-]{12,400}")
 _NEAR_NAME = re.compile(
     rb"(?i)^(?:[_\-]*(?:api|app|auth|secret|private|access|service|client|user|key|token|pat|id))*[_\-]+"

@@ -37,7 +37,9 @@ def _rule(kind: str, pattern: str, prefilter: str) -> Rule:
     return Rule(id=f"decode.{kind}", title=f"Text in {kind}", pattern=pattern, prefilter=prefilter, match=())
 
 
-_BASE64 = sorted({form for word in _WORDS for form in _base64_forms(word)})
+_ONCE = {form for word in _WORDS for form in _base64_forms(word)}
+_TWICE = {again for form in _ONCE if len(form) >= 6 for again in _base64_forms(form.encode())}
+_BASE64 = sorted(_ONCE | _TWICE)
 _HEX = [word.hex() for word in _WORDS]
 LAYERS: tuple[Rule, ...] = (
     _rule("base64", r"([A-Za-z0-9+/_\-]{16,}={0,2})", "|".join([*map(re.escape, _BASE64), "H4sI[A-Za-z0-9+/_]{20}"])),

@@ -56,7 +56,7 @@ class Re2Prefilter:
         """Return possible matches by rule number."""
         found: dict[int, list[int]] = {}
         left = MAX_HITS
-        for number in sorted(self._set.Match(data)):
+        for number in sorted(self._set.Match(data) or ()):
             ends = found[number] = []
             for match in self._each[number].finditer(data):
                 ends.append(match.end())

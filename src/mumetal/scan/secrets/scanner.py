@@ -93,7 +93,8 @@ class SecretScanner:
         if self.config.allow.allows_path(artefact.uri):
             return []
         found = self._believed(artefact.data, 0)
-        return _distinct(c for c in found if c.belief >= self.config.least_belief and not ignored_by_comment(c))
+        kept = _distinct(c for c in found if c.belief >= self.config.least_belief)
+        return [c for c in kept if not ignored_by_comment(c)]
 
     def _believed(self, data: bytes, depth: int) -> Iterator[Candidate]:
         for candidate in self._matcher.candidates(data, binary=is_binary(data)):

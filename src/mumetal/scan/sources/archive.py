@@ -1,6 +1,7 @@
 """Takes zip, tar and gzip files apart, in memory, within bounds; bombs are reported and what came before them kept."""
 
 import io
+import re
 import tarfile
 import zipfile
 import zlib
@@ -95,8 +96,10 @@ def _gzip(artefact: Artefact, limits: Limits, budget: Budget) -> Iterator[tuple[
             raise _TooMuchError
         if not piece and not rest:
             break
-    name = artefact.uri.rsplit("/", 1)[-1].removesuffix(".gz")
+    name = re.split(r"[/!]", artefact.uri)[-1].removesuffix(".gz")
     yield name[:-3] + "tar" if name.endswith("tgz") else name, bytes(out)
+    if not unpack.eof:
+        raise EOFError("it ends too early")
 
 
 def members(artefact: Artefact, limits: Limits, budget: Budget, report: Report) -> Iterator[Artefact]:

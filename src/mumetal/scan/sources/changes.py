@@ -5,7 +5,6 @@ from pathlib import Path
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
-from mumetal.core.errors import BadInputError
 from mumetal.scan.sources.batch import read_blobs
 from mumetal.scan.sources.expand import expanded
 from mumetal.scan.sources.git import Git
@@ -49,8 +48,6 @@ def branch_changes(root: Path, base: str, *, limits: Limits | None = None, repor
         BadInputError: The base is not known here.
         UnavailableError: This is no repository.
     """
-    if base.startswith("-"):
-        raise BadInputError("a base does not start with a dash", where=base[:80])
     git = Git(root)
-    names = git.changed("--merge-base", base, "--")
+    names = git.changed("--merge-base", git.commit(base), "--")
     return WorkTree(root, paths=tuple(names), limits=limits, report=report)

@@ -73,6 +73,21 @@ class Git:
                 process.terminate()
                 process.wait()
 
+    def commit(self, name: str) -> str:
+        """Return the id of the commit that ``name`` means.
+
+        Raises:
+            BadInputError: There is none here.
+        """
+        try:
+            return (
+                self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+            )
+        except UnavailableError as error:
+            raise BadInputError(
+                f"no commit is called {name[:80]!r} here", where=error.where, hint="is it fetched?"
+            ) from None
+
     def files(self) -> list[str]:
         """Return tracked and new files, without those that ``.gitignore`` names, relative to the folder.
 

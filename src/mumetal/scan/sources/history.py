@@ -42,7 +42,11 @@ class History:
 
         Raises:
             UnavailableError: This is no repository.
+            BadInputError: ``since`` is not known here.
         """
+        self._git.ask("rev-parse", "--git-dir")
+        if self._since:
+            self._git.commit(self._since)
         known = self._listed()
         order = self._in_pack_order(known)
         dates = self._author_dates({k.commit for k in known.values()})
