@@ -42,8 +42,7 @@ def test_any_bytes_give_findings_or_a_refusal_and_twice_the_same(scanner: Scanne
             for _ in range(2):
                 try:
                     answers.append([(f.finding_id, f.tenant, f.rule) for f in scanner.scan(artefact)])
-                except BadInputError as error:
-                    assert error.message
+                except BadInputError:
                     answers.append([])
             assert answers[0] == answers[1]
             assert all(tenant == "acme" for _, tenant, _ in answers[0])
