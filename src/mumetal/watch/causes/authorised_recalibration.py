@@ -12,6 +12,7 @@ from mumetal.core.ports import PluginInfo, Scene
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.causes.authority import authorised, ticket_of, verdict
 from mumetal.watch.causes.shift import shifts
+from mumetal.watch.causes.unmoved import moved_beside
 
 WRITE = "calibration.write"
 START = "calibration.start"
@@ -57,7 +58,8 @@ class AuthorisedRecalibration:
         if finding.stream == "calibration":
             return self._declared(finding, scene, BEFORE_NS)
         carrying = [a.channel for a in finding.attribution if a.share >= CARRIES]
-        if carrying and all("power" in c.lower() for c in carrying):
+        powers = [c for c in carrying if "power" in c.lower()]
+        if powers and scene.series and not moved_beside(scene.series[0], carrying, powers, finding):
             return self._running(finding, scene)
         foreign = [c for c in carrying if not QUBIT.fullmatch(c)]
         if foreign or not carrying:
