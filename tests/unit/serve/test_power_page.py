@@ -20,7 +20,7 @@ def test_the_page_lists_every_technique_and_says_blind() -> None:
     for technique in techniques():
         assert technique.title.split("'")[0] in answer.text
     assert "blind" in answer.text
-    assert client.get("/power?lasting=0").status_code == 422
+    assert client.get("/power?lasting=0").status_code == 400
 
 
 def test_the_command_reads_what_a_run_on_recorded_data_has_stored(tmp_path: Path) -> None:

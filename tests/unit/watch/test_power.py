@@ -98,12 +98,13 @@ def test_real_snapshots_answer_substitution_and_misreport() -> None:
 
 def upper_tail(n: int, p: float, k: int) -> float:
     """P(X >= k) of a binomial count, summed term by term."""
-    return sum(math.comb(n, j) * p**j * (1 - p) ** (n - j) for j in range(k, n + 1))
+    choose = [math.lgamma(n + 1) - math.lgamma(j + 1) - math.lgamma(n - j + 1) for j in range(n + 1)]
+    return sum(math.exp(choose[j] + j * math.log(p) + (n - j) * math.log1p(-p)) for j in range(k, n + 1))
 
 
 def test_a_canary_with_its_shots_tells_the_attack_in_an_exact_binomial_test() -> None:
     for canary in CANARIES:
         n = canary.shots(1e-2, 0.9)
-        limit = next(k for k in range(n) if upper_tail(n, canary.before, k) <= 1e-2)
-        assert upper_tail(n, canary.after, limit) > 0.85, canary.technique
+        limit = next(k for k in range(int(n * canary.before), n) if upper_tail(n, canary.before, k) <= 1e-2)
+        assert upper_tail(n, canary.after, limit) > 0.75, canary.technique
         assert math.isfinite(canary.shots(1e-6, 0.99))

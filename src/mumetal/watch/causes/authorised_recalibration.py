@@ -55,6 +55,8 @@ class AuthorisedRecalibration:
         """Explain when an authorised event declares at least what changed."""
         if finding.rule.endswith(".identity"):
             return self._verdict(None, -6.0, "a recalibration does not move a whole chip's frequencies by megahertz")
+        if finding.rule.endswith(".misreport"):
+            return self._verdict(None, -6.0, "what a recalibration changes, the canaries see as well")
         if finding.stream == "calibration":
             return self._declared(finding, scene, BEFORE_NS)
         carrying = [a.channel for a in finding.attribution if a.share >= CARRIES]

@@ -16,9 +16,9 @@ from mumetal.watch.causes.unmoved import moved_beside
 
 SENSOR = re.compile(r".*(magnet|vibration|accelero|geophone|field).*", re.IGNORECASE)
 BAND_HZ = (1.0, 2.0)  # where pulse tubes run: 1.4 Hz mostly
-HARMONICS = 4
+HARMONICS = 3
 WINDOW_S = 8.0
-NEAR_HZ = 0.4  # a Hann line is four bins wide
+NEAR_HZ = 0.3  # a Hann line is four bins wide, and the frequency is known to half a bin
 DRIFT_HZ = 0.5  # below it everything wanders
 LONGEST_NS = 60 * 10**9  # so much of a finding is looked at
 GREW = 12.0  # the line's power in its loudest window over what it was
