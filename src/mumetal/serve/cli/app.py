@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mumetal import __version__
-from mumetal.serve.cli import audit, check, incident, scan, status, twin, up, watch
+from mumetal.serve.cli import audit, check, incident, power, scan, status, twin, up, watch
 from mumetal.serve.cli.guarded import guarded
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ app.command("watch")(guarded(watch.watch))
 app.command("status")(guarded(status.status))
 app.command("incidents")(guarded(incident.incidents))
 app.command("incident")(guarded(incident.incident))
+app.command("power")(guarded(power.power))
 app.command("check")(guarded(check.check))
 app.command("settings")(guarded(check.show_settings))
 app.add_typer(audit.app(guarded), name="audit")
