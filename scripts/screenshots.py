@@ -4,6 +4,7 @@ Takes overview, device, incident, evidence, quarantine and truth, on a desktop a
 which pages scroll sideways or wrote to the console. Needs Debian's chromium and chromium-driver (`make system-deps`).
 """
 
+import base64
 import json
 import shutil
 import sys
@@ -11,6 +12,7 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -49,7 +51,7 @@ def pages(url: str) -> dict[str, str]:
         found["incident"] = f"/incidents/{incidents[0]['incident_id']}"
         findings = get(f"incidents/{incidents[0]['incident_id']}/findings?limit=1")
         if isinstance(findings, list) and findings and isinstance(findings[0]["evidence"], list):
-            uri = urllib.request.quote(findings[0]["evidence"][0]["uri"], safe="")  # type: ignore[attr-defined]
+            uri = quote(findings[0]["evidence"][0]["uri"], safe="")
             found["evidence"] = f"/evidence?uri={uri}&incident={incidents[0]['incident_id']}"
     if get("truth"):
         found["truth"] = "/truth"
@@ -88,10 +90,9 @@ def photograph(browser: webdriver.Chrome, url: str, target: Path, name: str) -> 
     wide = browser.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
     browser.execute_cdp_cmd("Page.enable", {})
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "format": "png"})
-    import base64
-
     target.write_bytes(base64.b64decode(shot["data"]))
-    errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    logged = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    errors = [entry["message"] for entry in logged if entry["level"] == "SEVERE"]
     print(target.name, f"scrolls sideways by {wide} px" if wide > 0 else "ok", *errors)
     return int(wide > 0 or bool(errors))
 

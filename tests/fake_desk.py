@@ -134,7 +134,7 @@ def _cases() -> list[tuple[Incident, list[Finding]]]:
     warm = _no("warm_up", -14.2, "The 4 K plate did not move; a warm-up carries every stage.")
     tls = _no("tls_jump", -9.8, "Five channels moved together; a two-level system touches one qubit.")
     recal = _no("authorised_recalibration", -6.1, "No recalibration was announced within 30 min.")
-    write = Evidence(uri="event:aurora-ev-31", note="calibration.write by an API key, 20 s before the shift")
+    write = Evidence(uri="event:aurora-ev-39", note="calibration.write by an API key, 20 s before the shift")
     cryo = _finding(
         "aurora-27",
         "cryostat",
@@ -331,10 +331,12 @@ def _events(device: str) -> list[Event]:
     found = []
     for n in range(40):
         verb, kind, actor, resource, shots = verbs[n % 4]
+        if n == 39:
+            verb, kind, actor, resource, shots = (*verbs[2][:2], "key-7f3a", "cryostat/heater", 0)
         found.append(
             Event(
                 device=device,
-                event_id=f"{device.split('-')[0]}-ev-{n}",
+                event_id=f"{device.split('-', maxsplit=1)[0]}-ev-{n}",
                 t_ns=NOW - (20_000 - n * 500) * S if n < 39 else NOW - 440 * S,
                 event_class=kind,
                 activity=verb,

@@ -30,7 +30,7 @@ def series(
         stream=stream,
         channels=tuple(Channel(name=f"ch{i}", unit="V", provenance=provenance) for i in range(channels)),
         t_ns=T0 + rows * step,
-        values=rows[:, None] * 1000.0 + np.arange(channels),
+        values=(rows[:, None] * 1000 + np.arange(channels)).astype(np.float64),
     )
 
 

@@ -45,14 +45,12 @@ def csv(folder: Path, first: int, stop: int) -> Path:
 
 def parquet(folder: Path, first: int, stop: int) -> Path:
     import numpy as np
-    from arro3.core import Array, RecordBatch, Schema
-    from arro3.core import DataType as T
-    from arro3.core import Field as F
+    from arro3.core import Array, DataType, Field, RecordBatch, Schema
     from arro3.io import write_parquet
 
     place = folder / "archive.parquet"
     n = np.arange(stop)
-    schema = Schema([F("t_ns", T.int64()), F("flow [l/min]", T.float64())])
+    schema = Schema([Field("t_ns", DataType.int64()), Field("flow [l/min]", DataType.float64())])
     t = int(START.timestamp()) * 10**9 + n * 10**9
     write_parquet(RecordBatch.from_arrays([Array.from_numpy(t), Array.from_numpy(n * 0.5)], schema=schema), str(place))
     return place

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fakes_store import FakeStore
+from tests.stores_data import EVER, T0, S, event, same, series, snapshot
 
 from mumetal.connect.stores import LogStore
 from mumetal.core.clock import ManualClock
@@ -12,8 +14,6 @@ from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.ports import Store
 from mumetal.core.series import Series
 from mumetal.core.settings import StoreSettings
-from tests.fakes_store import FakeStore
-from tests.stores_data import EVER, S, T0, event, same, series, snapshot
 
 MAKERS: dict[str, Callable[[Path], Store]] = {
     "fake": lambda path: FakeStore(),

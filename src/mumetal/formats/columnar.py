@@ -87,7 +87,7 @@ def from_columnar_json(
         except BadInputError as error:
             if not many:
                 raise BadInputError(error.message, where=where, hint=error.hint) from None
-            refusals.add(place, error.message, bytes(raw[:200]))
+            refusals.add(place, error.message, bytes(raw)[:200])
             continue
         if found is not None:
             series.append(found)

@@ -138,7 +138,13 @@ class Tail:
 
 
 def fit_tail(
-    scores: Array, *, quantile: float = 0.9, run: int = 10, prior_shape: float = 0.1, prior_weight: float = 20.0
+    scores: Array,
+    *,
+    quantile: float = 0.9,
+    run: int = 10,
+    prior_shape: float = 0.1,
+    prior_weight: float = 20.0,
+    nominal_scale: float = 0.0,
 ) -> Tail:
     """Fit a tail to scores of ordinary samples in order of time.
 
@@ -148,6 +154,8 @@ def fit_tail(
         run: Samples below the threshold that end a cluster, ≥ 1.
         prior_shape: See :func:`pareto_fit`.
         prior_weight: See :func:`pareto_fit`.
+        nominal_scale: Scale of an exponential tail that theory gives, which counts for ``prior_weight`` exceedances; 0
+            when there is no theory.
 
     Returns:
         The tail; its shape is kept in [0, 0.6], so that it never promises an end that was merely not seen.
@@ -160,6 +168,13 @@ def fit_tail(
     ordered = np.sort(scores)
     threshold = float(ordered[int(quantile * (ordered.size - 1))])
     maxima = cluster_maxima(scores, threshold, run)
+    if nominal_scale > 0:
+        excess = np.maximum(maxima - threshold, 0.0)
+        weight = prior_weight + excess.size
+        scale = (prior_weight * nominal_scale + float(excess.sum())) / weight
+        rate = max(maxima.size, 1) / scores.size
+        share = max(float(np.count_nonzero(scores > threshold)) / scores.size, rate)
+        return Tail(ordered=ordered, threshold=threshold, fraction=share, clusters=rate, shape=0.0, scale=scale)
     if maxima.size < 4:  # constant or nearly so: whatever is above is news, on the scale of the scores themselves
         scale = max(float(ordered[-1] - ordered[0]), 0.05 * abs(threshold), 1e-6)
         rate = max(maxima.size, 1) / scores.size

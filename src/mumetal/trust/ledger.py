@@ -38,6 +38,8 @@ class Head:
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The JSON of one line."""
+
     index: int
     previous: str
     t_ns: str

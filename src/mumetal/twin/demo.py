@@ -12,16 +12,20 @@ STEP_S = 0.25
 BACKFILL_STEP_S = 20.0
 
 
-def backfill(lab: Lab, writer: LabWriter, seconds: float) -> None:
+def backfill(lab: Lab, writer: LabWriter, seconds: float) -> int:
     """Write ``seconds`` (s) of history as fast as it goes, so that watchers have something to learn from.
 
-    Raises:
-        UnavailableError: The push door is away.
+    Returns:
+        How many steps the push door was away or full; what it missed waits and goes out with the next step.
     """
-    left = seconds
+    left, away = seconds, 0
     while left > 0.0:
-        writer.write(lab.advance(min(BACKFILL_STEP_S, left)))
+        try:
+            writer.write(lab.advance(min(BACKFILL_STEP_S, left)))
+        except UnavailableError:
+            away += 1
         left -= BACKFILL_STEP_S
+    return away
 
 
 def run(

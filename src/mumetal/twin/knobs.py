@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mumetal.core.event import Event
 
 Floats = NDArray[np.float64]
+FORGET_S = 5.0
 Turn = Callable[[Floats, Floats], Floats]
 
 
@@ -55,6 +56,7 @@ class Effect:
         events: What the audit trail, the queue and the logs say of it, in order of time.
         calibrations_s: When a new calibration is published because of it, seconds of the twin's time.
         replay: A stream that is replayed; None when none is.
+        lasting: Whether it stays for good, as a recalibration does.
     """
 
     start_s: float
@@ -63,6 +65,7 @@ class Effect:
     events: Sequence[Event] = ()
     calibrations_s: tuple[float, ...] = ()
     replay: Replay | None = None
+    lasting: bool = False
 
 
 class Bench:
@@ -77,6 +80,12 @@ class Bench:
             if knob in effect.turns and t_s.size and t_s[-1] >= effect.start_s:
                 value = effect.turns[knob](t_s, value)
         return value
+
+    def forget(self, now_s: float) -> None:
+        """Drop effects that ended so long ago, twenty times their length, that no tail of theirs is left."""
+        self.effects = [
+            e for e in self.effects if e.lasting or now_s < e.stop_s + 20.0 * (e.stop_s - e.start_s) + FORGET_S
+        ]
 
 
 def during(t_s: Floats, start_s: float, stop_s: float) -> Floats:

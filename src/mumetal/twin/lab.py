@@ -36,7 +36,7 @@ FOREVER_NS = 2**62
 CONTROL = (
     ("awg.timing_residual", "s"), ("awg.reference_residual", "s"), ("rack.power", "W"), ("magnetometer", "T"),
 )  # fmt: skip
-QUEUE = (("jobs.rate", "1/s"), ("shots.rate", "1/s"), ("gate.density", "1"))
+QUEUE = (("jobs.rate", "Hz"), ("shots.rate", "Hz"), ("gate.density", "1"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +202,7 @@ class Lab:
             part_ns = min(stop_ns, starts, self._next_calibration())
             out += self._stretch(part_ns)
             self._now_ns = part_ns
+            self._bench.forget(part_ns / NS)
         return out
 
     def _next_calibration(self) -> int:

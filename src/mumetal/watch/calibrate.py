@@ -49,25 +49,28 @@ class Calibration:
     Args:
         tail: Fitted on scores the detector was not fitted on.
         rate_hz: Rows a second.
+        power: The tail is fitted to scores to this power.
     """
 
     tail: Tail
     rate_hz: float
+    power: float = 1.0
 
     def p_values(self, scores: Array) -> Array:
         """Return P(an ordinary row scores at least this much), shape (n,), in (0, 1]."""
-        return self.tail.p_values(scores)
+        return self.tail.p_values(scores**self.power)
 
     def level(self, alerts_per_week: float) -> float:
         """Return the score that ordinary clusters pass ``alerts_per_week`` times a week."""
         rows = max(self.rate_hz, 1e-6) * WEEK_S
-        clusters = max(1.0, self.tail.clusters * self.tail.ordered.size)
+        clusters = max(4.0, self.tail.clusters * self.tail.ordered.size)
         raw = self.tail.level(alerts_per_week / rows)
-        return self.tail.threshold + (raw - self.tail.threshold) * (1 + CAUTION / math.sqrt(clusters))
+        cautious = self.tail.threshold + (raw - self.tail.threshold) * (1 + CAUTION / math.sqrt(clusters))
+        return float(max(cautious, 0.0) ** (1 / self.power))
 
     def false_per_week(self, score: float) -> float:
         """Return how many ordinary clusters a week pass ``score``."""
-        above = float(self.tail.p_values(np.array([score]))[0]) / self.tail.fraction
+        above = float(self.p_values(np.array([score]))[0]) / self.tail.fraction
         return min(1.0, above) * self.tail.clusters * self.rate_hz * WEEK_S
 
     def confidence(self, score: float) -> float:
@@ -90,14 +93,17 @@ def held_out_scores(make: Callable[[], Standardised], history: Series) -> Array:
     return np.concatenate(out)
 
 
-def calibrate(scores: Array, rate_hz: float) -> Calibration:
+def calibrate(scores: Array, rate_hz: float, power: float = 1.0, nominal_scale: float = 0.0) -> Calibration:
     """Fit a tail to held-out scores of ordinary rows.
 
     Args:
         scores: In order of time, shape (n,), n ≥ 32.
         rate_hz: Rows a second.
+        power: Power of the score whose tail is near exponential.
+        nominal_scale: Scale of that tail where theory gives one, 0 otherwise.
     """
-    return Calibration(tail=fit_tail(scores, run=_run(scores)), rate_hz=rate_hz)
+    tail = fit_tail(scores**power, run=_run(scores), nominal_scale=nominal_scale)
+    return Calibration(tail=tail, rate_hz=rate_hz, power=power)
 
 
 def _run(scores: Array) -> int:

@@ -18,7 +18,7 @@ from mumetal.watch.detectors.spectral import Spectral
 from mumetal.watch.detectors.standard import Scale, Standardised
 
 Array = NDArray[np.float64]
-PIECE = 512  # rows scored at once: they stay in the processor's cache
+PIECE = 2048  # rows scored at once: they stay in the processor's cache
 SPECTRAL_HZ = 8.0  # below it there is nothing periodic to see that the level detectors miss
 
 Make = Callable[[], Standardised]
@@ -59,7 +59,11 @@ class Ensemble:
             detector.fit_scaled(self.scale, history)
             detector.score_z(*self.scale.apply(history.values))  # its state goes on from the end of the history
             members.append(
-                Member(detector=detector, calibration=calibrate(held_out, self.scale.rate_hz), family=family)
+                Member(
+                    detector=detector,
+                    calibration=calibrate(held_out, self.scale.rate_hz, detector.tail_power, detector.nominal_scale),
+                    family=family,
+                )
             )
         if not members:
             raise BadInputError(

@@ -21,19 +21,21 @@ class Episode:
         start_ns: First row past the threshold.
         last_ns: Last row above the release level.
         peak: Largest relative score, 1 at the threshold.
-        peak_row: Row of the peak in the chunk given last; -1 when it was in an earlier chunk.
+        confirmed_row: Row of the chunk given last in which it was confirmed; -1 when not in it.
         rows: Rows past the threshold.
         quiet: Rows below the release level since the last one above it.
         confirmed: Whether dwell or strength was reached.
+        peak_then: Peak when it was confirmed.
     """
 
     start_ns: int
     last_ns: int
     peak: float
-    peak_row: int
+    confirmed_row: int = -1
     rows: int = 0
     quiet: int = 0
     confirmed: bool = False
+    peak_then: float = 0.0
 
 
 class Episodes:
@@ -42,7 +44,7 @@ class Episodes:
     def __init__(self) -> None:
         self.open: Episode | None = None
 
-    def push(self, t_ns: NDArray[np.int64], relative: Array) -> tuple[list[Episode], list[Episode]]:
+    def push(self, t_ns: NDArray[np.int64], relative: Array) -> tuple[list[Episode], list[Episode], NDArray[np.bool_]]:
         """Add rows.
 
         Args:
@@ -50,41 +52,47 @@ class Episodes:
             relative: Score over threshold, shape (n,), finite.
 
         Returns:
-            Episodes confirmed within these rows, and confirmed episodes that ended within them.
+            Episodes confirmed within these rows, confirmed episodes that ended within them, and the rows at which one
+            was open, shape (n,). No split of the input changes any of it.
         """
         confirmed: list[Episode] = []
         ended: list[Episode] = []
+        busy = np.zeros(t_ns.size, bool)
         if self.open is not None:
-            self.open.peak_row = -1
-        active = np.flatnonzero(relative >= RELEASE)
+            self.open.confirmed_row = -1
         previous = -1
-        for row in active:
-            self._rest(int(row) - previous - 1, int(t_ns[row]), ended)
-            previous = int(row)
-            value = float(relative[row])
-            now = int(t_ns[row])
+        for row in np.flatnonzero(relative >= RELEASE).tolist():
+            self._rest(t_ns, previous + 1, row, busy, ended)
+            previous = row
+            value, now = float(relative[row]), int(t_ns[row])
             if self.open is None:
                 if value < 1:
                     continue
-                self.open = Episode(start_ns=now, last_ns=now, peak=value, peak_row=previous)
+                self.open = Episode(start_ns=now, last_ns=now, peak=value)
             episode = self.open
+            busy[row] = True
             episode.last_ns, episode.quiet = now, 0
-            if value > episode.peak:
-                episode.peak, episode.peak_row = value, previous
+            episode.peak = max(episode.peak, value)
             if value >= 1:
                 episode.rows += 1
                 if not episode.confirmed and (episode.rows >= DWELL or value >= STRONG):
-                    episode.confirmed = True
+                    episode.confirmed, episode.confirmed_row, episode.peak_then = True, row, episode.peak
                     confirmed.append(episode)
-        if t_ns.size:
-            self._rest(t_ns.size - 1 - previous, int(t_ns[-1]), ended)
-        return confirmed, ended
+        self._rest(t_ns, previous + 1, t_ns.size, busy, ended)
+        return confirmed, ended, busy
 
-    def _rest(self, quiet: int, now_ns: int, ended: list[Episode]) -> None:
-        if self.open is None or quiet <= 0:
+    def _rest(
+        self, t_ns: NDArray[np.int64], start: int, stop: int, busy: NDArray[np.bool_], ended: list[Episode]
+    ) -> None:
+        """Pass over quiet rows; the episode ends in the first that is late enough both in rows and in time."""
+        if self.open is None or stop <= start:
             return
-        self.open.quiet += quiet
-        if self.open.quiet >= HOLD_ROWS and now_ns - self.open.last_ns >= HOLD_NS:
+        by_rows = start + HOLD_ROWS - self.open.quiet - 1
+        by_time = int(np.searchsorted(t_ns, self.open.last_ns + HOLD_NS))
+        end = max(by_rows, by_time, start)
+        busy[start : min(end, stop)] = True
+        self.open.quiet += stop - start
+        if end < stop:
             self.close(ended)
 
     def close(self, ended: list[Episode]) -> None:

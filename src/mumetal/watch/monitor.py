@@ -9,20 +9,21 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
-from mumetal.watch.calibrate import Budget
+from mumetal.watch.calibrate import Budget, Calibration
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.findings import stream_finding
-from mumetal.watch.rows import joined, last
+from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
 LEARN_S = 10.0  # a fast stream is learnt from at least so much time …
 LEARN_MOST = 20_000  # … but never from more rows than this
-HISTORY_VALUES = 4_000_000  # numbers kept to learn from, 32 MB
+HISTORY_VALUES = 1_000_000  # numbers kept to learn from, 8 MB: a refit takes a fraction of a second
 HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
 RATE_FACTOR = 2.0
+MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Open:
     """A finding that is out and not closed yet."""
 
     finding: Finding
-    member: int
+    calibration: Calibration
 
 
 class StreamMonitor:
@@ -45,7 +46,7 @@ class StreamMonitor:
         self._settings, self._budget = settings, budget
         self._epoch = ""
         self._reason = ""
-        self._history: Series | None = None
+        self._history = Kept(HISTORY_ROWS)
         self._recent: Series | None = None
         self._ensemble: Ensemble | None = None
         self._next_fit = 0
@@ -71,7 +72,7 @@ class StreamMonitor:
         """Why it is not simply watching, in one sentence."""
         parts = [self._reason] if self._reason else []
         if self._ensemble is None:
-            have = 0 if self._history is None else len(self._history)
+            have = len(self._history)
             need = self.needed
             text = f"learning: {have} of {need} rows"
             if self.rate_hz > 0:
@@ -87,14 +88,14 @@ class StreamMonitor:
     @property
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
-        by_time = min(LEARN_MOST, int(LEARN_S * self.rate_hz))
-        return max(self._settings.learning_rows, by_time)
+        most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
+        return max(self._settings.learning_rows, min(most, int(LEARN_S * self.rate_hz)))
 
     def prime(self, history: Series) -> None:
         """Learn from stored rows, oldest first, without judging them."""
         if history.epoch != self._epoch:
-            self._restart(history.epoch, "")
-        self._history = last(joined(self._history, history), self._most(history))
+            self._restart(history, "")
+        self._history.add(history)
         self._note(history)
         if len(self._history) >= self.needed:
             self._fit()
@@ -105,7 +106,7 @@ class StreamMonitor:
         if chunk.epoch != self._epoch:
             out += self.finish("the channel map changed")
             known = bool(self._epoch)
-            self._restart(chunk.epoch, "channels changed, learning anew" if known else "")
+            self._restart(chunk, "channels changed, learning anew" if known else "")
         fresh = int(np.searchsorted(chunk.t_ns, self.last_ns, side="right"))
         self.late += fresh
         chunk = chunk.rows(fresh, len(chunk))
@@ -114,14 +115,15 @@ class StreamMonitor:
         out += self._check_rate(chunk)
         self._note(chunk)
         if self._ensemble is None:
-            have = 0 if self._history is None else len(self._history)
-            take = min(len(chunk), max(0, self.needed - have))
+            take = min(len(chunk), max(0, self.needed - len(self._history)))
             self._learn(chunk.rows(0, take))
-            if self._history is not None and len(self._history) >= self.needed:
+            if len(self._history) >= self.needed:
                 self._fit()
             chunk = chunk.rows(take, len(chunk))
-        if self._ensemble is not None and len(chunk):
-            out += self._judge(chunk)
+        while self._ensemble is not None and len(chunk):
+            piece = min(len(chunk), max(1, self._next_fit - self._seen_rows))  # a refit comes at its row, however split
+            out += self._judge(chunk.rows(0, piece))
+            chunk = chunk.rows(piece, len(chunk))
         return out
 
     def finish(self, why: str) -> list[Finding]:
@@ -137,11 +139,14 @@ class StreamMonitor:
         """Close what is open when nothing was heard for a while (s)."""
         return self.finish("the stream fell silent") if last_heard_s > 60 else []
 
-    def _restart(self, epoch: str, reason: str) -> None:
+    def _restart(self, like: Series, reason: str) -> None:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
-        self._epoch, self._reason = epoch, reason
-        self._history = self._recent = self._ensemble = None
+        self._epoch, self._reason = like.epoch, reason
+        self._history = Kept(
+            max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
+        )
+        self._recent = self._ensemble = None
         self._episodes, self._open = {}, {}
         self._seen_rows, self.score = 0, 0.0
 
@@ -165,20 +170,17 @@ class StreamMonitor:
         if known <= 0 or 1 / RATE_FACTOR < rate / known < RATE_FACTOR:
             return []
         out = self.finish("the sampling rate changed")
-        self._restart(self._epoch, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
+        self._restart(chunk, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
         return out
 
-    def _most(self, series: Series) -> int:
-        return min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(series.channels)))
-
     def _learn(self, rows: Series) -> None:
-        self._history = last(joined(self._history, rows), self._most(rows))
+        self._history.add(rows)
         self._seen_rows += len(rows)
 
     def _fit(self) -> None:
-        assert self._history is not None
+        history = self._history.series()
         try:
-            ensemble = Ensemble(self._history, extras_for(self._history))
+            ensemble = Ensemble(history, extras_for(history))
         except BadInputError as error:
             self._reason = error.message
             return
@@ -186,7 +188,7 @@ class StreamMonitor:
             self._budget.leave(len(self._ensemble.members))
         self._budget.join(len(ensemble.members))
         self._ensemble, self._reason = ensemble, ""
-        self._next_fit = 2 * max(len(self._history), self._seen_rows)
+        self._next_fit = 2 * max(len(history), self._seen_rows)
         for member in ensemble.members:
             self._episodes.setdefault(member.family, Episodes())
 
@@ -195,23 +197,34 @@ class StreamMonitor:
         assert ensemble is not None
         relative = ensemble.score(chunk.values) / ensemble.levels(self._budget)
         out: list[Finding] = []
-        calm = True
+        busy = np.zeros(len(chunk), bool)
         self.score = float(np.clip(relative[-1].max(), 0.0, 1.0))
         for family, episodes in self._episodes.items():
             columns = [i for i, m in enumerate(ensemble.members) if m.family == family]
-            worst = relative[:, columns].max(axis=1)
-            confirmed, ended = episodes.push(chunk.t_ns, worst)
-            for episode in confirmed:
-                row = max(episode.peak_row, 0)
-                member = columns[int(relative[row, columns].argmax())]
-                out.append(self._raised(family, episode, chunk, row, member, relative[row]))
-            out += [self._closed(family, e, "") for e in ended]
-            calm = calm and episodes.open is None
-        if calm:
-            self._learn(chunk)
-            if self._seen_rows >= self._next_fit and self._seen_rows <= 64 * self.needed:
-                self._fit()
+            if not columns:
+                continue
+            confirmed, ended, open_rows = episodes.push(chunk.t_ns, relative[:, columns].max(axis=1))
+            busy |= open_rows
+            for episode in sorted((*confirmed, *ended), key=lambda e: e.start_ns):
+                if episode in confirmed:
+                    row = episode.confirmed_row
+                    member = columns[int(relative[row, columns].argmax())]
+                    out.append(self._raised(family, episode, chunk, row, member, relative[row]))
+                if episode in ended:
+                    out.append(self._closed(family, episode, ""))
+        self._learn_calm(chunk, ~busy)
         return out
+
+    def _learn_calm(self, chunk: Series, calm: NDArray[np.bool_]) -> None:
+        """Learn from rows outside every episode: what was raised is not absorbed."""
+        if self._seen_rows > MATURE * self.needed:
+            return
+        if calm.all():
+            self._learn(chunk)
+        elif calm.any():
+            self._learn(replace(chunk, t_ns=chunk.t_ns[calm], values=chunk.values[calm], seq=chunk.seq[calm]))
+        if self._seen_rows >= self._next_fit:
+            self._fit()
 
     def _raised(self, family: str, episode: Episode, chunk: Series, row: int, member: int, relative: Array) -> Finding:
         ensemble = self._ensemble
@@ -222,7 +235,7 @@ class StreamMonitor:
             before = self._recent.between(0, int(window.t_ns[0]))
             window = last(joined(before, window), WINDOW)
         level = chosen.calibration.level(self._budget.share)
-        score = episode.peak * level
+        score = episode.peak_then * level
         agreeing = [
             m.detector.info.plugin_id.rsplit(".", 1)[-1]
             for i, m in enumerate(ensemble.members)
@@ -241,19 +254,17 @@ class StreamMonitor:
             stream=chunk.stream,
             rule=chosen.detector.info.plugin_id,
             start_ns=episode.start_ns,
-            stop_ns=episode.last_ns + 1,
+            stop_ns=int(chunk.t_ns[row]) + 1,
             confidence=chosen.calibration.confidence(score),
             detail=detail,
             attribution=chosen.detector.attribute(window),
         )
-        self._open[family] = Open(finding=finding, member=member)
+        self._open[family] = Open(finding=finding, calibration=chosen.calibration)
         return finding
 
     def _closed(self, family: str, episode: Episode, why: str) -> Finding:
         opened = self._open.pop(family)
-        ensemble = self._ensemble
-        assert ensemble is not None
-        calibration = ensemble.members[opened.member].calibration
+        calibration = opened.calibration
         score = episode.peak * calibration.level(self._budget.share)
         seconds = (episode.last_ns - episode.start_ns) / 1e9
         ending = f" It lasted {seconds:.1f} s, largest score {score:.1f}" + (f"; closed because {why}." if why else ".")

@@ -17,6 +17,7 @@ from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.calibrate import Budget
 from mumetal.watch.causes import CAUSES
+from mumetal.watch.covert.replay import Replay
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.breach import Breach
@@ -96,6 +97,8 @@ class Watch:
             breaches = tuple(stream.rules.check(fresh, now))
             out += self._broken(breaches, rows.tenant, rows.device, rows.stream, int(fresh.t_ns[-1]))
         found = stream.monitor.observe(rows)
+        if stream.replay is not None and len(fresh):
+            found += stream.replay.observe(fresh)
         interval = 1 / stream.monitor.rate_hz if stream.monitor.rate_hz > 0 else 0.0
         stream.silence.heard(now, interval)
         key = (SILENT, rows.tenant, rows.device, rows.stream)
@@ -155,6 +158,7 @@ class Watch:
                 monitor=monitor,
                 rules=SeriesRules(self._settings.clock_skew_s),
                 silence=Silence(self._settings.silence_factor),
+                replay=None if series.stream == "calibration" else Replay(),
             )
         return self._streams[key]
 
@@ -189,6 +193,7 @@ class Stream:
     monitor: StreamMonitor | SnapshotMonitor
     rules: SeriesRules
     silence: Silence
+    replay: Replay | None
 
 
 def _where(breach: Breach, device: str, stream: str) -> Evidence:

@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
 
+from mumetal.connect.stores.incident_tables import METADATA
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError, UnavailableError
@@ -191,3 +194,10 @@ def test_users(store: IncidentStore) -> None:
     for _ in range(2):
         store.add_user("local", "operator", T0)
     assert store.users("local") == ["operator"]
+
+
+def test_the_tables_compile_for_postgresql() -> None:
+    made = {t.name: str(CreateTable(t).compile(dialect=postgresql.dialect())) for t in METADATA.sorted_tables}  # type: ignore[no-untyped-call]
+    assert "BIGSERIAL" in made["outbox"]
+    assert "BYTEA" in made["findings"]
+    assert "FOREIGN KEY(tenant, incident_id)" in made["labels"]

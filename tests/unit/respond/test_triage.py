@@ -116,7 +116,13 @@ def test_a_finding_between_two_incidents_makes_them_one_that_does_not_page_again
     assert states == {IncidentState.OPEN, IncidentState.RESOLVED}
     (left,) = [i for i in changed if i.state is IncidentState.OPEN]
     assert len(left.findings) == 3
-    assert any("belongs to" in e.what for i in changed for e in i.timeline)
+    (gone,) = [i for i in changed if i.state is IncidentState.RESOLVED]
+    assert gone.timeline[-1].what == f"state open → resolved: belongs to {left.incident_id}"
+    again = Triage(TriageSettings(join_s=120), Inventory())
+    again.restore(triage.incidents(), [])
+    for board in (triage, again):
+        with pytest.raises(BadInputError, match="joined into another"):
+            board.change(gone.incident_id, "alice", T0, state=IncidentState.OPEN)
     assert triage.pages() == []
 
 
@@ -141,6 +147,29 @@ def test_a_finding_that_becomes_explained_closes_the_alarm_and_back_again_does_n
     (again,) = triage.add([finding()], T0)
     assert again.state is IncidentState.OPEN
     assert len(triage.pages()) == 1
+
+
+def test_one_resolved_as_explained_opens_and_pages_when_it_is_not_explained_after_all(triage: Triage) -> None:
+    (shown,) = triage.add([finding(causes=(EXPLAINED,))], T0)
+    triage.change(shown.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    assert triage.add([finding(causes=(EXPLAINED,), confidence=0.5)], T0)[0].state is IncidentState.RESOLVED
+    (opened,) = triage.add([finding()], T0)
+    assert opened.state is IncidentState.OPEN
+    assert len(triage.pages()) == 1
+    triage.change(shown.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    assert triage.add([finding(confidence=0.9)], T0)[0].state is IncidentState.RESOLVED
+    assert triage.pages() == []
+
+
+def test_a_restart_with_merged_incidents_sends_updates_to_the_one_that_is_open(triage: Triage) -> None:
+    seen = [finding(0), finding(200), finding(100)]
+    for one in seen:
+        triage.add([one], T0)
+    again = Triage(TriageSettings(join_s=120), Inventory())
+    again.restore(triage.incidents(), seen)
+    (updated,) = again.add([finding(200, confidence=0.95)], T0)
+    assert updated.state is IncidentState.OPEN
+    assert len(updated.findings) == 3
 
 
 def test_informational_findings_are_shown_and_do_not_page(triage: Triage) -> None:

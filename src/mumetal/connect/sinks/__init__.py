@@ -1,5 +1,6 @@
 """Where findings and incidents go, listed one by one."""
 
+import hashlib
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -55,6 +56,14 @@ def open_sink(spec: str, *, version: str = "") -> Sink:
         raise BadInputError("a syslog sink needs a host and a port from 1 to 65535", where=spec[:200])
     tls = Tls(**options) if kind == "syslog+tls" else None
     return Syslog(host, int(port), tls=tls, version=version)
+
+
+def sink_name(spec: str) -> str:
+    """Return the name under which a sink's items wait in the store: the spec without its options, and a short digest.
+
+    The same spec gives the same name after a restart; certificates' paths do not appear in it.
+    """
+    return f"{spec.partition('?')[0][:200]}#{hashlib.sha256(spec.encode()).hexdigest()[:8]}"
 
 
 def _whole(text: str, spec: str) -> int:

@@ -7,7 +7,7 @@ after it leaves rows in the hot tier that no reader asks for, which the next ope
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,8 @@ class Archive:
                     f"the manifest is corrupt: {error}", where=str(self._path), hint="restore it from a copy"
                 ) from None
         named = {p.file for p in self.manifest.parts}
-        for file in folder.iterdir():
-            if file.name not in named and file != self._path:
+        for file in [*folder.glob("*.parquet"), *folder.glob("*.new")]:
+            if file.name not in named:
                 file.unlink()
         missing = [name for name in named if not (folder / name).exists()]
         if missing:
@@ -168,7 +168,7 @@ class Archive:
         time = "first_ns" if table == "ranges" else "frame" if table == "quarantine" else "t_ns"
         last = "last_ns" if table == "ranges" else time
         row = cursor.execute(
-            f"SELECT min({time}), max({last}), count(*) FROM read_parquet(?)",
+            f"SELECT min({time}), max({last}), count(*) FROM read_parquet(?)",  # noqa: S608  fixed names
             [str(path)],
         ).fetchone()
         assert row is not None
@@ -219,7 +219,7 @@ class Archive:
 
 
 def _jobs(
-    cursor: duckdb.DuckDBPyConnection, epochs: Sequence[Epoch] | Any, after: int, upto: int
+    cursor: duckdb.DuckDBPyConnection, epochs: Iterable[Epoch], after: int, upto: int
 ) -> Iterator[tuple[str, Key, str, list[int]]]:
     """Yield what to write: table, key, query and its values."""
     by_number = {e.number: e for e in epochs}

@@ -31,6 +31,9 @@ SETUP = (
     "SET memory_limit='{memory} MiB'",
     "SET threads=2",
     "SET preserve_insertion_order=true",
+    "SET enable_progress_bar=false",
+    "SET autoinstall_known_extensions=false",
+    "SET autoload_known_extensions=false",
     "SET force_compression='uncompressed'",
     "SET wal_autocheckpoint='256 MiB'",
     "SET temp_directory='{temp}'",
@@ -50,7 +53,7 @@ SCHEMA = (
     "CREATE TABLE quarantine(frame BIGINT, tenant VARCHAR, nr INTEGER, body BLOB)",
     "CREATE TABLE cursors(source VARCHAR PRIMARY KEY, cursor VARCHAR)",
 )
-SAMPLES = tuple(f"samples_{w}" for w in WIDTHS) + ("samples_long",)
+SAMPLES = (*(f"samples_{w}" for w in WIDTHS), "samples_long")
 SIDES = ("ranges", "events", "snapshots", "quarantine")
 
 
@@ -185,7 +188,11 @@ class Hot:
 
     def cursors(self) -> dict[str, str]:
         """Return the last committed cursor of every source."""
-        return dict(self._writer.execute("SELECT source, cursor FROM cursors").fetchall())
+        reader = self.cursor()
+        try:
+            return dict(reader.execute("SELECT source, cursor FROM cursors").fetchall())
+        finally:
+            reader.close()
 
     def commit(self, records: Sequence[Record]) -> None:
         """Write records, in order, as one.

@@ -5,8 +5,11 @@ compaction in between moves rows from one tier to the other without losing or do
 """
 
 import hashlib
+import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import arro3.core as ac
@@ -15,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mumetal.connect.stores.archive import Archive, Part, column_names, quoted
+from mumetal.connect.stores.archive import Archive, column_names, quoted
 from mumetal.connect.stores.hot import LONG, Epoch, Hot
 from mumetal.connect.stores.identity import Ints, Key
 from mumetal.connect.stores.payload import flat, floats, ints
@@ -28,6 +31,7 @@ from mumetal.core.snapshot import DeviceSnapshot
 
 CHUNK_ROWS = 65_536
 CHUNK_VALUES = 1 << 22
+Question = tuple[str, list[Any]]
 EARLIEST, LATEST = -(1 << 62), 1 << 62
 
 
@@ -43,34 +47,44 @@ class Reader:
     def __init__(self, hot: Hot, archive: Archive, swap: threading.RLock) -> None:
         self._hot, self._archive, self._swap = hot, archive, swap
 
-    def _rows(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    @contextmanager
+    def _asking(
+        self, outer: str, both: Callable[[], Question], more: tuple[Any, ...]
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Question]]:
+        """Yield a cursor and what to ask it: ``outer`` with ``BOTH`` replaced, and all values.
+
+        The cursor's snapshot fits the manifest that ``both`` saw; only taking the two needs the lock.
+        """
         cursor = self._hot.cursor()
         try:
-            return cursor.execute(query, list(values)).fetchall()
+            with self._swap:
+                cursor.begin()
+                cursor.execute("SELECT value FROM meta LIMIT 1").fetchall()  # DuckDB takes its snapshot at first use
+                inner, values = both()
+            yield cursor, (outer.replace("BOTH", inner), [*values, *more])
         except duckdb.Error as error:
-            raise UnavailableError(f"the store cannot be read: {str(error)[:200]}") from None
+            raise UnavailableError(f"the store cannot be read: {str(error)[:200]}", hint="try again") from None
         finally:
             cursor.close()
 
-    def _table(self, query: str, values: Sequence[Any]) -> ac.Table:
-        cursor = self._hot.cursor()
-        try:
-            return ac.Table.from_arrow(cursor.sql(query, params=list(values)))
-        except duckdb.Error as error:
-            raise UnavailableError(f"the store cannot be read: {str(error)[:200]}") from None
-        finally:
-            cursor.close()
+    def _rows(self, outer: str, both: Callable[[], Question], *more: object) -> list[tuple[Any, ...]]:
+        with self._asking(outer, both, more) as (cursor, (query, values)):
+            return cursor.execute(query, values).fetchall()
 
-    def _both(self, columns: str, table: str, parts: Sequence[Part], cold_columns: str = "") -> tuple[str, list[Any]]:
-        """Return a query over both tiers, and its values so far."""
+    def _table(self, outer: str, both: Callable[[], Question]) -> ac.Table:
+        with self._asking(outer, both, ()) as (cursor, (query, values)):
+            return ac.Table.from_arrow(cursor.sql(query, params=values))
+
+    def _both(self, columns: str, table: str, first_ns: int = EARLIEST, last_ns: int = LATEST) -> Question:
+        """Return a query over a table of both tiers, and its values; the times only choose Parquet files."""
         query = f"SELECT {columns} FROM {table} WHERE frame > ?"  # noqa: S608  fixed names
         values: list[Any] = [self._archive.manifest.archived]
-        if parts:
-            query += f" UNION ALL SELECT {cold_columns or columns} FROM read_parquet(?)"  # noqa: S608
+        if parts := self._archive.parts(table, None, first_ns, last_ns):
+            query += f" UNION ALL SELECT {columns} FROM read_parquet(?)"  # noqa: S608
             values.append([self._archive.path(p) for p in parts])
         return query, values
 
-    def _samples(self, epoch: Epoch, start_ns: int, stop_ns: int, *, bare: bool) -> tuple[str, list[Any]]:
+    def _samples(self, epoch: Epoch, start_ns: int, stop_ns: int, *, bare: bool) -> Question:
         """Return a query over an epoch's samples; ``bare`` for their identities only."""
         parts = self._archive.parts(epoch.table, epoch.key, start_ns, stop_ns - 1)
         if epoch.layout == LONG:
@@ -94,9 +108,10 @@ class Reader:
         epoch = self._hot.epochs.get(key)
         if epoch is None:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        with self._swap:
-            query, values = self._samples(epoch, first_ns, last_ns + 1, bare=True)
-            table = self._table(f"SELECT DISTINCT t_ns, seq FROM ({query}) ORDER BY t_ns, seq", values)  # noqa: S608
+        table = self._table(
+            "SELECT DISTINCT t_ns, seq FROM (BOTH) ORDER BY t_ns, seq",
+            lambda: self._samples(epoch, first_ns, last_ns + 1, bare=True),
+        )
         return ints(table, "t_ns"), ints(table, "seq")
 
     def epochs(self, tenant: str, device: str, stream: str) -> list[Epoch]:
@@ -106,9 +121,10 @@ class Reader:
 
     def extent(self, epoch: Epoch, start_ns: int, stop_ns: int) -> tuple[int, int, int]:
         """Return how many table rows an epoch has in a range, and the first and last time."""
-        with self._swap:
-            query, values = self._samples(epoch, start_ns, stop_ns, bare=True)
-            [(n, first, last)] = self._rows(f"SELECT count(*), min(t_ns), max(t_ns) FROM ({query})", values)  # noqa: S608
+        [(n, first, last)] = self._rows(
+            "SELECT count(*), min(t_ns), max(t_ns) FROM (BOTH)",
+            lambda: self._samples(epoch, start_ns, stop_ns, bare=True),
+        )
         return int(n), int(first or 0), int(last or 0)
 
     def series(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int) -> Iterator[Series]:
@@ -141,23 +157,20 @@ class Reader:
         size = CHUNK_VALUES // 4 if epoch.layout == LONG else min(CHUNK_ROWS, CHUNK_VALUES // epoch.layout)
         if n <= size * 5 // 4:
             return [(start_ns, stop_ns)]
-        with self._swap:
-            query, values = self._samples(epoch, start_ns, stop_ns, bare=True)
-            marks = self._rows(
-                f"SELECT DISTINCT min(t_ns) FROM (SELECT t_ns, (row_number() OVER (ORDER BY t_ns) - 1) // {size} AS nr"  # noqa: S608
-                f" FROM ({query})) GROUP BY nr ORDER BY 1",
-                values,
-            )
+        marks = self._rows(
+            f"SELECT DISTINCT min(t_ns) FROM (SELECT t_ns, (row_number() OVER (ORDER BY t_ns) - 1) // {size} AS nr"  # noqa: S608
+            " FROM (BOTH)) GROUP BY nr ORDER BY 1",
+            lambda: self._samples(epoch, start_ns, stop_ns, bare=True),
+        )
         edges = [start_ns, *(int(m[0]) for m in marks[1:]), stop_ns]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
     def fetch(self, epoch: Epoch, start_ns: int, stop_ns: int) -> tuple[Ints, Ints, NDArray[np.float64]]:
         """Return an epoch's ``t_ns`` (n,), ``seq`` (n,) and values (n, C) in a range, in order."""
-        with self._swap:
-            query, values = self._samples(epoch, start_ns, stop_ns, bare=False)
-            table = self._table(
-                f"{query} ORDER BY ALL" if epoch.layout == LONG else f"{query} ORDER BY t_ns, seq", values
-            )
+        table = self._table(
+            "BOTH ORDER BY ALL" if epoch.layout == LONG else "BOTH ORDER BY t_ns, seq",
+            lambda: self._samples(epoch, start_ns, stop_ns, bare=False),
+        )
         t_ns, seq = ints(table, "t_ns"), ints(table, "seq")
         if epoch.layout != LONG:
             v = flat(table, "v").reshape(-1, epoch.layout)
@@ -166,73 +179,60 @@ class Reader:
 
     def events(self, tenant: str, start_ns: int, stop_ns: int, limit: int) -> list[Event]:
         """Return a tenant's events in order of time."""
-        with self._swap:
-            parts = self._archive.parts("events", None, start_ns, stop_ns - 1)
-            query, values = self._both("tenant, t_ns, frame, body", "events", parts)
-            rows = self._rows(
-                f"SELECT body FROM ({query}) WHERE tenant = ? AND t_ns >= ? AND t_ns < ? ORDER BY t_ns, frame LIMIT ?",  # noqa: S608
-                [*values, tenant, start_ns, stop_ns, limit],
-            )
+        rows = self._rows(
+            "SELECT body FROM (BOTH) WHERE tenant = ? AND t_ns >= ? AND t_ns < ? ORDER BY t_ns, frame LIMIT ?",
+            lambda: self._both("tenant, t_ns, frame, body", "events", start_ns, stop_ns - 1),
+            tenant, start_ns, stop_ns, limit,
+        )  # fmt: skip
         decoder = msgspec.msgpack.Decoder(Event)
         return [decoder.decode(r[0]) for r in rows]
 
     def snapshots(self, tenant: str, device: str, limit: int) -> list[DeviceSnapshot]:
         """Return a device's newest snapshots, oldest first."""
-        with self._swap:
-            query, values = self._both("tenant, device, t_ns, body", "snapshots", self._archive.parts("snapshots"))
-            rows = self._rows(
-                f"SELECT body FROM ({query}) WHERE tenant = ? AND device = ? ORDER BY t_ns DESC LIMIT ?",  # noqa: S608
-                [*values, tenant, device, limit],
-            )
+        rows = self._rows(
+            "SELECT body FROM (BOTH) WHERE tenant = ? AND device = ? ORDER BY t_ns DESC LIMIT ?",
+            lambda: self._both("tenant, device, t_ns, body", "snapshots"),
+            tenant, device, limit,
+        )  # fmt: skip
         decoder = msgspec.msgpack.Decoder(DeviceSnapshot)
         return [decoder.decode(r[0]) for r in reversed(rows)]
 
     def quarantine(self, tenant: str, limit: int) -> list[Quarantined]:
         """Return what was refused, newest first."""
-        with self._swap:
-            query, values = self._both("tenant, frame, nr, body", "quarantine", self._archive.parts("quarantine"))
-            rows = self._rows(
-                f"SELECT body FROM ({query}) WHERE tenant = ? ORDER BY frame DESC, nr DESC LIMIT ?",  # noqa: S608
-                [*values, tenant, limit],
-            )
+        rows = self._rows(
+            "SELECT body FROM (BOTH) WHERE tenant = ? ORDER BY frame DESC, nr DESC LIMIT ?",
+            lambda: self._both("tenant, frame, nr, body", "quarantine"),
+            tenant, limit,
+        )  # fmt: skip
         decoder = msgspec.msgpack.Decoder(Quarantined)
         return [decoder.decode(r[0]) for r in rows]
 
     def evidence(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int) -> Evidence:
         """Point at a range; the digest is SHA-256 over the hex digests of the frames that reach into it, one a line."""
-        with self._swap:
-            parts = self._archive.parts("ranges", None, start_ns, stop_ns - 1)
-            query, values = self._both("frame, digest, tenant, device, stream, first_ns, last_ns", "ranges", parts)
-            rows = self._rows(
-                f"SELECT DISTINCT frame, digest FROM ({query}) WHERE tenant = ? AND device = ? AND stream = ?"  # noqa: S608
-                " AND first_ns < ? AND last_ns >= ? ORDER BY frame",
-                [*values, tenant, device, stream, stop_ns, start_ns],
-            )
+        columns = "frame, digest, tenant, device, stream, first_ns, last_ns"
+        rows = self._rows(
+            "SELECT DISTINCT frame, digest FROM (BOTH) WHERE tenant = ? AND device = ? AND stream = ?"
+            " AND first_ns < ? AND last_ns >= ? ORDER BY frame",
+            lambda: self._both(columns, "ranges", start_ns, stop_ns - 1),
+            tenant, device, stream, stop_ns, start_ns,
+        )  # fmt: skip
         note = f"{len(rows)} log frames" + (f", {rows[0][0]} to {rows[-1][0]}" if rows else "")
         digest = hashlib.sha256("".join(f"{r[1]}\n" for r in rows).encode()).hexdigest() if rows else ""
         return Evidence.of_series(device, stream, start_ns, stop_ns, digest=digest, note=note)
 
     def covered(self) -> list[tuple[Key, int, int]]:
         """Return the hours each key has samples in, as (key, first, last) times."""
-        with self._swap:
-            query, values = self._both(
-                "tenant, device, stream, epoch, first_ns, last_ns", "ranges", self._archive.parts("ranges")
-            )
-            rows = self._rows(
-                "SELECT tenant, device, stream, epoch, min(first_ns), max(last_ns) "  # noqa: S608  fixed names
-                f"FROM ({query}) GROUP BY 1, 2, 3, 4, first_ns // 3600000000000",
-                values,
-            )
+        rows = self._rows(
+            "SELECT tenant, device, stream, epoch, min(first_ns), max(last_ns) "
+            "FROM (BOTH) GROUP BY 1, 2, 3, 4, first_ns // 3600000000000",
+            lambda: self._both("tenant, device, stream, epoch, first_ns, last_ns", "ranges"),
+        )
         return [((r[0], r[1], r[2], r[3]), int(r[4]), int(r[5])) for r in rows]
 
     def prints(self) -> NDArray[np.int64]:
         """Return the fingerprints of all events and snapshots."""
-        found = []
-        for table in ("events", "snapshots"):
-            with self._swap:
-                query, values = self._both("print", table, self._archive.parts(table))
-                found.append(ints(self._table(f"SELECT print FROM ({query})", values), "print"))
-        return np.concatenate(found)
+        tables = [self._table("BOTH", partial(self._both, "print", t)) for t in ("events", "snapshots")]
+        return np.concatenate([ints(table, "print") for table in tables])
 
 
 def _pivot(

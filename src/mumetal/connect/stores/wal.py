@@ -60,6 +60,11 @@ def segment_path(folder: Path, first: int) -> Path:
     return folder / f"log-{first:020d}.mmlog"
 
 
+def _check_place(head: FrameHead, expected: int, room: int, where: str) -> None:
+    if head.sequence != expected or head.size > room:
+        raise BadInputError(f"frame {head.sequence} stands where {expected} belongs", where=where)
+
+
 def walk(segment: Segment, *, start: int = 0, bodies: bool = True) -> Iterator[tuple[FrameHead, bytes]]:
     """Yield a segment's frames from sequence ``start``; without ``bodies`` only the heads are read and checked.
 
@@ -73,8 +78,7 @@ def walk(segment: Segment, *, start: int = 0, bodies: bool = True) -> Iterator[t
             file.seek(at)
             try:
                 head = parse_frame_head(file.read(FRAME_HEAD.size), segment.head.salt, where)
-                if head.sequence != expected or at + head.size > segment.size:
-                    raise BadInputError(f"frame {head.sequence} stands where {expected} belongs", where=where)
+                _check_place(head, expected, segment.size - at, where)
                 body = b""
                 if bodies and expected >= start:
                     body = file.read(head.length)
@@ -106,8 +110,7 @@ def _sound_length(path: Path, head: SegmentHead) -> tuple[int, int]:
                     frame = parse_frame_head(raw, head.salt)
                     with view[at + FRAME_HEAD.size : at + frame.size] as body:
                         check_body(frame, body)
-                    if frame.sequence != last + 1:
-                        raise BadInputError("out of sequence")
+                    _check_place(frame, last + 1, size - at, path.name)
                 except BadInputError as error:
                     if (behind := next_head(data[at:], head.salt, 1, last)) >= 0:
                         raise RejectedError(

@@ -8,7 +8,7 @@ Rules, in order:
    itself, nor any incident one that would stretch it past an hour (30 × ``join_s``): those begin an incident of their
    own, so that an old, known one is no place to hide in.
 4. All findings explained: ``EXPLAINED``, shown and not paged. The first unexplained one opens it, and it pages once.
-   Informational findings never page.
+   Informational findings never page. One resolved while all was explained opens when a finding of it no longer is.
 """
 
 from collections import OrderedDict
@@ -25,6 +25,7 @@ from mumetal.respond.triage.inventory import Inventory
 from mumetal.respond.triage.moves import TRIAGE, changed, noted, touched_by_a_person
 
 LONGEST = 30
+BELONGS = ": belongs to "
 MAX_INCIDENTS = 2_000
 MAX_TRACES = 100_000
 MAX_REMEMBERED = 200_000
@@ -75,11 +76,13 @@ class Triage:
     def restore(self, incidents: Sequence[Incident], findings: Sequence[Finding]) -> None:
         """Put kept incidents back after a restart, with those of their findings that are at hand; nothing pages."""
         known = {f.finding_id: f for f in findings}
-        for incident in incidents:
+        # resolved ones first: a finding that moved on to an open incident belongs to that one
+        for incident in sorted(incidents, key=lambda i: i.state is not IncidentState.RESOLVED):
             if incident.incident_id in self._groups:
                 continue
             group = self._begin(incident)
             group.open_end = incident.state is not IncidentState.RESOLVED
+            group.gone = not group.open_end and any(e.actor == TRIAGE and BELONGS in e.what for e in incident.timeline)
             for finding_id in incident.findings:
                 finding = known.get(finding_id)
                 if finding is None or finding.tenant != incident.tenant:
@@ -115,6 +118,8 @@ class Triage:
         group = self._groups.get(incident_id)
         if group is None:
             raise BadInputError("no such incident is on the board", where=incident_id, hint="restore it first")
+        if group.gone and state is not None:
+            raise BadInputError("this incident was joined into another one", where=incident_id, hint="change that one")
         group.incident = changed(
             group.incident, actor=actor, now_ns=now_ns, state=state, owner=owner, label=label, note=note
         )
@@ -187,7 +192,7 @@ class Triage:
                 self._remember(finding_id, ours.incident_id, explained=other.traces[finding_id].explained)
             self._near.merge(ours.incident_id, theirs.incident_id)
             other.open_end, other.gone = False, True
-            note = f"state {theirs.state} → resolved: belongs to {ours.incident_id}"
+            note = f"state {theirs.state} → resolved{BELONGS}{ours.incident_id}"
             other.incident = noted(replace(theirs, state=IncidentState.RESOLVED), now_ns, TRIAGE, note)
             group.incident = replace(
                 noted(ours, now_ns, TRIAGE, f"joined by {theirs.incident_id}: {theirs.title}"),
@@ -212,6 +217,11 @@ class Triage:
         elif incident.state is IncidentState.EXPLAINED and group.plain.count:
             incident = replace(incident, state=IncidentState.OPEN)
             incident = noted(incident, now_ns, TRIAGE, "state explained → open: a finding is not accounted for")
+        elif incident.state is IncidentState.RESOLVED and not incident.paged and _pages(group):
+            incident = replace(incident, state=IncidentState.OPEN)
+            incident = noted(
+                incident, now_ns, TRIAGE, "state resolved → open: it was resolved as explained, and is not"
+            )
         if incident.severity > before.severity and len(before.findings) < len(incident.findings):
             rise = f"severity {before.severity.name.lower()} → {incident.severity.name.lower()}"
             incident = noted(incident, now_ns, TRIAGE, rise)

@@ -125,6 +125,7 @@ class Server:
 
     def _bind(self) -> socket.socket:
         host = self._settings.host.strip("[]")
+        sock: socket.socket | None = None
         try:
             family, kind, proto, _, address = socket.getaddrinfo(
                 host, self._settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -133,6 +134,8 @@ class Server:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(address)
         except OSError as error:
+            if sock is not None:
+                sock.close()
             raise UnavailableError(
                 f"cannot listen: {error.strerror or error}",
                 where=f"{self._settings.host}:{self._settings.port}",
@@ -143,7 +146,7 @@ class Server:
     @staticmethod
     def _run(server: uvicorn.Server, sock: socket.socket, ready: threading.Event) -> None:
         async def tell() -> None:
-            while not server.started and not server.should_exit:
+            while not server.started and not server.should_exit:  # noqa: ASYNC110  # uvicorn offers no event
                 await asyncio.sleep(0.01)
             ready.set()
 

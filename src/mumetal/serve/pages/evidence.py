@@ -13,8 +13,7 @@ from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.serve.desk import Desk
 
-AROUND_NS = 3_600 * 10**9
-ROWS = 50
+AROUND_NS = (3_600 * 10**9, 86_400 * 10**9)  # near first: a day may hold more events than are read at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +63,7 @@ def open_evidence(desk: Desk, ledger: Ledger | None, tenant: str, uri: str, inci
         case "series":
             return _series(desk, tenant, evidence, rest)
         case "event":
-            events = desk.events(tenant, device, start_ns - AROUND_NS, stop_ns + AROUND_NS, 2_000) if device else ()
-            event = next((e for e in events if e.event_id == unquote(rest)), None)
+            event = _event(desk, tenant, device, start_ns, stop_ns, unquote(rest)) if device else None
             return Opened(evidence=evidence, event=event, missing="" if event else _GONE)
         case "snapshot":
             return _snapshot(desk, tenant, evidence, rest)
@@ -90,6 +88,15 @@ def _context(desk: Desk, tenant: str, uri: str, incident_id: str) -> tuple[Evide
     named = (e for f in findings for e in (*f.evidence, *(e for c in f.causes for e in c.evidence)))
     found = next((e for e in named if e.uri == uri), bare)
     return found, incident.device, incident.start_ns, incident.stop_ns
+
+
+def _event(desk: Desk, tenant: str, device: str, start_ns: int, stop_ns: int, event_id: str) -> Event | None:
+    for around in AROUND_NS:
+        events = desk.events(tenant, device, start_ns - around, stop_ns + around, 10_000)
+        found = next((e for e in events if e.event_id == event_id), None)
+        if found is not None:
+            return found
+    return None
 
 
 def _number(text: str, what: str) -> int:

@@ -10,12 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError
 from mumetal.core.finding import Severity
 
 STATIC = Path(__file__).parent / "static"
+_ACRONYMS = frozenset({"tls", "api", "qpu", "awg", "ntp", "ptp"})
 _STEPS = ((60, 1, "s"), (3_600, 60, "min"), (86_400, 3_600, "h"), (math.inf, 86_400, "d"))
 
 
@@ -56,14 +58,14 @@ def figure(value: float) -> str:
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
-def quantity(value: float, unit: str) -> str:
+def quantity(value: float, unit: str, digits: int = 3) -> str:
     """Return a value in SI with a fitting prefix, such as ``"112 µs"``; pure numbers stay bare."""
     if not math.isfinite(value):
         return "not observed"
     if unit in {"1", ""}:
-        return f"{value:.4g}"
+        return f"{value:.{digits}g}"
     size, prefix = next((p for p in _PREFIXES if abs(value) >= p[0]), (1.0, "") if value == 0 else _PREFIXES[-1])
-    return f"{value / size:.4g} {prefix}{unit}"
+    return f"{value / size:.{digits}g} {prefix}{unit}"
 
 
 def percent(value: float) -> str:
@@ -75,7 +77,22 @@ def percent(value: float) -> str:
 
 def short(dotted: str) -> str:
     """Return the last part of a dotted id as words."""
-    return dotted.rsplit(".", 1)[-1].replace("_", " ")
+    words = dotted.rsplit(".", 1)[-1].replace("_", " ").split(" ")
+    return " ".join(word.upper() if word in _ACRONYMS else word for word in words)
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign, one digit after the point."""
+    return f"{value:+.1f}".replace("-", "−") if math.isfinite(value) else "–"
+
+
+def printable(excerpt: str) -> str:
+    """Return a hex excerpt as plain ASCII, with a dot for every byte that is not."""
+    try:
+        raw = bytes.fromhex(excerpt)
+    except ValueError:
+        return "–"
+    return "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in raw)
 
 
 def segment(text: str) -> str:
@@ -95,7 +112,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, segment, bar):
+for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, signed, printable, segment, bar):
     _ENVIRONMENT.filters[_filter.__name__] = _filter
 _ENVIRONMENT.filters["severity"] = lambda value: Severity(value).name.lower()
 _ENVIRONMENT.globals["version"] = __version__
@@ -121,8 +138,8 @@ def error_page(request: Request, answer: Response, error: MumetalError) -> Respo
 class _Static(StaticFiles):
     """Files of the package; browsers ask each time whether they changed, so an upgrade shows at once."""
 
-    async def get_response(self, path: str, scope: object) -> Response:  # type: ignore[override]
-        response = await super().get_response(path, scope)  # type: ignore[arg-type]
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response
 

@@ -1,6 +1,7 @@
 """The pages' routes: each reads the desk, makes a view and renders it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import parse_qs
 
@@ -14,7 +15,7 @@ from mumetal.core.ports import Ledger
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.problems import MissingError
-from mumetal.serve.api.reading import incident_or_missing
+from mumetal.serve.api.reading import incident_or_missing, truth_of
 from mumetal.serve.desk import Change, Desk, Overview
 from mumetal.serve.pages import views
 from mumetal.serve.pages.evidence import open_evidence
@@ -44,7 +45,7 @@ def _overview(router: APIRouter, desk: Desk) -> None:
         incidents = desk.incidents(tenant, None, views.ROWS)
         values = {
             "at": "overview",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "overview": now,
             "tiles": views.tiles(now, incidents),
             "rows": views.rows(desk, tenant, incidents),
@@ -67,7 +68,7 @@ def _incident(router: APIRouter, desk: Desk, report: Report | None) -> None:
         around = max(PLOT_NS, 2 * (incident.stop_ns - incident.start_ns))
         return {
             "at": "incident",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "now_ns": now,
             "incident": incident,
             "findings": views.finding_views(findings),
@@ -89,12 +90,13 @@ def _incident(router: APIRouter, desk: Desk, report: Report | None) -> None:
     @router.post("/incidents/{incident_id}/change")
     async def change(request: Request, incident_id: str) -> Response:
         caller = caller_of(request)
-        form = parse_qs((await read_body(request, MAX_FORM_BYTES)).decode("utf-8", "replace"), max_num_fields=8)
-        wanted = change_of_form({key: found[-1] for key, found in form.items()})
+        wanted = change_of_form(await read_body(request, MAX_FORM_BYTES))
 
         def act() -> Response:
             incident_or_missing(desk, caller.tenant, incident_id)
-            desk.change(caller.tenant, incident_id, caller.actor, wanted)
+            # the form always brings the owner's field along: an owner who stays is no change
+            same = wanted.owner == desk.incident(caller.tenant, incident_id).owner
+            desk.change(caller.tenant, incident_id, caller.actor, replace(wanted, owner=None) if same else wanted)
             if _is_refresh(request):
                 return html("incident_live.html", values(caller.tenant, incident_id))
             return RedirectResponse(request.url.path.removesuffix("/change"), status_code=303)
@@ -110,12 +112,17 @@ def _incident(router: APIRouter, desk: Desk, report: Report | None) -> None:
         return PlainTextResponse(report(tenant, incident_id), media_type="text/markdown")
 
 
-def change_of_form(form: dict[str, str]) -> Change:
+def change_of_form(body: bytes) -> Change:
     """Return the change a form asks for.
 
     Raises:
         BadInputError: A choice that does not exist, or a text that is too long.
     """
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=8)
+    except ValueError as error:
+        raise BadInputError(str(error), where="form") from None
+    form = {key: found[-1] for key, found in fields.items()}
     owner, note = form.get("owner"), form.get("note", "")
     if len(owner or "") > 200 or len(note) > 1_000:
         raise BadInputError("the text is too long", where="owner, note", hint="200 and 1000 characters at most")
@@ -123,7 +130,7 @@ def change_of_form(form: dict[str, str]) -> Change:
         return Change(
             state=IncidentState(form["state"]) if "state" in form else None,
             label=Label(form["label"]) if "label" in form else None,
-            owner="" if "disown" in form else owner,
+            owner=owner,
             note=note,
         )
     except ValueError as error:
@@ -142,7 +149,7 @@ def _device(router: APIRouter, desk: Desk) -> None:
         chosen = next((s for s in tile.streams if s.stream == stream), None) or _liveliest(tile)
         values = {
             "at": "device",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "now_ns": now.now_ns,
             "tile": tile,
             "stream": chosen,
@@ -168,7 +175,7 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
         tenant = caller_of(request).tenant
         values = {
             "at": "quarantine",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "overview": now_of(tenant),
             "refused": desk.quarantine(tenant, 200),
         }
@@ -177,10 +184,10 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
     @router.get("/truth")
     def truth(request: Request) -> Response:
         tenant = caller_of(request).tenant
-        found = sorted(desk.truth(), key=lambda t: -t.start_ns)
+        found = sorted(truth_of(desk, tenant), key=lambda t: -t.start_ns)
         if not found:
             raise MissingError("no twin runs, so nobody knows the truth")
-        incidents = [i for i in desk.incidents(tenant, None, 1_000)]
+        incidents = desk.incidents(tenant, None, 1_000)
         seen = {
             index: [i for i in incidents if i.device == t.device and i.start_ns < t.stop_ns and i.stop_ns > t.start_ns]
             for index, t in enumerate(found)
@@ -190,17 +197,17 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
 
     @router.get("/evidence")
     def evidence(
-        request: Request, uri: Annotated[str, Query(max_length=4_096)], incident: Annotated[str, Query(max_length=200)] = ""
+        request: Request,
+        uri: Annotated[str, Query(max_length=4_096)],
+        incident: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
         tenant = caller_of(request).tenant
         opened = open_evidence(desk, ledger, tenant, uri, incident)
         values = {
             "at": "evidence",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "now_ns": now_of(tenant).now_ns,
             "opened": opened,
             "incident_id": incident,
         }
         return html("evidence.html", values)
-
-

@@ -106,7 +106,9 @@ class Shares:
     by_method: tuple[float | None, ...]
 
 
-def attribution_table(attribution: Sequence[Attribution], limit: int = 12) -> tuple[tuple[str, ...], tuple[Shares, ...]]:
+def attribution_table(
+    attribution: Sequence[Attribution], limit: int = 12
+) -> tuple[tuple[str, ...], tuple[Shares, ...]]:
     """Return the methods, and the channels with their share by each, largest share first."""
     methods = tuple(dict.fromkeys(a.method for a in attribution))
     by_channel: dict[str, dict[str, float]] = {}
@@ -158,7 +160,7 @@ def calibration(snapshot: DeviceSnapshot, limit: int = 8) -> tuple[Statistic, ..
     """Return the figures of a snapshot that are not doubtful, by name, the telling ones first."""
     values: dict[tuple[str, str], list[float]] = {}
     for p in snapshot.parameters:
-        if not p.flag and p.value == p.value:  # noqa: PLR0124  # NaN is a sentinel
+        if not p.flag and p.value == p.value:  # NaN is a sentinel
             values.setdefault((p.name, p.unit), []).append(p.value)
 
     def rank(key: tuple[str, str]) -> tuple[int, str]:
@@ -167,9 +169,7 @@ def calibration(snapshot: DeviceSnapshot, limit: int = 8) -> tuple[Statistic, ..
     made = []
     for name, unit in sorted(values, key=rank)[:limit]:
         v = sorted(values[name, unit])
-        made.append(
-            Statistic(name=name, unit=unit, count=len(v), low=v[0], median=v[len(v) // 2], high=v[-1])
-        )
+        made.append(Statistic(name=name, unit=unit, count=len(v), low=v[0], median=v[len(v) // 2], high=v[-1]))
     return tuple(made)
 
 
@@ -184,7 +184,9 @@ def first_words(overview: Overview, incidents: Sequence[Incident]) -> str:
     if incidents:
         return ""
     if not overview.streams:
-        return "Nothing is connected yet. Start with `mumetal up --source bluefors:DIR`, or post to /api/v1/push/columnar."
+        return (
+            "Nothing is connected yet. Start with “mumetal up --source bluefors:DIR”, or post to /api/v1/push/columnar."
+        )
     learning = [s for s in overview.streams if s.state is StreamState.LEARNING]
     if learning:
         reason = learning[0].reason or "it starts to judge once it knows what is ordinary"

@@ -75,6 +75,7 @@ def _authorised_recalibration(stage: Stage) -> Effect:
         turns={Knob.READOUT: better_readout, Knob.RACK_LOAD: drawn},
         events=(began, written),
         calibrations_s=(stage.stop_s,),
+        lasting=True,
     )
 
 

@@ -49,6 +49,8 @@ class TimingChannel(Standardised):
         min_history=8 * BLOCK,
     )
 
+    nominal_scale = 2.0  # averages of many blocks are nearly normal, and z² then falls as exp(-z²/2)
+
     def fit(self, history: Series) -> None:
         """Learn the ordinary ratio and its spread.
 
@@ -74,11 +76,10 @@ class TimingChannel(Standardised):
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn location and spread of each feature."""
-        del seen
         self._location = np.zeros((2, len(self._data)))
         self._spread = np.ones((2, len(self._data)))
         self.reset()
-        features = self._features(z)
+        features = self._features(z, seen)
         self._location = features.mean(axis=0)
         self._spread = np.maximum(features.std(axis=0, ddof=1), 0.25 * math.sqrt(2 / BLOCK))
         self._blocks_learnt = features.shape[0]
@@ -87,29 +88,43 @@ class TimingChannel(Standardised):
         """Forget what was scored so far, keep what was learnt."""
         count = len(self._data)
         self._rest = np.empty((0, count + len(self._reference)))
+        self._rest_seen = np.empty(self._rest.shape, bool)
         self._state = [np.zeros((2 * count,)) for _ in SPANS]
         self._held = 0.0
 
-    def _features(self, z: Array) -> Array:
-        """Return ln of the variance ratio and the fourth moment's excess per full block, shape (b, 2, data channels)."""
-        both = np.clip(z[:, [*self._data, *self._reference]], -CLIP, CLIP)
-        rows = np.concatenate([self._rest, both])
-        blocks = rows.shape[0] // BLOCK
-        self._rest = rows[blocks * BLOCK :].copy()
-        cube = rows[: blocks * BLOCK].reshape(blocks, BLOCK, both.shape[1])
-        centred = cube - cube.mean(axis=1, keepdims=True)
-        variance = np.maximum((centred**2).mean(axis=1), 1e-6)
-        fourth = (centred**4).mean(axis=1) / variance**2 - 3
-        count = len(self._data)
-        ordinary = np.log(variance[:, count:].mean(axis=1, keepdims=True)) if self._reference else 0.0
-        return np.stack([np.log(variance[:, :count]) - ordinary, -fourth[:, :count]], axis=1)
+    def _features(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
+        """Return ln of the variance ratio and minus the excess kurtosis per full block, shape (b, 2, data channels).
 
-    def _distances(self, z: Array) -> Array:
+        A block of which less than half was observed says nothing: its features are the ordinary ones.
+        """
+        columns = [*self._data, *self._reference]
+        both = np.clip(z[:, columns], -CLIP, CLIP)
+        mask = np.ones(both.shape, bool) if seen is None else seen[:, columns]
+        rows, mask = np.concatenate([self._rest, both]), np.concatenate([self._rest_seen, mask])
+        blocks = rows.shape[0] // BLOCK
+        self._rest, self._rest_seen = rows[blocks * BLOCK :].copy(), mask[blocks * BLOCK :].copy()
+        cube = rows[: blocks * BLOCK].reshape(blocks, BLOCK, len(columns))
+        here = mask[: blocks * BLOCK].reshape(cube.shape)
+        count = np.maximum(here.sum(axis=1), 1)
+        centred = np.where(here, cube - (cube * here).sum(axis=1, keepdims=True) / count[:, None], 0.0)
+        square = centred**2
+        variance = np.maximum(square.sum(axis=1) / count, 1e-6)
+        fourth = (square**2).sum(axis=1) / count / variance**2 - 3
+        split = len(self._data)
+        enough = count >= BLOCK // 2
+        ordinary, known = np.zeros((blocks, 1)), enough[:, :split]
+        if self._reference:
+            ordinary = np.log(variance[:, split:].mean(axis=1, keepdims=True))
+            known = known & enough[:, split:].all(axis=1, keepdims=True)
+        features = np.stack([np.log(variance[:, :split]) - ordinary, -fourth[:, :split]], axis=1)
+        return np.where(known[:, None, :], features, self._location)
+
+    def _distances(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Return the largest standardised feature of each block and data channel, shape (b, data channels).
 
         One-sided: a message raises the variance and lowers the fourth moment. The history's own error is included.
         """
-        features = (self._features(z) - self._location) / self._spread
+        features = (self._features(z, seen) - self._location) / self._spread
         flat = features.reshape(features.shape[0], 2 * len(self._data))
         out = np.zeros((features.shape[0], len(self._data)))
         for index, span in enumerate(SPANS):
@@ -121,20 +136,18 @@ class TimingChannel(Standardised):
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,), in standard deviations, held between blocks."""
-        del seen
         complete = (self._rest.shape[0] + 1 + np.arange(z.shape[0])) // BLOCK
-        scores = np.maximum(self._distances(z).max(axis=1), 0.0)
+        scores = np.maximum(self._distances(z, seen).max(axis=1), 0.0)
         out = np.concatenate([[self._held], scores])[complete]
         self._held = float(scores[-1]) if scores.size else self._held
         return np.asarray(out, np.float64)
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Square of each timing channel's largest feature at the end of the window, started afresh."""
-        del seen
         kept = self.__dict__.copy()
         try:
             self.reset()
-            distances = self._distances(z)
+            distances = self._distances(z, seen)
             if distances.shape[0] == 0:
                 return shares(tuple(names[i] for i in self._data), z[-1, self._data] ** 2, "own-score")
             return shares(tuple(names[i] for i in self._data), distances.max(axis=0) ** 2, "own-score")

@@ -128,8 +128,10 @@ class DayToDay:
             out[columns] = np.maximum(alone, together * along)
         if self._settings.size:
             now = row[self._settings]
-            change = np.abs(now - self._set) / np.maximum(np.abs(self._set), 1e-30)
-            out[self._settings] = np.clip(np.nan_to_num(change, nan=0.0) / SETTING_STEP, 0.0, 100.0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                change = np.abs(now - self._set) / np.maximum(np.abs(self._set), 1e-30)
+            change = np.clip(np.nan_to_num(change, nan=0.0), 0.0, 100.0 * SETTING_STEP)
+            out[self._settings] = change / SETTING_STEP
         return out
 
     def _learn(self, row: Array) -> None:

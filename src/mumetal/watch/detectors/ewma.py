@@ -11,7 +11,7 @@ from mumetal.numerics.normal import z_upper
 from mumetal.numerics.robust import location_scale
 from mumetal.watch.detectors.blocks import Blocks, Gathered
 from mumetal.watch.detectors.power import blind, shift_bound
-from mumetal.watch.detectors.standard import Array, Standardised, block_for, shares
+from mumetal.watch.detectors.standard import Array, Standardised, block_for, shares, thinned
 
 SPANS = (4, 16, 64, 256)  # updates over which each scale averages
 CYCLES = 20  # spans that the history must hold, or the scale's own spread cannot be learnt
@@ -48,7 +48,7 @@ class Ewma(Standardised):
         features = self._features(self._blocks.push(z, seen))
         warm = min(features.shape[0] // 4, 2 * self._spans[-1])
         flat = features[warm:].reshape(features.shape[0] - warm, -1)
-        location, scale = location_scale(flat, absolute_floor=1e-3)
+        location, scale = location_scale(thinned(flat), absolute_floor=1e-3)
         deviation = flat.std(axis=0)
         # Few independent stretches of a slow feature were seen: widen its spread accordingly.
         rows = np.array([max(1.0, updates / (2 * s)) for s in self._feature_spans()])
@@ -71,38 +71,39 @@ class Ewma(Standardised):
     def reset(self) -> None:
         """Start from the ordinary level."""
         self._blocks = Blocks(self._block, self._channels)
-        self._sums = [np.zeros(self._channels) for _ in self._alphas]
-        self._weights = [np.ones(self._channels) for _ in self._alphas]
+        self._sums = [self._start_of(slot).copy() for slot in range(len(self._alphas) + 1)]
+        self._weights = [np.ones(self._channels) for _ in self._sums]
         self._gappy = False
-        self._variance = self._start.copy()
         self._last_fast = np.zeros(self._channels)
         self._held = 0.0
 
-    def _levels(self, gathered: Gathered) -> list[Array]:
-        fraction = gathered.fraction
-        if fraction is None and self._gappy:
-            fraction = np.ones_like(gathered.mean)
-        out = []
-        for index, alpha in enumerate(self._alphas):
-            observed = gathered.mean if fraction is None else gathered.mean * fraction
-            sums, self._sums[index] = ewma(observed, alpha, self._sums[index])
-            if fraction is None:
-                out.append(sums)
-                continue
-            self._gappy = True
-            weights, self._weights[index] = ewma(fraction, alpha, self._weights[index])
-            out.append(np.where(weights > TINY, sums / np.maximum(weights, TINY), 0.0))
-        return out
+    def _averaged(self, slot: int, alpha: float, x: Array, fraction: Array | None) -> Array:
+        """Average observed values only: what was not observed leaves the average as it is."""
+        if fraction is None:
+            out, self._sums[slot] = ewma(x, alpha, self._sums[slot])
+            return out
+        sums, self._sums[slot] = ewma(x * fraction, alpha, self._sums[slot])
+        weights, self._weights[slot] = ewma(fraction, alpha, self._weights[slot])
+        gone = weights < TINY
+        if gone.any():  # so long unobserved that the rest is rounding: start from the ordinary level again
+            sums = np.where(gone, self._start_of(slot), sums)
+            weights = np.where(gone, 1.0, weights)
+        return np.asarray(sums / weights, np.float64)
+
+    def _start_of(self, slot: int) -> Array:
+        return self._start if slot == len(self._alphas) else np.zeros(self._channels)
 
     def _features(self, gathered: Gathered) -> Array:
         """Return features, shape (b, F, C)."""
-        levels = self._levels(gathered)
+        fraction = gathered.fraction
+        self._gappy = self._gappy or fraction is not None
+        if fraction is None and self._gappy:
+            fraction = np.ones_like(gathered.mean)
+        levels = [self._averaged(i, a, gathered.mean, fraction) for i, a in enumerate(self._alphas)]
         fast = levels[0]
         before = np.concatenate([self._last_fast[None], fast[:-1]]) if len(fast) else fast
         around = np.maximum(gathered.square - 2 * gathered.mean * before + before**2, 0.0)
-        if gathered.fraction is not None:  # where nothing was observed the variance is as it was
-            around = np.where(gathered.fraction > 0, around, 1.0)
-        variance, self._variance = ewma(around, self._alphas[-1], self._variance)
+        variance = self._averaged(len(self._alphas), self._alphas[-1], around, fraction)
         if len(fast):
             self._last_fast = fast[-1].copy()
         slope = [levels[0] - levels[-1]] if len(levels) > 1 else []

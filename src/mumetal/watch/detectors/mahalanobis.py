@@ -57,8 +57,10 @@ class Mahalanobis(Standardised):
         rest = values[self._k :]
         first, second = float(rest.sum()), float((rest**2).sum())
         self._q_scale, self._q_freedom = (second / first, first**2 / second) if first > 0 else (1.0, 0.0)
-        both = np.concatenate([self._white, self._axes], axis=1)
-        self._both, self._shift = np.ascontiguousarray(both), self._centre @ both
+        # One product gives the common directions and, in its last column, what completes the square of the distance.
+        self._both = np.ascontiguousarray(np.concatenate([self._axes, self._centre[:, None]], axis=1))
+        self._shift = self._centre @ self._axes
+        self._weights = np.column_stack([1 / values[: self._k], np.ones(self._k)])
         self._centre_square = float(self._centre @ self._centre)
 
     def reset(self) -> None:
@@ -68,13 +70,13 @@ class Mahalanobis(Standardised):
         """Score rows, shape (n,), on a normal scale, at least 0."""
         del seen  # what was not observed stands at the centre and adds nothing
         projected = z @ self._both
-        projected -= self._shift
-        np.square(projected, out=projected)
-        t2 = projected[:, : self._k].sum(axis=1)
-        score = _normal(t2, float(self._k))
+        common = projected[:, : self._k] - self._shift
+        np.square(common, out=common)
+        sums = common @ self._weights
+        score = _normal(sums[:, 0], float(self._k))
         if self._q_freedom > 0:
-            length = np.einsum("ij,ij->i", z, z) - 2 * (z @ self._centre) + self._centre_square
-            q = np.maximum(length - projected[:, self._k :].sum(axis=1), 0.0)
+            length = np.einsum("ij,ij->i", z, z) - 2 * projected[:, self._k] + self._centre_square
+            q = np.maximum(length - sums[:, 1], 0.0)
             score = np.maximum(score, _normal(q / self._q_scale, self._q_freedom))
         return np.maximum(score, 0.0)
 

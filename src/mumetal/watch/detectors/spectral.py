@@ -30,6 +30,8 @@ class Spectral(Standardised):
         min_history=224,
     )
 
+    tail_power = 1.0  # the score itself has an exponential tail
+
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn each bin's mean power; what was not observed stands at the centre."""
         del seen

@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 LARGEST = 1e6  # standard deviations; beyond it nothing is learnt from the size, and squares stay finite
 FAST_HZ = 50.0  # from here on slow features are updated once per block of samples
 FAST_BLOCK = 16
+THINNED = 4_096
 
 
 class Scale:
@@ -24,21 +25,30 @@ class Scale:
 
     def __init__(self, history: Series) -> None:
         self.epoch = history.epoch
-        self.location, self.scale = location_scale(history.values)
+        self.location, self.scale = location_scale(thinned(history.values))
         self.inverse = 1.0 / self.scale
         self.rate_hz = rate_of(history.t_ns)
 
     def apply(self, values: Array) -> tuple[Array, NDArray[np.bool_] | None]:
         """Return standardised values (n, C), not observed as 0, and where they were observed (None: everywhere)."""
-        z = values - self.location
-        z *= self.inverse
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = values - self.location
+            z *= self.inverse
         flat = z.ravel()
-        if flat.size == 0 or float(flat @ flat) < LARGEST**2:
+        with np.errstate(over="ignore", invalid="ignore"):  # one pass tells whether anything needs care
+            ordinary = flat.size == 0 or float(flat @ flat) < LARGEST**2
+        if ordinary:
             return z, None
         seen = np.isfinite(z)
+        seen |= np.isinf(z)  # an overflow was observed, however large
         np.nan_to_num(z, copy=False, nan=0.0)
         np.clip(z, -LARGEST, LARGEST, out=z)
         return z, None if seen.all() else seen
+
+
+def thinned(values: Array) -> Array:
+    """Return every k-th row, at most about 4,096: medians get no better with more, only slower."""
+    return values[:: max(1, values.shape[0] // THINNED)]
 
 
 def rate_of(t_ns: NDArray[np.int64]) -> float:
@@ -75,6 +85,11 @@ class Standardised:
     """
 
     info: PluginInfo
+    tail_power: float = (
+        2.0  # scores in standard deviations: their squares have an exponential tail, which fits extrapolate
+    )
+
+    nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
 
     def __init__(self) -> None:
         self._scale: Scale | None = None

@@ -28,6 +28,7 @@ GAP_INTERVALS = 20.0  # intervals between two rows that are a gap
 FACTORS = (1e3, 1e-3, 1e6, 1e-6, 1e9, 1e-9, 60.0, 1 / 60, 100.0, 0.01)
 OFFSETS = (273.15, -273.15)
 NEAR = 0.02  # how near the ratio must come to a unit's factor
+SAMPLED = 32  # rows of a chunk from which its level is told
 STILL_ROWS = 64  # rows without any change that are a freeze
 CLOCK_NAMES = ("ntp", "ptp", "clock_offset", "clock.offset", "time_offset")
 
@@ -120,8 +121,9 @@ class SeriesRules:
         """A lasting jump by a unit's factor; compares the chunk's median with the level before, chunks of 4 rows up."""
         if len(chunk) < 4 and self._rows:
             return
-        location, spread = location_scale(chunk.values)
-        seen = np.isfinite(chunk.values).sum(axis=0) >= min(4, len(chunk))
+        values = chunk.values[:: max(1, len(chunk) // SAMPLED)]
+        location, spread = location_scale(values)
+        seen = np.isfinite(values).sum(axis=0) >= min(4, len(values))
         known = np.isfinite(self._level) & seen
         before = self._level
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -130,7 +132,8 @@ class SeriesRules:
         for factor in FACTORS:
             slipped |= np.abs(ratio / factor - 1) < NEAR
         for offset in OFFSETS:
-            slipped |= known & (np.abs(location - before - offset) < NEAR * 10 + 3 * np.nan_to_num(self._spread))
+            near = NEAR * 10 + np.minimum(3 * np.nan_to_num(self._spread), 5.0)
+            slipped |= known & (np.abs(location - before - offset) < near)
         steady = np.nan_to_num(self._spread) < 0.05 * np.abs(np.nan_to_num(before))  # or chance would hit a factor
         slipped &= known & steady
         if slipped.any():

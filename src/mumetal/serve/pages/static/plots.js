@@ -4,6 +4,8 @@ const HEIGHT = 92;
 const LIVE_MS = 600_000;
 const MOST_POINTS = 6_000;
 
+const minutes = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const seconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const PREFIXES = [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"]];
 
 function scaleOf(values, unit) {
@@ -142,12 +144,12 @@ class Strips {
       width: Math.max(120, box.clientWidth),
       height: HEIGHT + (last ? 26 : 0),
       legend: { show: false },
-      padding: [6, 8, last ? 0 : 6, 0],
+      padding: [6, 14, last ? 0 : 6, 0],
       cursor: { sync: { key: this.key }, y: false, points: { size: 6 }, drag: { x: true, y: false } },
       scales: { x: { time: true, range: (_u, low, high) => this.range(low, high) } },
       axes: [
-        { ...axis, show: last, size: 26 },
-        { ...axis, size: 58, space: 26, values: (_u, ticks) => ticks.map((v) => Number(v.toPrecision(6)).toString()) },
+        { ...axis, show: last, size: 26, space: 76, values: (_u, ticks, _i, _s, step) => ticks.map((at) => (step < 60 ? seconds : minutes).format(at * 1e3)) },
+        { ...axis, size: 58, space: 22, values: (_u, ticks) => ticks.map((v) => Number(v.toPrecision(6)).toString()) },
       ],
       series: [{}, { stroke: line, width: 1.4, points: { show: held.t.length < 60, size: 4 }, spanGaps: false }],
       hooks: {

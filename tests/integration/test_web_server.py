@@ -1,0 +1,195 @@
+"""A real uvicorn on loopback: plain, live streams, stopping, and mutual TLS."""
+
+import datetime as dt
+import ipaddress
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from tests.fake_desk import FakeDesk
+
+from mumetal.core.errors import UnavailableError
+from mumetal.core.settings import ServeSettings
+from mumetal.serve.api.app import create_app
+from mumetal.serve.api.server import Server
+
+
+@pytest.fixture
+def desk() -> FakeDesk:
+    made = FakeDesk()
+    made.live_pause_s = 0.01
+    return made
+
+
+@pytest.fixture
+def served(desk: FakeDesk) -> Iterator[tuple[Server, str]]:
+    settings = ServeSettings(port=0)
+    server = Server(create_app(desk, settings), settings)
+    url = server.start()
+    yield server, url
+    server.stop()
+
+
+def test_pages_and_api_are_served(served: tuple[Server, str]) -> None:
+    _, url = served
+    assert httpx.get(f"{url}/api/v1/healthz").json()["status"] == "ok"
+    page = httpx.get(url)
+    assert "Overview" in page.text
+    assert page.headers["content-security-policy"]
+    assert "server" not in page.headers
+
+
+def test_a_taken_port_is_said(served: tuple[Server, str]) -> None:
+    port = int(served[1].rsplit(":", 1)[1])
+    settings = ServeSettings(port=port)
+    with pytest.raises(UnavailableError, match="cannot listen"):
+        Server(create_app(FakeDesk(), settings), settings).start()
+
+
+def test_live_samples_come_as_events_and_end_with_the_reader(served: tuple[Server, str], desk: FakeDesk) -> None:
+    found: list[dict[str, object]] = []
+    with httpx.stream("GET", f"{served[1]}/api/v1/devices/aurora-27/live?stream=cryostat", timeout=20) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        for line in answer.iter_lines():
+            if line.startswith("data: "):
+                found.append(json.loads(line[6:]))
+            if len(found) == 3:
+                break
+    assert {f["stream"] for f in found} == {"cryostat"}
+    times = [t for f in found for t in f["t_ns"]]  # type: ignore[attr-defined]
+    assert times == sorted(set(times))
+    assert desk.live_closed.wait(20), "the iterator was not closed when the reader went"
+
+
+def test_stop_ends_live_streams_and_frees_the_port(served: tuple[Server, str], desk: FakeDesk) -> None:
+    server, url = served
+    started, ended = threading.Event(), threading.Event()
+
+    def read() -> None:
+        try:
+            with httpx.stream("GET", f"{url}/api/v1/devices/aurora-27/live", timeout=20) as answer:
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        started.set()
+        except httpx.HTTPError:
+            pass
+        ended.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert started.wait(20)
+    server.stop()
+    assert ended.wait(20)
+    reader.join()
+    assert desk.live_closed.wait(20)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+    server.stop()
+
+
+def test_a_body_past_the_bound_is_refused_on_the_wire(desk: FakeDesk) -> None:
+    settings = ServeSettings(port=0, max_body_mib=1)
+    server = Server(create_app(desk, settings), settings)
+    url = server.start()
+    try:
+
+        def chunks() -> Iterator[bytes]:
+            for _ in range(40):
+                yield b" " * 2**16
+
+        headers = {"Content-Type": "application/json"}
+        answer = httpx.post(f"{url}/api/v1/push/columnar", content=chunks(), headers=headers)
+        assert answer.status_code == 413
+    except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+        pass  # the server may close while the rest is still on its way
+    finally:
+        server.stop()
+    assert desk.pushed == []
+
+
+class Authority:
+    """A certificate authority for one test."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.key = folder, ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        built = self._builder(self.name, self.key.public_key())
+        built = built.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        built = built.add_extension(usage, critical=True)
+        built = built.add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
+        self.certificate = built.sign(self.key, hashes.SHA256())
+        self.path = folder / f"{name}.pem"
+        self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        now = dt.datetime.now(dt.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(hours=1))
+        )
+
+    def issue(self, name: str, organisation: str, usage: x509.ObjectIdentifier) -> tuple[str, str]:
+        """Write a certificate and its key; return their paths."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+        subject += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation)] if organisation else []
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        built = self._builder(x509.Name(subject), key.public_key()).add_extension(names, critical=False)
+        built = built.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        certificate = built.add_extension(authority, critical=False).sign(self.key, hashes.SHA256())
+        paths = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+        return str(paths[0]), str(paths[1])
+
+
+def test_off_loopback_only_certificates_of_the_authority_get_in_each_as_its_tenant(
+    desk: FakeDesk, tmp_path: Path
+) -> None:
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    certificate, key = ours.issue("server", "", ExtendedKeyUsageOID.SERVER_AUTH)
+    settings = ServeSettings(host="0.0.0.0", port=0, tls_certificate=certificate, tls_key=key, client_ca=str(ours.path))
+    server = Server(create_app(desk, settings), settings)
+    url = server.start().replace("0.0.0.0", "127.0.0.1")
+    assert url.startswith("https://")
+
+    def client(pair: tuple[str, str] | None) -> httpx.Client:
+        context = ssl.create_default_context(cafile=str(ours.path))
+        if pair:
+            context.load_cert_chain(*pair)
+        return httpx.Client(verify=context, base_url=url, timeout=20)
+
+    usage = ExtendedKeyUsageOID.CLIENT_AUTH
+    try:
+        with client(ours.issue("alice", "local", usage)) as alice:
+            incidents = alice.get("/api/v1/incidents").json()
+            assert len(incidents) == 8
+            alice.post(f"/api/v1/incidents/{incidents[0]['incident_id']}/change", json={"label": "attack"})
+            assert desk.changes[0][2] == "alice"
+        with client(ours.issue("bob", "rival", usage)) as bob:
+            assert bob.get("/api/v1/incidents").json() == []
+        with client(ours.issue("nemo", "", usage)) as nemo:
+            assert nemo.get("/api/v1/incidents").status_code == 403
+        for pair in (None, theirs.issue("mallory", "local", usage)):
+            with client(pair) as stranger, pytest.raises(httpx.TransportError):
+                stranger.get("/api/v1/incidents")
+        with pytest.raises(httpx.TransportError):
+            httpx.get(url.replace("https", "http") + "/api/v1/incidents")
+    finally:
+        server.stop()

@@ -1,0 +1,133 @@
+"""Each cause on what it is for, on the same with something missing, and on an attack that hides under it."""
+
+from dataclasses import replace
+
+import numpy as np
+from tests.unit.watch.backgrounds import T0, Array, stream
+
+from mumetal.core.event import Event, Status
+from mumetal.core.finding import Attribution, Finding
+from mumetal.core.ports import Scene
+from mumetal.core.series import Series
+from mumetal.watch.causes.authorised_recalibration import AuthorisedRecalibration
+from mumetal.watch.causes.tls_jump import TlsJump
+from mumetal.watch.causes.warm_up import WarmUp
+
+START = T0 + 600 * 10**9
+PLATES = ("50k.temperature", "4k.temperature", "still.temperature", "cp.temperature", "mxc.temperature")
+LEVELS = np.array([45.0, 3.5, 0.8, 0.1, 0.01])
+
+
+def finding(name: str, channels: tuple[str, ...], rule: str = "watch.detectors.ewma") -> Finding:
+    return Finding(
+        device="lab", stream=name, rule=rule, title="x", start_ns=START, stop_ns=START + 300 * 10**9, confidence=0.9,
+        attribution=tuple(Attribution(channel=c, share=1 / len(channels), method="own-score") for c in channels),
+    )  # fmt: skip
+
+
+def cryostat(rising: Array) -> Series:
+    rng = np.random.default_rng(0)
+    values = LEVELS * (1 + 0.003 * rng.normal(size=(900, 5)))
+    ramp = np.maximum(np.arange(900) - 600, 0)[:, None] / 300
+    return stream(values * (1 + ramp * rising), names=PLATES, units=("K",) * 5, name="cryostat")
+
+
+def event(activity: str, **more: object) -> Event:
+    return replace(Event(event_id="e7", device="lab", t_ns=START - 60 * 10**9, activity=activity, actor="ana"), **more)  # type: ignore[arg-type]
+
+
+def test_announced_warm_up_is_explained_and_points_at_the_announcement() -> None:
+    scene = Scene(series=(cryostat(np.full(5, 0.5)),), events=(event("cryostat.maintenance"),))
+    verdict = WarmUp().explain(finding("cryostat", PLATES), scene)
+    assert verdict.explained
+    assert verdict.log_likelihood_ratio > 0
+    assert verdict.evidence[0].uri == "event:e7"
+
+
+def test_warm_up_that_nobody_announced_or_only_of_the_mixing_chamber_is_not() -> None:
+    whole, cold = cryostat(np.full(5, 0.5)), cryostat(np.array([0, 0, 0, 0.5, 3.0]))
+    announced = (event("cryostat.maintenance"),)
+    seen = finding("cryostat", PLATES)
+    for scene in (
+        Scene(series=(whole,)),
+        Scene(series=(whole,), events=(event("cryostat.maintenance", status=Status.FAILURE),)),
+        Scene(series=(whole,), events=(event("cryostat.maintenance", t_ns=START - 7_200 * 10**9),)),
+        Scene(series=(cold,), events=announced),
+    ):
+        verdict = WarmUp().explain(seen, scene)
+        assert not verdict.explained
+        assert verdict.log_likelihood_ratio <= 0
+    assert "pulse tube" in WarmUp().explain(seen, Scene(series=(cold,), events=announced)).reason
+
+
+def calibration(after: float) -> Series:
+    values = np.tile([0.02, 0.02, 0.02], (10, 1))
+    values[6:, 1] *= after
+    return stream(
+        values, hz=1 / 100, names=("q0.readout_error", "q1.readout_error", "q2.readout_error"), name="calibration"
+    )
+
+
+def write(**attributes: str) -> Event:
+    return event("calibration.write", attributes=tuple(attributes.items()))
+
+
+def test_recalibration_within_its_declaration_is_explained_and_a_remainder_is_not() -> None:
+    seen = finding("calibration", ("q1.readout_error",), "watch.detectors.day_to_day")
+    declared = write(change_ticket="CH-7", channels="q1.*", max_relative_change="0.3")
+    cause = AuthorisedRecalibration()
+    assert cause.explain(seen, Scene(series=(calibration(0.8),), events=(declared,))).explained
+    beyond = cause.explain(seen, Scene(series=(calibration(0.4),), events=(declared,)))
+    assert not beyond.explained
+    assert "remainder" in beyond.reason
+    assert "-60%" in beyond.reason
+    elsewhere = write(change_ticket="CH-7", channels="q0.*", max_relative_change="0.3")
+    assert not cause.explain(seen, Scene(series=(calibration(0.8),), events=(elsewhere,))).explained
+
+
+def test_recalibration_needs_a_ticket_a_known_actor_and_success() -> None:
+    seen = finding("calibration", ("q1.readout_error",), "watch.detectors.day_to_day")
+    good = write(change_ticket="CH-7")
+    series = (calibration(0.8),)
+    for cause, events in (
+        (AuthorisedRecalibration(), ()),
+        (AuthorisedRecalibration(), (write(channels="q1.*"),)),
+        (AuthorisedRecalibration(), (replace(good, actor=""),)),
+        (AuthorisedRecalibration(), (replace(good, status=Status.FAILURE),)),
+        (AuthorisedRecalibration(frozenset({"ben"})), (good,)),
+    ):
+        assert not cause.explain(seen, Scene(series=series, events=events)).explained
+    assert AuthorisedRecalibration(frozenset({"ana"})).explain(seen, Scene(series=series, events=(good,))).explained
+    stolen = finding("calibration", ("q1.frequency",), "watch.detectors.identity")
+    assert not AuthorisedRecalibration().explain(stolen, Scene(series=series, events=(good,))).explained
+
+
+def canaries(factors: tuple[float, ...]) -> Series:
+    rng = np.random.default_rng(1)
+    values = 0.02 * np.exp(0.05 * rng.normal(size=(900, len(factors))))
+    values[600:] *= np.array(factors)
+    return stream(values, names=tuple(f"q{i}.canary_error" for i in range(len(factors))))
+
+
+def test_one_qubit_that_steps_alone_is_a_tls_jump() -> None:
+    seen = finding("qubits", ("q1.canary_error",))
+    quiet = stream(np.random.default_rng(2).normal(size=(900, 1)), names=("gate_density",), name="queue")
+    verdict = TlsJump().explain(seen, Scene(series=(canaries((1, 1.5, 1, 1)), quiet)))
+    assert verdict.explained
+    assert verdict.log_likelihood_ratio > 0
+
+
+def test_a_jump_too_far_or_with_company_is_none() -> None:
+    seen = finding("qubits", ("q1.canary_error",))
+    busy = np.random.default_rng(2).normal(size=(900, 1))
+    busy[600:] += 20
+    queue = stream(busy, names=("gate_density",), name="queue")
+    for series in (
+        (canaries((1, 6.0, 1, 1)),),
+        (canaries((1, 1.5, 1.4, 1)),),
+        (canaries((1, 1.5, 1, 1)), queue),
+        (),
+    ):
+        assert not TlsJump().explain(seen, Scene(series=series)).explained
+    shared = finding("qubits", ("q0.canary_error", "q1.canary_error"))
+    assert not TlsJump().explain(shared, Scene(series=(canaries((1, 1.5, 1, 1)),))).explained
