@@ -7,6 +7,7 @@ from mumetal.core.registry import Registry
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.ewma import Ewma
+from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
@@ -21,6 +22,7 @@ _LISTED: tuple[Callable[[], Detector], ...] = (
     Cusum,
     Mahalanobis,
     Spectral,
+    Forecast,
     SubPca,
     Nearest,
     Identity,

@@ -9,7 +9,7 @@ from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import chi2_upper, z_upper
 from mumetal.numerics.principal import Principal, principal
 from mumetal.watch.detectors.power import blind, shift_bound
-from mumetal.watch.detectors.standard import Array, shares
+from mumetal.watch.detectors.standard import Array
 from mumetal.watch.detectors.windowed import Windowed
 
 CORESET = 512
@@ -68,7 +68,7 @@ class Nearest(Windowed):
         along = apart @ self._axes.vectors
         nearest = self._coreset[int(((self._coreset - along) ** 2).sum(axis=1).argmin())]
         left = apart - self._axes.vectors @ nearest
-        return shares(names, (left**2).reshape(len(names), -1).sum(axis=1), "own-score")
+        return self.shares_of(names, (left**2).reshape(-1, self.width).sum(axis=1), "own-score")
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Shift lasting a window whose distance passes that of two ordinary windows of white noise."""

@@ -9,7 +9,7 @@ from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import chi2_upper, z_upper
 from mumetal.numerics.principal import Principal, principal
 from mumetal.watch.detectors.power import blind, shift_bound
-from mumetal.watch.detectors.standard import Array, shares
+from mumetal.watch.detectors.standard import Array
 from mumetal.watch.detectors.windowed import Windowed
 
 DIRECTIONS = 64
@@ -32,6 +32,8 @@ class SubPca(Windowed):
         techniques=("impair.cryostat_sabotage", "evasion.telemetry_replay", "impair.crosstalk_hammering"),
         min_history=96,
     )
+    width = 16
+    width = 16
 
     def learn(self, windows: Array) -> None:
         """Learn the principal directions."""
@@ -55,13 +57,14 @@ class SubPca(Windowed):
         return out
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
-        """Exact Shapley value of each channel's stretch of the window: the score is quadratic, dᵀAd, so it is Σ d∘(Ad)."""
+        """Exact Shapley value of each channel's stretch of the last window: the distance is dᵀAd, so it is Σ d∘(Ad)."""
         window = self.window_of(z, seen)
         apart = window.reshape(-1) - self._axes.mean
         along = apart @ self._axes.vectors
         pulled = self._white @ (along / np.sqrt(self._axes.variances + RIDGE)) / along.size
         pulled += (apart - self._axes.vectors @ along) / (self._left * self._values)
-        return shares(names, (apart * pulled).reshape(len(names), -1).sum(axis=1), "shapley")
+        weights = (apart * pulled).reshape(-1, self.width).sum(axis=1)
+        return self.shares_of(names, weights, "shapley")
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Shift lasting a window that lifts its mean T² past a χ² threshold, noise taken as white."""
