@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
-from mumetal.watch.calibrate import Budget, Calibration, calibrate, held_out_scores
+from mumetal.watch.calibrate import Budget, Calibration, calibrate
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.ewma import Ewma
+from mumetal.watch.detectors.held_out import held_out_scores
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.spectral import Spectral

@@ -12,6 +12,7 @@ from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.nearest import Nearest
+from mumetal.watch.detectors.shape import Shape
 from mumetal.watch.detectors.spectral import Spectral
 from mumetal.watch.detectors.sub_pca import SubPca
 
@@ -25,6 +26,7 @@ _LISTED: tuple[Callable[[], Detector], ...] = (
     Forecast,
     SubPca,
     Nearest,
+    Shape,
     Identity,
     DayToDay,
 )
