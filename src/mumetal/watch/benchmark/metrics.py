@@ -132,9 +132,9 @@ def outcome(labels: Labels, scores: Array, threshold: float, desk: Desk) -> Outc
     above = np.flatnonzero(scores >= threshold)
     alert = np.zeros(n, bool)
     alert[above] = True
-    for a, b in zip(above[:-1], above[1:], strict=True):
-        if 1 < b - a <= desk.gap:
-            alert[a:b] = True
+    pause = np.diff(above)
+    for index in np.flatnonzero((pause > 1) & (pause <= desk.gap)):
+        alert[above[index] : above[index + 1]] = True
     excused = np.zeros(n, bool)
     delays = []
     runs = events(labels)
@@ -157,9 +157,7 @@ def outcome(labels: Labels, scores: Array, threshold: float, desk: Desk) -> Outc
 def event_peaks(labels: Labels, scores: Array, desk: Desk) -> Array:
     """Return the largest score within the time in which each event counts as caught, shape (events,)."""
     n = labels.size
-    return np.array([
-        scores[a : min(n, b + desk.tolerance, a + desk.deadline)].max() for a, b in events(labels)
-    ])
+    return np.array([scores[a : min(n, b + desk.tolerance, a + desk.deadline)].max() for a, b in events(labels)])
 
 
 def threshold_for(peaks: Array, recall: float) -> float:

@@ -17,7 +17,6 @@ from mumetal.watch.detectors.standard import Array, Scale, Standardised, block_f
 from mumetal.watch.detectors.sub_pca import SubPca
 from mumetal.watch.detectors.windowed import Windowed
 
-MEMBERS: tuple[type[Windowed], ...] = (Forecast, SubPca)
 HIGH = 0.995  # quantile of held-out scores that makes one unit
 
 
@@ -51,15 +50,17 @@ class Shape(Standardised):
         title="Unusual course of several channels",
         reference="forecast: Sims 1980; windows: Jolliffe 2002; bounded updates: Huber 1964, doi:10.1214/aoms/1177703732",
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
-        min_history=256,
+        min_history=192,
     )
+    makes: tuple[type[Windowed], ...] = (Forecast, SubPca)
+    follows = True  # for ablation: whether the baseline follows
 
     def fit_scaled(self, scale: Scale, history: Series) -> None:
         """Fit the members, their units on held-out halves, and the first baseline."""
         self._scale = scale
-        held = [held_out_scores(make, history) for make in MEMBERS]
+        held = [held_out_scores(make, history) for make in self.makes]
         self._units = [_unit(scores) for scores in held]
-        self._members = [make() for make in MEMBERS]
+        self._members = [make() for make in self.makes]
         for member in self._members:
             member.fit_scaled(scale, history)
         ordinary = np.max([u.of(h) for u, h in zip(self._units, held, strict=True)], axis=0)
@@ -81,7 +82,8 @@ class Shape(Standardised):
         if len(z) == 0:
             return np.empty(0)
         each = [u.of(m.score_z(z, seen)) for m, u in zip(self._members, self._units, strict=True)]
-        return self._baseline.push(np.max(each, axis=0))
+        strongest = np.max(each, axis=0)
+        return self._baseline.push(strongest) if self.follows else np.maximum(strongest, 0.0)
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Ask the member that the window's last rows alarm most."""
@@ -94,7 +96,7 @@ class Shape(Standardised):
         """The better of the members."""
         if technique not in self.info.techniques:
             return blind(self.info, technique, "1", "looks at the course of a few dozen rows only")
-        asked = [make() for make in MEMBERS]
+        asked = [make() for make in self.makes]
         able = [m.power(technique, conditions) for m in asked if technique in m.info.techniques]
         return min(able, key=lambda p: p.smallest)
 

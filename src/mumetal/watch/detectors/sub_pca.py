@@ -33,7 +33,6 @@ class SubPca(Windowed):
         min_history=96,
     )
     width = 16
-    width = 16
 
     def learn(self, windows: Array) -> None:
         """Learn the principal directions."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.finding import Attribution
+from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.ewma import ewma
 from mumetal.watch.detectors.standard import Array, Standardised, block_for, shares
 
@@ -48,6 +49,7 @@ class Windowed(Standardised):
 
     width = 32
     smooth = 16.0  # rows
+    flags_too = False  # for ablation: windows over flags as well
     most = 6_000  # windows learnt from
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
@@ -57,7 +59,7 @@ class Windowed(Standardised):
         self._alpha = 1 - math.exp(-self._every / self.smooth) if self.smooth > 0 else 1.0
         observed = np.ones(z.shape, bool) if seen is None else seen
         self._kept = np.flatnonzero(~_flags(z * self._scale.scale + self._scale.location, observed))
-        if self._kept.size == 0:
+        if self._kept.size == 0 or self.flags_too:
             self._kept = np.arange(z.shape[1])
         bounded, observed = np.clip(z[:, self._kept], -CLIP, CLIP), observed[:, self._kept]
         count = np.maximum(observed.sum(axis=0), 1)
@@ -109,6 +111,10 @@ class Windowed(Standardised):
     def shares_of(self, names: tuple[str, ...], weights: Array, method: str) -> tuple[Attribution, ...]:
         """Turn non-negative weights of the kept channels into shares."""
         return shares(tuple(names[i] for i in self._kept), weights, method)
+
+    def power(self, technique: str, conditions: Conditions) -> Power:
+        """Say the smallest attack that would have been caught."""
+        raise NotImplementedError
 
     def learn(self, windows: Array) -> None:
         """Learn from ordinary windows (n, kept, width)."""
