@@ -5,7 +5,6 @@ from mumetal.core.finding import Attribution, Finding, Severity
 from mumetal.watch.hints import hint_for
 
 
-
 def stream_finding(
     *,
     tenant: str,

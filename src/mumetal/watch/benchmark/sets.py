@@ -1,6 +1,11 @@
 """Labelled series from files ``<set>/<series>.npz`` with ``X_train``, ``X_test`` and ``y_test``."""
 
+import io
+import math
+import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import Channel, Series
+from mumetal.core.series import MAX_CHANNELS, Channel, Series
 from mumetal.watch.benchmark.metrics import Desk, Labels
 
 PUBLIC = ("SKAB", "MSL", "SMAP", "NAB")
@@ -17,6 +22,12 @@ DESKS = {"SKAB": Desk(tolerance=30, gap=10, deadline=60), "BATADAL": Desk(tolera
 LEAST_HISTORY = 200  # rows; shorter histories are left out
 MOST_BYTES = 500_000_000
 MOST_SERIES = 2_000
+PREAMBLE = 10  # magic, version and length of the header
+HEADER = re.compile(  # of the NPY format, version 1.0
+    rb"\x93NUMPY\x01\x00(?P<length>..)\{'descr': '(?P<dtype>[<|][biuf][1248])', 'fortran_order': (?P<column>True|False), "
+    rb"'shape': \((?P<shape>\d{1,10}(?:,|, \d{1,10}))\), ?\} *\n",
+    re.DOTALL,
+)
 START_NS = 1_760_000_000 * 10**9
 
 
@@ -73,19 +84,7 @@ def labelled(folder: Path, sets: tuple[str, ...] = PUBLIC, limit: int = 0) -> It
 def _read(set_name: str, path: Path) -> Labelled | None:
     if path.stat().st_size > MOST_BYTES:
         raise BadInputError("the file is too large", where=str(path), hint=f"at most {MOST_BYTES:,} bytes")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            train, test, labels = (np.asarray(archive[key]) for key in ("X_train", "X_test", "y_test"))
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise BadInputError(
-            f"not a labelled series: {error}", where=str(path), hint="needs X_train, X_test and y_test"
-        ) from error
-    if train.ndim != 2 or test.ndim != 2 or train.shape[1] != test.shape[1] or labels.shape != test.shape[:1]:
-        raise BadInputError(
-            f"shapes do not fit: {train.shape}, {test.shape}, {labels.shape}",
-            where=str(path),
-            hint="(n, C), (m, C), (m,)",
-        )
+    train, test, labels = decode(path.read_bytes(), str(path))
     if len(train) < LEAST_HISTORY or not labels.any():
         return None
     return Labelled(
@@ -95,6 +94,55 @@ def _read(set_name: str, path: Path) -> Labelled | None:
         test=series_of(test, len(train)),
         labels=labels.astype(bool),
     )
+
+
+def decode(data: bytes, where: str) -> tuple[NDArray[np.float64], NDArray[np.float64], Labels]:
+    """Read the three arrays of an NPZ archive: history (n, C), test (m, C) and labels (m,).
+
+    Raises:
+        BadInputError: Not such an archive, arrays that do not fit or are not finite numbers.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            train, test, labels = (_array(archive, f"{key}.npy") for key in ("X_train", "X_test", "y_test"))
+    except (
+        KeyError,
+        ValueError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+    ) as error:
+        raise BadInputError(
+            f"not a labelled series: {error}", where=where, hint="needs numbers X_train, X_test and y_test"
+        ) from error
+    if train.ndim != 2 or test.ndim != 2 or train.shape[1] != test.shape[1] or labels.shape != test.shape[:1]:
+        raise BadInputError(
+            f"shapes do not fit: {train.shape}, {test.shape}, {labels.shape}", where=where, hint="(n, C), (m, C), (m,)"
+        )
+    if not 1 <= train.shape[1] <= MAX_CHANNELS or not (np.isfinite(train).all() and np.isfinite(test).all()):
+        raise BadInputError("no channel, too many, or values that are not finite", where=where)
+    return train, test, labels != 0
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float64]:
+    """Read one member, after its header was held against its size: a header must not make us allocate what is not there."""
+    if archive.getinfo(name).file_size > MOST_BYTES:
+        raise ValueError(f"{name} is larger than {MOST_BYTES:,} bytes")
+    data = archive.read(name)
+    found = HEADER.match(data)
+    if not found:
+        raise ValueError(f"{name} does not hold numbers in rows and columns, format version 1.0")
+    length = int.from_bytes(found["length"], "little")
+    shape = tuple(int(part) for part in found["shape"].decode().split(",") if part.strip())
+    dtype, body = np.dtype(found["dtype"].decode()), data[PREAMBLE + length :]
+    if math.prod(shape) * dtype.itemsize != len(body):
+        raise ValueError(f"{name} says {shape} of {dtype} and holds {len(body)} bytes")
+    with np.errstate(over="ignore", invalid="ignore"):
+        flat = np.frombuffer(body, dtype).astype(np.float64)
+    return flat.reshape(shape, order="F" if found["column"] == b"True" else "C")
 
 
 def series_of(values: NDArray[np.generic], first: int) -> Series:
