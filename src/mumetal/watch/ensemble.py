@@ -56,8 +56,8 @@ class Ensemble:
             detector = make()
             if len(history) // 2 < detector.info.min_history:
                 continue
-            held_out = held_out_scores(make, history)
             detector.fit_scaled(self.scale, history)
+            held_out = held_out_scores(make, history) if detector.held_out is None else detector.held_out
             detector.score_z(*self.scale.apply(history.values))  # its state goes on from the end of the history
             members.append(
                 Member(

@@ -181,3 +181,14 @@ def test_hundreds_of_channels_are_foretold_each_from_its_own_past() -> None:
     scores = detector.score(series(values[300:], 300))
     assert scores[60:].min() > scores[:45].max()
     assert detector.attribute(series(values[330:], 330))[0].channel == "c17"
+
+
+def test_the_fused_scores_of_new_rows_are_spread_like_its_held_out_ones() -> None:
+    values = coupled(11, 4_000)
+    detector = Shape()
+    detector.fit(series(values[:600]))
+    assert detector.held_out is not None
+    scores = detector.score(series(values[600:], 600))
+    for quantile in (0.5, 0.9):
+        assert np.quantile(scores, quantile) == pytest.approx(np.quantile(detector.held_out, quantile), rel=0.5)
+    assert scores.max() < 3 * detector.held_out.max()

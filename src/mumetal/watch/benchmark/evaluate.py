@@ -143,7 +143,11 @@ def _score(name: str, contender: Contender, one: Labelled) -> Scored:
     middle, high = settled[len(settled) // 2], settled[int(0.995 * (len(settled) - 1))]
     budgeted = None
     if name in OURS:
-        level = calibrate(held_out_scores(OURS[name], one.history), 1.0).tail.level(BUDGET / 1e4)
+        detector = OURS[name]()
+        detector.fit(one.history)
+        held = held_out_scores(OURS[name], one.history) if detector.held_out is None else detector.held_out
+        tail = calibrate(held, 1.0, detector.tail_power, detector.nominal_scale).tail
+        level = tail.level(BUDGET / 1e4) ** (1 / detector.tail_power)
         budgeted = metrics.outcome(one.labels, scores, level, one.desk)
     return Scored(
         of=one,

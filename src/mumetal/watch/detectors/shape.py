@@ -40,6 +40,9 @@ class Unit:
 class Shape(Standardised):
     """Forecast residuals and Sub-PCA, the larger of both in units of their held-out tails.
 
+    ``held_out`` are the fused scores of the history by members that did not learn from the row: fitting on halves of
+    halves would leave them too little to learn from, and thresholds would be far too low.
+
     The largest and not the mean: an average blurs the one member that sees. Measured on public sets, conformal tail
     p-values rank worse than these linear units: beyond the largest score of a short history they rest on the fitted
     tail alone. Thresholds come from the tail of the fused score (:mod:`mumetal.watch.calibrate`).
@@ -65,6 +68,8 @@ class Shape(Standardised):
             member.fit_scaled(scale, history)
         ordinary = np.max([u.of(h) for u, h in zip(self._units, held, strict=True)], axis=0)
         self._baseline = Baseline(ordinary, block_for(scale.rate_hz))
+        self.held_out = self._fused(ordinary)
+        self._baseline.reset()
 
     def reset(self) -> None:
         """Start afresh, with what was learnt."""
@@ -82,7 +87,9 @@ class Shape(Standardised):
         if len(z) == 0:
             return np.empty(0)
         each = [u.of(m.score_z(z, seen)) for m, u in zip(self._members, self._units, strict=True)]
-        strongest = np.max(each, axis=0)
+        return self._fused(np.max(each, axis=0))
+
+    def _fused(self, strongest: Array) -> Array:
         return self._baseline.push(strongest) if self.follows else np.maximum(strongest, 0.0)
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:

@@ -15,7 +15,7 @@ STILL = 1e-6  # standard deviations of a channel below which it counts as consta
 RELATIVE = 0.05  # of a constant channel's magnitude: the scale given to it, so that any move of it shows
 SAME = 1e-12
 NEAR = 1e-9
-VALUES = 6_000_000  # numbers in the windows learnt from, 48 MB
+VALUES = 3_000_000  # numbers in the windows learnt from, 24 MB
 SAMPLE = 500  # windows from which the ordinary distance is taken
 
 
