@@ -20,7 +20,7 @@ def new(
     path: Annotated[Path, typer.Argument(help="File for the key; its public half goes to PATH.pub.")],
     *,
     name: Annotated[str, typer.Option("--name", help="Whose it is: an owner, a log's origin, a witness's name.")],
-    passphrase: PassphraseOption = "prompt",
+    passphrase: PassphraseOption = "prompt",  # noqa: S107 - where from, not what
     plain: Annotated[
         bool, typer.Option("--plain", help="No passphrase: for a service that must start by itself.")
     ] = False,
@@ -131,7 +131,7 @@ def inventory(*, roots: RootsOption, pin: PinOption, as_json: JsonOption = False
     now = SystemClock().now_ns()
     current = chain.load(_versions(roots), pinned=pin, now_ns=now)
     keys, roles = lines.keys(current, now), lines.roles(current, now)
-    ailing = [k for k in keys if k.state != "good"] or [r for r in roles if r.owners < r.threshold]
+    ailing = any(k.state != "good" for k in keys) or any(r.owners < r.threshold for r in roles)
     if as_json:
         typer.echo(msgspec.json.encode({"version": current.version, "keys": keys, "roles": roles}).decode())
         return 1 if ailing else 0
