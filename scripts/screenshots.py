@@ -91,7 +91,8 @@ def photograph(browser: webdriver.Chrome, url: str, target: Path, name: str) -> 
     browser.execute_cdp_cmd("Page.enable", {})
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "format": "png"})
     target.write_bytes(base64.b64decode(shot["data"]))
-    errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    logged = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    errors = [entry["message"] for entry in logged if entry["level"] == "SEVERE"]
     print(target.name, f"scrolls sideways by {wide} px" if wide > 0 else "ok", *errors)
     return int(wide > 0 or bool(errors))
 

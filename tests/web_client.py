@@ -17,10 +17,13 @@ class WebClient:
         app: The application.
         peer: Who is at the far end, as the server would have read it from a client certificate.
         base: Scheme and host.
+        raises: Whether an error that nobody expected is raised here instead of answered.
     """
 
-    def __init__(self, app: FastAPI, *, peer: Peer | None = None, base: str = "http://127.0.0.1:8470") -> None:
-        self._app, self._peer, self._base = app, peer, base
+    def __init__(
+        self, app: FastAPI, *, peer: Peer | None = None, base: str = "http://127.0.0.1:8470", raises: bool = True
+    ) -> None:
+        self._app, self._peer, self._base, self._raises = app, peer, base, raises
 
     def _call(
         self,
@@ -38,7 +41,7 @@ class WebClient:
             await self._app(scope, receive, send)
 
         async def call() -> httpx.Response:
-            transport = httpx.ASGITransport(app=app)
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=self._raises)
             async with httpx.AsyncClient(transport=transport, base_url=self._base) as client:
                 return await client.request(method, path, headers=headers, json=json, data=data, content=content)
 

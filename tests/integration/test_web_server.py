@@ -76,8 +76,9 @@ def test_stop_ends_live_streams_and_frees_the_port(served: tuple[Server, str], d
     def read() -> None:
         try:
             with httpx.stream("GET", f"{url}/api/v1/devices/aurora-27/live", timeout=20) as answer:
-                for _ in answer.iter_lines():
-                    started.set()
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        started.set()
         except httpx.HTTPError:
             pass
         ended.set()
@@ -88,7 +89,7 @@ def test_stop_ends_live_streams_and_frees_the_port(served: tuple[Server, str], d
     server.stop()
     assert ended.wait(20)
     reader.join()
-    assert desk.live_closed.is_set()
+    assert desk.live_closed.wait(20)
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
     server.stop()

@@ -13,13 +13,12 @@ from mumetal.watch.calibrate import Budget, Calibration
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
-from mumetal.watch.findings import stream_finding
-from mumetal.watch.rows import joined, last
+from mumetal.watch.findings import marked, stream_finding
+from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
-LEARN_S = 10.0  # a fast stream is learnt from at least so much time …
-LEARN_MOST = 20_000  # … but never from more rows than this
-HISTORY_VALUES = 4_000_000  # numbers kept to learn from, 32 MB
+LEARN_MOST = 20_000  # a fast stream is learnt from no more rows than this, however long that lasts
+HISTORY_VALUES = 1_000_000  # numbers kept to learn from, 8 MB: a refit takes a fraction of a second
 HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
 RATE_FACTOR = 2.0
@@ -46,7 +45,7 @@ class StreamMonitor:
         self._settings, self._budget = settings, budget
         self._epoch = ""
         self._reason = ""
-        self._history: Series | None = None
+        self._history = Kept(HISTORY_ROWS)
         self._recent: Series | None = None
         self._ensemble: Ensemble | None = None
         self._next_fit = 0
@@ -72,7 +71,7 @@ class StreamMonitor:
         """Why it is not simply watching, in one sentence."""
         parts = [self._reason] if self._reason else []
         if self._ensemble is None:
-            have = 0 if self._history is None else len(self._history)
+            have = len(self._history)
             need = self.needed
             text = f"learning: {have} of {need} rows"
             if self.rate_hz > 0:
@@ -88,14 +87,14 @@ class StreamMonitor:
     @property
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
-        by_time = min(LEARN_MOST, int(LEARN_S * self.rate_hz))
-        return max(self._settings.learning_rows, by_time)
+        most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
+        return max(self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz)))
 
     def prime(self, history: Series) -> None:
         """Learn from stored rows, oldest first, without judging them."""
         if history.epoch != self._epoch:
-            self._restart(history.epoch, "")
-        self._history = last(joined(self._history, history), self._most(history))
+            self._restart(history, "")
+        self._history.add(history)
         self._note(history)
         if len(self._history) >= self.needed:
             self._fit()
@@ -106,7 +105,7 @@ class StreamMonitor:
         if chunk.epoch != self._epoch:
             out += self.finish("the channel map changed")
             known = bool(self._epoch)
-            self._restart(chunk.epoch, "channels changed, learning anew" if known else "")
+            self._restart(chunk, "channels changed, learning anew" if known else "")
         fresh = int(np.searchsorted(chunk.t_ns, self.last_ns, side="right"))
         self.late += fresh
         chunk = chunk.rows(fresh, len(chunk))
@@ -115,10 +114,9 @@ class StreamMonitor:
         out += self._check_rate(chunk)
         self._note(chunk)
         if self._ensemble is None:
-            have = 0 if self._history is None else len(self._history)
-            take = min(len(chunk), max(0, self.needed - have))
+            take = min(len(chunk), max(0, self.needed - len(self._history)))
             self._learn(chunk.rows(0, take))
-            if self._history is not None and len(self._history) >= self.needed:
+            if len(self._history) >= self.needed:
                 self._fit()
             chunk = chunk.rows(take, len(chunk))
         while self._ensemble is not None and len(chunk):
@@ -140,11 +138,14 @@ class StreamMonitor:
         """Close what is open when nothing was heard for a while (s)."""
         return self.finish("the stream fell silent") if last_heard_s > 60 else []
 
-    def _restart(self, epoch: str, reason: str) -> None:
+    def _restart(self, like: Series, reason: str) -> None:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
-        self._epoch, self._reason = epoch, reason
-        self._history = self._recent = self._ensemble = None
+        self._epoch, self._reason = like.epoch, reason
+        self._history = Kept(
+            max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
+        )
+        self._recent = self._ensemble = None
         self._episodes, self._open = {}, {}
         self._seen_rows, self.score = 0, 0.0
 
@@ -168,20 +169,17 @@ class StreamMonitor:
         if known <= 0 or 1 / RATE_FACTOR < rate / known < RATE_FACTOR:
             return []
         out = self.finish("the sampling rate changed")
-        self._restart(self._epoch, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
+        self._restart(chunk, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
         return out
 
-    def _most(self, series: Series) -> int:
-        return min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(series.channels)))
-
     def _learn(self, rows: Series) -> None:
-        self._history = last(joined(self._history, rows), self._most(rows))
+        self._history.add(rows)
         self._seen_rows += len(rows)
 
     def _fit(self) -> None:
-        assert self._history is not None
+        history = self._history.series()
         try:
-            ensemble = Ensemble(self._history, extras_for(self._history))
+            ensemble = Ensemble(history, extras_for(history))
         except BadInputError as error:
             self._reason = error.message
             return
@@ -189,7 +187,7 @@ class StreamMonitor:
             self._budget.leave(len(self._ensemble.members))
         self._budget.join(len(ensemble.members))
         self._ensemble, self._reason = ensemble, ""
-        self._next_fit = 2 * max(len(self._history), self._seen_rows)
+        self._next_fit = 2 * max(len(history), self._seen_rows)
         for member in ensemble.members:
             self._episodes.setdefault(member.family, Episodes())
 
@@ -269,9 +267,11 @@ class StreamMonitor:
         score = episode.peak * calibration.level(self._budget.share)
         seconds = (episode.last_ns - episode.start_ns) / 1e9
         ending = f" It lasted {seconds:.1f} s, largest score {score:.1f}" + (f"; closed because {why}." if why else ".")
+        found, stop_ns = opened.finding, max(episode.last_ns, opened.finding.start_ns) + 1
         return replace(
-            opened.finding,
-            stop_ns=max(episode.last_ns, opened.finding.start_ns) + 1,
+            found,
+            stop_ns=stop_ns,
+            evidence=(marked(found.device, found.stream, found.rule, found.start_ns, stop_ns),),
             confidence=max(opened.finding.confidence, calibration.confidence(score)),
             detail=(opened.finding.detail + ending)[:4_000],
         )

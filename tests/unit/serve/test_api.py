@@ -140,6 +140,8 @@ def test_another_tenant_sees_and_changes_nothing(desk: FakeDesk) -> None:
     mine = first(desk)
     assert eve.get("/api/v1/incidents").json() == []
     assert eve.get("/api/v1/quarantine").json() == []
+    assert eve.get("/api/v1/truth").json() == []
+    assert eve.get("/truth").status_code == 404
     assert eve.get("/api/v1/overview").json()["streams"] == []
     assert eve.get("/api/v1/devices/aurora-27/streams/cryostat/series").json() == []
     assert eve.get("/api/v1/devices/aurora-27/events").json() == []

@@ -79,6 +79,20 @@ def test_every_answer_carries_the_headers(client: WebClient, path: str) -> None:
 
 
 def test_a_broken_desk_answers_500_without_its_insides(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(tenant: str) -> object:
+        raise ZeroDivisionError("secret inside")
+
+    desk = FakeDesk()
+    client = WebClient(create_app(desk, ServeSettings()), raises=False)
+    monkeypatch.setattr(desk, "overview", broken)
+    for path in ("/", "/api/v1/overview"):
+        answer = client.get(path)
+        assert answer.status_code == 500
+        assert "secret" not in answer.text
+        assert "frame-ancestors" in answer.headers["content-security-policy"]
+
+
+def test_off_loopback_a_request_without_a_certificate_is_refused() -> None:
     desk = FakeDesk()
     app = create_app(desk, ServeSettings(host="192.0.2.1", tls_certificate="c", tls_key="k", client_ca="a"))
     answer = WebClient(app, base="https://192.0.2.1").get("/api/v1/overview")

@@ -1,6 +1,7 @@
 """The pages over the fake desk: what they say, what they must never let through, what they say when empty."""
 
 import dataclasses
+import hashlib
 import re
 from html.parser import HTMLParser
 from urllib.parse import quote
@@ -131,6 +132,10 @@ def test_buttons_work_with_and_without_scripts(client: WebClient, desk: FakeDesk
     assert "on it" in text
     assert 'value="m.okafor"' in text
     assert desk.incidents("local")[0].owner == "m.okafor"
+    client.post(path + "/change", data={"owner": "m.okafor", "note": "still"})
+    assert desk.changes[-1][3].owner is None, "an owner who stays is no change"
+    client.post(path + "/change", data={"owner": ""})
+    assert desk.incidents("local")[0].owner == ""
 
 
 @pytest.mark.parametrize("data", [{"label": "odd"}, {"state": "odd"}, {"owner": "x" * 201}, {"note": "x" * 1_001}])
@@ -278,6 +283,21 @@ def test_evidence_opens_samples_event_snapshot_quarantine_and_ledger(desk: FakeD
 )
 def test_a_pointer_that_cannot_be_read_is_400(client: WebClient, uri: str) -> None:
     assert client.get(f"/evidence?uri={quote(uri, safe='')}").status_code == 400
+
+
+def test_vendored_files_are_what_was_recorded() -> None:
+    folder = render.STATIC / "vendor"
+    lines = (line.split() for line in (folder / "SHA256SUMS").read_text().splitlines())
+    recorded = {name: digest for digest, name in lines}
+    found = {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir() if p.suffix in {".js", ".css"}
+    }
+    assert found == recorded
+
+
+def test_foreign_bytes_are_shown_as_plain_text(client: WebClient, desk: FakeDesk) -> None:
+    desk.refused.insert(0, ("local", Quarantined.of("a.log:1", "odd", b"ok\x1b[31m\xff<b>")))
+    assert "ok·[31m·&lt;b&gt;" in client.get("/quarantine").text
 
 
 def test_a_missing_page_is_friendly(client: WebClient) -> None:

@@ -105,8 +105,8 @@ class Archive:
                     f"the manifest is corrupt: {error}", where=str(self._path), hint="restore it from a copy"
                 ) from None
         named = {p.file for p in self.manifest.parts}
-        for file in folder.iterdir():
-            if file.name not in named and file != self._path:
+        for file in [*folder.glob("*.parquet"), *folder.glob("*.new")]:
+            if file.name not in named:
                 file.unlink()
         missing = [name for name in named if not (folder / name).exists()]
         if missing:

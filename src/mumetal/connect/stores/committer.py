@@ -120,6 +120,15 @@ class Committer:
                 self._idle = False
 
     def _run(self) -> None:
+        try:
+            self._commit_all()
+        finally:
+            with self._turn:
+                if not self._closing:
+                    self.trouble = "the committer stopped; start again, the log has everything"
+                self._turn.notify_all()
+
+    def _commit_all(self) -> None:
         while batch := self._take():
             try:
                 with self._writing:

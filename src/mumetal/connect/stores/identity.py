@@ -115,7 +115,7 @@ def fingerprint(datum: Event | DeviceSnapshot) -> int:
     if isinstance(datum, DeviceSnapshot):
         parts = (datum.tenant, "snapshot", datum.device, str(datum.t_ns))
     text = "\0".join(f"{len(p)}:{p}" for p in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "little") >> 1
 
 
 def key_of(series: Series) -> Key:
@@ -185,6 +185,15 @@ class Identity:
     def stage(self, data: Iterable[Datum], sequence: int, now_ns: int) -> Staged:
         """Compare data with what is known and note what is new as frame ``sequence``."""
         staged = Staged(undo=[])
+        try:
+            self._stage_all(data, sequence, now_ns, staged)
+        except BaseException:
+            # What was noted before the failure must not make a retry look known.
+            staged.forget()
+            raise
+        return staged
+
+    def _stage_all(self, data: Iterable[Datum], sequence: int, now_ns: int, staged: Staged) -> None:
         fresh: list[Datum] = []
         late: list[int] = []
         for datum in data:
@@ -202,7 +211,6 @@ class Identity:
             staged.undo.append(lambda p=print_: self.prints.discard(p))  # type: ignore[misc]
             fresh.append(datum)
         staged.data, staged.late, staged.late_by_place = tuple(fresh), sum(late), tuple(late)
-        return staged
 
     def _stage_series(self, series: Series, sequence: int, now_ns: int, staged: Staged) -> tuple[Series, int] | None:
         if not len(series):

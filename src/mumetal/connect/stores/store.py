@@ -21,6 +21,7 @@ from pathlib import Path
 from mumetal.connect.stores.archive import Archive
 from mumetal.connect.stores.committer import Committer
 from mumetal.connect.stores.disk import Disk, lock
+from mumetal.connect.stores.frames import MAX_BODY
 from mumetal.connect.stores.hot import Hot, Record
 from mumetal.connect.stores.identity import Identity, Staged
 from mumetal.connect.stores.payload import ChannelMaps, Draft, decode
@@ -83,6 +84,9 @@ class LogStore:
             self._rebuilt = ""
             self._hot = self._open_hot()
             self._replay()
+        except OSError as error:
+            os.close(self._lock)
+            raise UnavailableError(f"the store cannot be opened: {error.strerror}", where=str(directory)) from None
         except BaseException:
             os.close(self._lock)
             raise
@@ -90,8 +94,8 @@ class LogStore:
         self._maps = ChannelMaps()
         self._identity = Identity(self._reader.identities, round(settings.lateness_s * 1e9))
         self._identity.load(self._reader.covered(), self._reader.prints())
-        self._cursors = self._hot.cursors()
-        self._unsynced: deque[tuple[int, Staged, str, str | None]] = deque()
+        self._cursors = {source: (0, cursor) for source, cursor in self._hot.cursors().items()}
+        self._unsynced: deque[tuple[int, Staged]] = deque()
         self._wal.on_lost = self._forget
         self._rows = self._values = self._repeats = self._late = 0
         self._closed = False
@@ -170,6 +174,8 @@ class LogStore:
                     f"a delivery for {delivery.tenant!r} holds data of {datum.tenant!r}", where=delivery.source
                 )
         draft = Draft(delivery, self._maps)
+        if draft.size > MAX_BODY // 2:
+            raise BadInputError(f"a delivery of {draft.size >> 20} MiB is too large", where=delivery.source)
         now_ns = self._clock.now_ns()
         with self._wal.lock:
             self._refuse_if_closed()
@@ -183,28 +189,27 @@ class LogStore:
             staged = self._identity.stage(delivery.data, sequence, now_ns)
             try:
                 fresh = replace(delivery, data=staged.data)
-                parts, digest = draft.finish(fresh, staged.late_by_place)
+                parts, digest = _finished(draft, fresh, staged.late_by_place)
                 position = self._wal.write(parts, digest, now_ns)
             except BaseException:
                 staged.forget()
                 raise
-            before = self._cursors.get(delivery.source)
-            if delivery.cursor:
-                self._cursors[delivery.source] = delivery.cursor
-            self._unsynced.append((sequence, staged, delivery.source, before))
+            self._unsynced.append((sequence, staged))
             size = sum(len(p) for p in parts)
             self._committer.offer(
                 Record(sequence=sequence, digest=digest.hex(), delivery=fresh, late=staged.late_by_place, size=size)
             )
         self._wal.sync_to(position)
-        return self._acknowledge(sequence, digest, staged)
+        return self._acknowledge(delivery, sequence, digest, staged)
 
-    def _acknowledge(self, sequence: int, digest: bytes, staged: Staged) -> Receipt:
+    def _acknowledge(self, delivery: Delivery, sequence: int, digest: bytes, staged: Staged) -> Receipt:
         series = [d for d in staged.data if isinstance(d, Series)]
         values = sum(s.values.size for s in series)
         with self._wal.lock:
             while self._unsynced and self._unsynced[0][0] <= self._wal.synced:
                 self._unsynced.popleft()
+            if delivery.cursor and sequence > self._cursors.get(delivery.source, (0, ""))[0]:
+                self._cursors[delivery.source] = (sequence, delivery.cursor)
             self._rows += sum(len(s) for s in series)
             self._values += values
             self._repeats += staged.repeats
@@ -223,12 +228,7 @@ class LogStore:
         """Undo, newest first, what was noted for frames past ``kept``; the log calls this with its lock held."""
         self._committer.lost(kept)
         while self._unsynced and self._unsynced[-1][0] > kept:
-            _, staged, source, before = self._unsynced.pop()
-            staged.forget()
-            if before is None:
-                self._cursors.pop(source, None)
-            else:
-                self._cursors[source] = before
+            self._unsynced.pop()[1].forget()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -244,7 +244,7 @@ class LogStore:
 
     def cursor(self, source: str) -> str:
         """Return the last committed cursor of a source; empty when there is none."""
-        return self._cursors.get(source, "")
+        return self._cursors.get(source, (0, ""))[1]
 
     def tenants(self) -> Sequence[str]:
         """Return every tenant that has samples, in order."""
@@ -375,9 +375,10 @@ class LogStore:
         Raises:
             RejectedError: Something was altered; says which file and where.
         """
-        for _ in self._wal.frames(0):
-            pass
-        self._archive.verify()
+        with self._housekeeping:
+            for _ in self._wal.frames(0):
+                pass
+            self._archive.verify()
 
     def close(self) -> None:
         """Finish committing and let go of files; a second call does nothing."""
@@ -391,3 +392,10 @@ class LogStore:
             self._committer.close()
             self._hot.close()
             os.close(self._lock)
+
+
+def _finished(draft: Draft, fresh: Delivery, late: tuple[int, ...]) -> tuple[list[bytes], bytes]:
+    try:
+        return draft.finish(fresh, late)
+    except (ValueError, OverflowError) as error:
+        raise BadInputError(f"a delivery cannot be written: {str(error)[:200]}", where=fresh.source) from None

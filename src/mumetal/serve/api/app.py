@@ -10,12 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mumetal import __version__
-from mumetal.core.errors import BadInputError, MumetalError
+from mumetal.core.errors import BadInputError, MumetalError, UnavailableError
 from mumetal.core.ports import Ledger
 from mumetal.core.settings import ServeSettings
 from mumetal.formats.arrow import from_arrow_stream
 from mumetal.formats.columnar import from_columnar_json
-from mumetal.serve.api.guard import Guard, is_loopback
+from mumetal.serve.api.guard import HEADERS, Guard, is_loopback
 from mumetal.serve.api.identity import TenantOf, tenant_by_organisation
 from mumetal.serve.api.live import LiveDoor
 from mumetal.serve.api.problems import problem, problem_of
@@ -76,6 +76,16 @@ def _answer_errors(app: FastAPI) -> None:
         first = error.errors()[0] if error.errors() else {}
         where = ".".join(str(part) for part in first.get("loc", ()))
         return _refuse(request, BadInputError(str(first.get("msg", "the request cannot be read")), where=where))
+
+    @app.exception_handler(Exception)
+    def of_surprises(request: Request, _error: Exception) -> Response:
+        # answered outside the guard, so the headers are put on here; the server logs the error itself
+        answer = problem_of(500, detail="something broke here", hint="the server's log says what")
+        if not request.url.path.startswith("/api/"):
+            broken = UnavailableError("something broke here", hint="the server's log says what")
+            answer = error_page(request, answer, broken)
+        answer.headers.update(HEADERS)
+        return answer
 
     @app.exception_handler(HTTPException)
     def of_paths(request: Request, error: HTTPException) -> Response:

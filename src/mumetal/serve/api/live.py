@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -46,10 +45,11 @@ class LiveDoor:
 
     async def _lines(self, request: Request, samples: Iterator[Series | None], stream: str) -> AsyncIterator[bytes]:
         self._open += 1
+        tap = _Tap(samples)
         try:
             yield b"retry: 2000\n\n"
             while not self._stopping.is_set() and not await request.is_disconnected():
-                item = await to_thread.run_sync(partial(next, samples, END), limiter=self._limiter)
+                item = await to_thread.run_sync(tap.next, limiter=self._limiter)
                 if item is END:
                     break
                 if isinstance(item, Series) and (not stream or item.stream == stream):
@@ -58,9 +58,32 @@ class LiveDoor:
                     yield b": nothing yet\n\n"
         finally:
             self._open -= 1
-            close = getattr(samples, "close", None)
-            if close is not None:
+            tap.close()
+
+
+class _Tap:
+    """An iterator that may be closed while another thread waits for its next item; that thread then closes it."""
+
+    def __init__(self, samples: Iterator[Series | None]) -> None:
+        self._samples = samples
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def next(self) -> object:
+        with self._lock:
+            item = END if self._closed else next(self._samples, END)
+        if self._closed:
+            self.close()
+        return item
+
+    def close(self) -> None:
+        self._closed = True
+        close = getattr(self._samples, "close", None)
+        if close is not None and self._lock.acquire(blocking=False):
+            try:
                 close()
+            finally:
+                self._lock.release()
 
 
 def _line(series: Series) -> bytes:

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from mumetal import __version__
 from mumetal.core.errors import BadInputError
 from mumetal.core.incident import IncidentState, Label
+from mumetal.core.ports import Truth
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.live import LiveDoor
@@ -57,6 +58,13 @@ def incident_or_missing(desk: Desk, tenant: str, incident_id: str) -> None:
         raise MissingError(error.message, where=error.where, hint=error.hint) from None
 
 
+def truth_of(desk: Desk, tenant: str) -> list[Truth]:
+    """Return what the twin did to devices this tenant has streams of; the port's own answer names no tenant."""
+    known = desk.truth()
+    mine = {health.device for health in desk.overview(tenant).streams} if known else set()
+    return [truth for truth in known if truth.device in mine]
+
+
 def span(desk: Desk, tenant: str, start_ns: int, stop_ns: int) -> tuple[int, int]:
     """Fill in a range of time: until now, and ten minutes long, where it is not given.
 
@@ -98,8 +106,7 @@ def _fleet_routes(router: APIRouter, desk: Desk) -> None:
     @router.get("/truth", tags=["fleet"])
     def truth(request: Request) -> list[TruthOut]:
         """Return what the twin really did; empty when no twin runs."""
-        caller_of(request)
-        return [TruthOut.model_validate(t) for t in desk.truth()]
+        return [TruthOut.model_validate(t) for t in truth_of(desk, caller_of(request).tenant)]
 
 
 def _incident_routes(router: APIRouter, desk: Desk) -> None:

@@ -58,14 +58,14 @@ def figure(value: float) -> str:
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
-def quantity(value: float, unit: str) -> str:
+def quantity(value: float, unit: str, digits: int = 3) -> str:
     """Return a value in SI with a fitting prefix, such as ``"112 µs"``; pure numbers stay bare."""
     if not math.isfinite(value):
         return "not observed"
     if unit in {"1", ""}:
-        return f"{value:.3g}"
+        return f"{value:.{digits}g}"
     size, prefix = next((p for p in _PREFIXES if abs(value) >= p[0]), (1.0, "") if value == 0 else _PREFIXES[-1])
-    return f"{value / size:.{4 if size >= 1e6 else 3}g} {prefix}{unit}"
+    return f"{value / size:.{digits}g} {prefix}{unit}"
 
 
 def percent(value: float) -> str:
@@ -86,6 +86,15 @@ def signed(value: float) -> str:
     return f"{value:+.1f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
+def printable(excerpt: str) -> str:
+    """Return a hex excerpt as plain ASCII, with a dot for every byte that is not."""
+    try:
+        raw = bytes.fromhex(excerpt)
+    except ValueError:
+        return "–"
+    return "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in raw)
+
+
 def segment(text: str) -> str:
     """Quote one path segment, slashes too."""
     return quote(text, safe="")
@@ -103,7 +112,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, signed, segment, bar):
+for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, signed, printable, segment, bar):
     _ENVIRONMENT.filters[_filter.__name__] = _filter
 _ENVIRONMENT.filters["severity"] = lambda value: Severity(value).name.lower()
 _ENVIRONMENT.globals["version"] = __version__

@@ -1,6 +1,7 @@
 """The pages' routes: each reads the desk, makes a view and renders it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import parse_qs
 
@@ -14,7 +15,7 @@ from mumetal.core.ports import Ledger
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.problems import MissingError
-from mumetal.serve.api.reading import incident_or_missing
+from mumetal.serve.api.reading import incident_or_missing, truth_of
 from mumetal.serve.desk import Change, Desk, Overview
 from mumetal.serve.pages import views
 from mumetal.serve.pages.evidence import open_evidence
@@ -44,7 +45,7 @@ def _overview(router: APIRouter, desk: Desk) -> None:
         incidents = desk.incidents(tenant, None, views.ROWS)
         values = {
             "at": "overview",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "overview": now,
             "tiles": views.tiles(now, incidents),
             "rows": views.rows(desk, tenant, incidents),
@@ -67,7 +68,7 @@ def _incident(router: APIRouter, desk: Desk, report: Report | None) -> None:
         around = max(PLOT_NS, 2 * (incident.stop_ns - incident.start_ns))
         return {
             "at": "incident",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "now_ns": now,
             "incident": incident,
             "findings": views.finding_views(findings),
@@ -93,7 +94,9 @@ def _incident(router: APIRouter, desk: Desk, report: Report | None) -> None:
 
         def act() -> Response:
             incident_or_missing(desk, caller.tenant, incident_id)
-            desk.change(caller.tenant, incident_id, caller.actor, wanted)
+            # the form always brings the owner's field along: an owner who stays is no change
+            same = wanted.owner == desk.incident(caller.tenant, incident_id).owner
+            desk.change(caller.tenant, incident_id, caller.actor, replace(wanted, owner=None) if same else wanted)
             if _is_refresh(request):
                 return html("incident_live.html", values(caller.tenant, incident_id))
             return RedirectResponse(request.url.path.removesuffix("/change"), status_code=303)
@@ -146,7 +149,7 @@ def _device(router: APIRouter, desk: Desk) -> None:
         chosen = next((s for s in tile.streams if s.stream == stream), None) or _liveliest(tile)
         values = {
             "at": "device",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "now_ns": now.now_ns,
             "tile": tile,
             "stream": chosen,
@@ -172,7 +175,7 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
         tenant = caller_of(request).tenant
         values = {
             "at": "quarantine",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "overview": now_of(tenant),
             "refused": desk.quarantine(tenant, 200),
         }
@@ -181,7 +184,7 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
     @router.get("/truth")
     def truth(request: Request) -> Response:
         tenant = caller_of(request).tenant
-        found = sorted(desk.truth(), key=lambda t: -t.start_ns)
+        found = sorted(truth_of(desk, tenant), key=lambda t: -t.start_ns)
         if not found:
             raise MissingError("no twin runs, so nobody knows the truth")
         incidents = desk.incidents(tenant, None, 1_000)
@@ -202,7 +205,7 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
         opened = open_evidence(desk, ledger, tenant, uri, incident)
         values = {
             "at": "evidence",
-            "twin": bool(desk.truth()),
+            "twin": bool(truth_of(desk, tenant)),
             "now_ns": now_of(tenant).now_ns,
             "opened": opened,
             "incident_id": incident,

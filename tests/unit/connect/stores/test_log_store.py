@@ -479,3 +479,42 @@ def test_readers_see_every_row_once_while_compaction_moves_them(tmp_path: Path) 
     assert set(seen) == {200}
     assert store.stats().archived == 60
     store.close()
+
+
+def test_text_that_cannot_be_written_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    with pytest.raises(BadInputError, match="cannot be written"):
+        store.append(Delivery(source="s", data=(series(0, 3), event("a\ud800"))))
+    assert store.append(Delivery(source="s", data=(series(0, 3),))).repeats == 0
+    store.close()
+
+
+def test_odd_text_survives(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    odd = 'it\'s "odd"; DROP TABLE meta; \0 \n é'
+    store.append(Delivery(source=odd, data=(event(odd),), cursor=odd))
+    assert store.events("local", *EVER) == [event(odd)]
+    store.close()
+    store = opened(tmp_path)
+    assert store.cursor(odd) == odd
+    assert store.append(Delivery(source=odd, data=(event(odd),))).repeats == 1
+    store.close()
+
+
+def test_a_look_up_that_fails_half_way_notes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(tmp_path)
+    store.append(Delivery(source="s", data=(series(0, 5),)))
+    store.close()
+    store = opened(tmp_path)
+
+    def away(*_: object) -> None:
+        raise UnavailableError("away")
+
+    both = Delivery(source="s", data=(series(0, 5, stream="other"), event("e"), series(3, 5)))
+    with monkeypatch.context() as patch:
+        patch.setattr(store._identity, "_known", away)
+        with pytest.raises(UnavailableError, match="away"):
+            store.append(both)
+    receipt = store.append(both)
+    assert (receipt.repeats, receipt.values) == (2, 24)
+    store.close()
