@@ -92,7 +92,9 @@ def test_quiet_data_are_clean(tmp_path: Path) -> None:
         (("audit", "verify"), 2, "mumetal up"),
     ],
 )
-def test_errors_say_what_is_wrong_and_how_to_mend_it(tmp_path: Path, words: tuple[str, ...], code: int, says: str) -> None:
+def test_errors_say_what_is_wrong_and_how_to_mend_it(
+    tmp_path: Path, words: tuple[str, ...], code: int, says: str
+) -> None:
     done = mumetal(*words, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert says in done.stderr
