@@ -36,7 +36,7 @@ def test_the_reader_says_what_onnx_itself_says() -> None:
 def test_typed_and_raw_weights_are_both_measured() -> None:
     typed = helper.make_tensor("w", TensorProto.FLOAT, [3], [1.0, 2.0, 3.0])
     half = helper.make_tensor("h", TensorProto.FLOAT16, [3], [1.0, 2.0, 3.0])
-    texts = helper.make_tensor("t", TensorProto.STRING, [2], ["a", "bc"])
+    texts = TensorProto(name="t", data_type=TensorProto.STRING, dims=[2], string_data=[b"a", b"bc"])
     facts = onnx_file.read(build([RELU], [AXIS, typed, half, texts]))
     assert facts.weights == 1 + 3 + 3
     assert facts.weight_bytes == 8 + 12 + 6 + 3

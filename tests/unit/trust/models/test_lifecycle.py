@@ -1,5 +1,6 @@
 """From draft to active and back: permitted, on the ledger, then done; whatever was altered does not load."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from tests.model_files import House, KeyedSeal, background, pca_model, promises
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.ports import LedgerEntry
 from mumetal.trust.models import manifest as manifests
-from mumetal.trust.models.lifecycle import settle
+from mumetal.trust.models.lifecycle import ACTIONS, settle
 from mumetal.trust.models.manifest import DataSet
 from mumetal.trust.models.record import State
 from mumetal.trust.models.report import GateOutcome, GateReport
@@ -73,30 +74,25 @@ def test_every_act_is_permitted_then_on_the_ledger_then_done(house: House) -> No
     assert len(house.policy.asked) == len(entries) // 2
 
 
-@pytest.mark.parametrize(
-    "action", ["model.register", "model.promote", "model.approve", "model.rollback", "model.retire"]
-)
+@pytest.mark.parametrize("action", ACTIONS)
 def test_what_is_not_permitted_leaves_no_trace(house: House, action: str) -> None:
     first = to_active(house, pca_model(background(seed=1)))
     to_active(house, pca_model(background(seed=2)))
     third = house.lifecycle.register("ada", "cryo", pca_model(background(seed=3)), promises())
     house.lifecycle.promote("ada", "cryo", third, report(house, third))
+    fourth = house.lifecycle.register("ada", "cryo", pca_model(background(seed=5)), promises())
+    acts: dict[str, Callable[[], object]] = {
+        "model.register": lambda: house.lifecycle.register("ada", "cryo", pca_model(background(seed=4)), promises()),
+        "model.approve": lambda: house.lifecycle.approve("bob", "cryo", third),
+        "model.rollback": lambda: house.lifecycle.roll_back("bob", "cryo", ""),
+        "model.retire": lambda: house.lifecycle.retire("bob", "cryo", first, ""),
+        "model.promote": lambda: house.lifecycle.promote("ada", "cryo", fourth, report(house, fourth)),
+    }
+    assert set(acts) == set(ACTIONS)
     house.policy.denied.add(action)
     before, entries = house.registry.record("cryo"), len(house.ledger.entries())
     with pytest.raises(RejectedError, match="denied"):
-        match action:
-            case "model.register":
-                house.lifecycle.register("ada", "cryo", pca_model(background(seed=4)), promises())
-            case "model.approve":
-                house.lifecycle.approve("bob", "cryo", third)
-            case "model.rollback":
-                house.lifecycle.roll_back("bob", "cryo", "")
-            case "model.retire":
-                house.lifecycle.retire("bob", "cryo", first, "")
-            case _:
-                fourth = house.lifecycle.register("ada", "cryo", pca_model(background(seed=5)), promises())
-                before, entries = house.registry.record("cryo"), len(house.ledger.entries())
-                house.lifecycle.promote("ada", "cryo", fourth, report(house, fourth))
+        acts[action]()
     assert house.registry.record("cryo") == before
     assert len(house.ledger.entries()) == entries
 
@@ -121,9 +117,9 @@ def test_gates_and_approvals_cannot_be_skipped(house: House) -> None:
         promote("ada", "cryo", version)
     with pytest.raises(BadInputError, match="no approval is due"):
         house.lifecycle.approve("bob", "cryo", version)
-    with pytest.raises(RejectedError, match="step 3: no word from g.two"):
+    with pytest.raises(RejectedError, match=r"step 3: no word from g\.two"):
         promote("ada", "cryo", version, report(house, version, gates=frozenset({"g.one"})))
-    with pytest.raises(RejectedError, match="step 4: g.one"):
+    with pytest.raises(RejectedError, match=r"step 4: g\.one"):
         promote("ada", "cryo", version, report(house, version, passed=False))
     with pytest.raises(RejectedError, match="step 1"):
         promote("ada", "cryo", version, report(house, "f" * 64))
@@ -254,7 +250,7 @@ def test_registering(house: House) -> None:
         "ada", "cryo", data, promises(data=(DataSet(uri="store:lab", digest="b" * 64, use="train"),))
     )
     assert other != version
-    with pytest.raises(BadInputError, match="2 versions|no version"):
+    with pytest.raises(BadInputError, match="no version"):
         house.registry.record("cryo").find("")
     with pytest.raises(BadInputError, match="not a model's name"):
         house.lifecycle.register("ada", "../up", data, promises())
