@@ -10,10 +10,20 @@ import typer
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError, UnavailableError
-from mumetal.serve.cli import audit, check, incident, status, up, watch
+from mumetal.serve.cli import audit, check, incident, model, status, up, watch
 
 P = ParamSpec("P")
-SERVER_PARTS = {"duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy"}
+SERVER_PARTS = {
+    "duckdb",
+    "arro3",
+    "fastapi",
+    "uvicorn",
+    "jinja2",
+    "structlog",
+    "sqlalchemy",
+    "onnxruntime",
+    "cryptography",
+}
 
 app = typer.Typer(
     name="mumetal",
@@ -89,3 +99,4 @@ app.command("incident")(_guard(incident.incident))
 app.command("check")(_guard(check.check))
 app.command("settings")(_guard(check.show_settings))
 app.add_typer(audit.app(_guard), name="audit")
+app.add_typer(model.app(_guard), name="model")
