@@ -1,5 +1,6 @@
 """``mumetal model`` from registration to rollback, with real keys, a real ledger and real ONNX files."""
 
+import base64
 import hashlib
 import json
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from tests.model_files import background, pca_model
 from typer.testing import CliRunner
 
@@ -143,3 +146,62 @@ def test_gates_refuse_and_say_why(bench: Bench) -> None:
         done = bench.act("promote", "cryo", version, "--held-out", bad)
         assert done.exit_code == 2
         assert why in done.output
+
+
+def activate(bench: Bench, seed: int) -> str:
+    version = bench.register(seed)[:12]
+    assert bench.act("promote", "cryo", version, "--held-out", bench.held_out).exit_code == 0
+    for _ in range(2):
+        assert bench.act("approve", "cryo", version).exit_code == 0
+        assert bench.act("promote", "cryo", version).exit_code == 0
+    return version
+
+
+def test_exports(bench: Bench) -> None:
+    version = activate(bench, 1)
+    bom, card, folder = bench.folder / "bom.json", bench.folder / "card.md", bench.folder / "mlflow"
+    for form, out in (("cyclonedx", bom), ("card", card), ("mlflow", folder)):
+        done = bench.act("export", "cryo", version, "--as", form, "--out", out)
+        assert done.exit_code == 0, done.output
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bom.read_text()) is None
+    described = json.loads(bom.read_text())["metadata"]["component"]
+    assert described["hashes"][0]["content"] == hashlib.sha256(bench.model(1).read_bytes()).hexdigest()
+    assert described["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
+    assert "**active**" in card.read_text()
+    assert (folder / "model.onnx").read_bytes() == bench.model(1).read_bytes()
+    described = json.loads((folder / "MLmodel").read_text())
+    assert json.loads(described["signature"]["inputs"])[0]["tensor-spec"]["shape"] == [-1, 4]
+    again = bench.act("export", "cryo", version, "--as", "card", "--out", card)
+    assert again.exit_code == 2
+    assert "exists" in again.output
+
+
+def test_health_probe_and_fall_back(bench: Bench) -> None:
+    first, second = activate(bench, 1), activate(bench, 4)
+    reference = csv_of(bench.folder / "reference.csv", background(800, 1))
+    today, moved = background(300, 77), background(300, 78)
+    moved[:, 3] += 2.0
+    csv_of(bench.folder / "today.csv", today)
+    csv_of(bench.folder / "moved.csv", moved)
+    rows = ("--reference", reference, "--recent")
+    canary = bench.folder / "canary.json"
+    kept = bench.act("probe", "cryo", "--rows", bench.folder / "today.csv", "--out", canary)
+    assert kept.exit_code == 0, kept.output
+    assert "bit for bit" in bench.act("reproduce", canary).output
+    well = bench.act("health", "cryo", *rows, bench.folder / "today.csv", "--canary", canary)
+    assert well.exit_code == 0, well.output
+    ill = bench.act("health", "cryo", *rows, bench.folder / "moved.csv", "--json")
+    assert ill.exit_code == 1
+    assert {f["rule"].rsplit(".", 1)[-1] for f in json.loads(ill.output)["findings"]} >= {"input_drift", "calibration"}
+    # the last good version meets the same input and ails as well: nothing is put back
+    kept_on = bench.act("health", "cryo", *rows, bench.folder / "moved.csv", "--fall-back", "--json")
+    assert json.loads(kept_on.output)["fell_back_to"] == ""
+    forged = json.loads(canary.read_text())
+    forged["scores"] = base64.b64encode(bytes(8 * 300)).decode()
+    forged["scores_sha256"] = hashlib.sha256(bytes(8 * 300)).hexdigest()
+    canary.write_text(json.dumps(forged))
+    assert bench.act("reproduce", canary).exit_code == 4
+    back = bench.act("health", "cryo", *rows, bench.folder / "today.csv", "--canary", canary, "--fall-back", "--json")
+    assert back.exit_code == 1
+    assert json.loads(back.output)["fell_back_to"].startswith(first)
+    assert second not in bench.act("list").output

@@ -8,32 +8,17 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from mumetal.core.errors import BadInputError
+from mumetal.serve.cli.model_look import export, health, probe, reproduce
+from mumetal.serve.cli.model_options import (
+    KeyOption,
+    NameArgument,
+    RootOption,
+    VersionArgument,
+    WhyOption,
+    read_file,
+    store_of,
+)
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
-
-MAX_FILE = 512 * 2**20
-NameArgument = Annotated[str, typer.Argument(help="The model's name.")]
-VersionArgument = Annotated[str, typer.Argument(help="The version, or its first letters.")]
-RootOption = Annotated[Path | None, typer.Option("--root", help="Trust root [default: the registry's own].")]
-KeyOption = Annotated[str, typer.Option("--key", help="URI of the key to sign with [default: the registry's own].")]
-WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the ledger.")]
-
-
-def _store(settings: Path | None, store: Path | None) -> Path:
-    from mumetal.serve import wiring
-
-    return Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
-
-
-def _file(path: Path, limit: int = MAX_FILE) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise BadInputError(error.strerror or "cannot be read", where=str(path)) from None
-    if len(data) > limit:
-        raise BadInputError(f"more than {limit} bytes", where=str(path))
-    return data
 
 
 def _when(ns: str) -> str:
@@ -47,7 +32,7 @@ def listing(
     from mumetal.serve import models
     from mumetal.trust.models.record import State
 
-    folder = _store(settings, store)
+    folder = store_of(settings, store)
     if not (folder / models.FOLDER / "records").exists():
         typer.echo("[]" if as_json else "No model is registered. Start with `mumetal model register`.")
         return 0
@@ -75,7 +60,7 @@ def show(
     """Show every version of a model: state, owner, lineage, gates and approvals."""
     from mumetal.serve import models
 
-    with models.reading(_store(settings, store), root=root) as registry:
+    with models.reading(store_of(settings, store), root=root) as registry:
         record = registry.record(name)
         promised = {v.version: registry.manifest(name, v.version) for v in record.versions}
         said = {v.version: registry.report(v.report) for v in record.versions if v.report}
@@ -117,8 +102,8 @@ def register(
     from mumetal.trust.models.files.inspect import MAX_BYTES
     from mumetal.trust.models.manifest import MAX_MANIFEST, decode_promises
 
-    data, promised = _file(file, MAX_BYTES), decode_promises(_file(promises, MAX_MANIFEST), str(promises))
-    with models.changing(_store(settings, store), root=root, key=key, make=True) as desk:
+    data, promised = read_file(file, MAX_BYTES), decode_promises(read_file(promises, MAX_MANIFEST), str(promises))
+    with models.changing(store_of(settings, store), root=root, key=key, make=True) as desk:
         version = desk.lifecycle.register(desk.actor, name, data, promised)
     if as_json:
         typer.echo(msgspec.json.encode({"name": name, "version": version}).decode())
@@ -150,8 +135,8 @@ def promote(
     from mumetal.serve import models
     from mumetal.serve.model_gates import run_gates
 
-    shown = None if held_out is None else _file(held_out)
-    with models.changing(_store(settings, store), root=root, key=key) as desk:
+    shown = None if held_out is None else read_file(held_out)
+    with models.changing(store_of(settings, store), root=root, key=key) as desk:
         report = None
         if held_out is not None and shown is not None:
             report = run_gates(desk, name, version, shown, str(held_out), training=training, seed=seed)
@@ -180,7 +165,7 @@ def approve(
     """Approve a version's next state, as the operating system's user that you are."""
     from mumetal.serve import models
 
-    with models.changing(_store(settings, store), root=root, key=key) as desk:
+    with models.changing(store_of(settings, store), root=root, key=key) as desk:
         found = desk.lifecycle.approve(desk.actor, name, version).find(version)
         word = found.approvals[-1]
     if as_json:
@@ -204,7 +189,7 @@ def rollback(
     from mumetal.serve import models
     from mumetal.trust.models.record import State
 
-    with models.changing(_store(settings, store), root=root, key=key) as desk:
+    with models.changing(store_of(settings, store), root=root, key=key) as desk:
         record = desk.lifecycle.roll_back(desk.actor, name, why)
     active = record.in_state(State.ACTIVE)
     if as_json:
@@ -228,7 +213,7 @@ def retire(
     """Take a version out of service for good: no rollback goes back to it."""
     from mumetal.serve import models
 
-    with models.changing(_store(settings, store), root=root, key=key) as desk:
+    with models.changing(store_of(settings, store), root=root, key=key) as desk:
         record = desk.lifecycle.retire(desk.actor, name, version, why)
     if as_json:
         typer.echo(msgspec.json.encode(record).decode())
@@ -246,7 +231,7 @@ def verify(
 
     bad: list[dict[str, str]] = []
     count = 0
-    with models.reading(_store(settings, store), root=root) as registry:
+    with models.reading(store_of(settings, store), root=root) as registry:
         for name in registry.names():
             try:
                 for version in registry.record(name).versions:
@@ -269,6 +254,6 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     """Return the ``model`` commands."""
     group = typer.Typer(help="Models: registered, gated, approved, rolled back.", no_args_is_help=True)
     group.command("list")(guard(listing))
-    for command in (show, register, promote, approve, rollback, retire, verify):
+    for command in (show, register, promote, approve, rollback, retire, verify, export, health, probe, reproduce):
         group.command(command.__name__)(guard(command))
     return group

@@ -13,6 +13,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.numerics.ranking import auc
 from mumetal.trust.models.files.inspect import Kind
 from mumetal.trust.models.gates import GATES, REQUIRED, judge
+from mumetal.trust.models.gates.poisoning import exceedance
 from mumetal.trust.models.gates.trial import Array, Scorer, Trial
 from mumetal.trust.models.manifest import InputRange, manifest_of
 from mumetal.trust.models.report import GateOutcome
@@ -170,3 +171,12 @@ def test_auc_agrees_with_its_naive_twin() -> None:
     for bad in (np.empty(0), np.array([np.nan])):
         with pytest.raises(ValueError, match=r"scores|group"):
             auc(bad, np.ones(2))
+
+
+def test_exceedance_agrees_with_drawing_lots() -> None:
+    rng = np.random.default_rng(0)
+    n, k, m = 60, 4, 90
+    drawn = np.array([np.count_nonzero(rng.random(m) > np.sort(rng.random(n))[-k]) for _ in range(4_000)])
+    for x in (0, 3, 8, 15):
+        assert exceedance(n, k, m, x) == pytest.approx(np.mean(drawn >= x), abs=0.03)
+    assert exceedance(n, k, m, m + 1) == 0.0

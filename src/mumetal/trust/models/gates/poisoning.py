@@ -16,8 +16,12 @@ TAILS = (0.05, 0.01, 0.002)
 class Poisoning:
     """More training rows in the trusted version's tail than held-out ordinary rows have.
 
-    The thresholds are the trusted version's quantiles on ordinary held-out rows; the count of training rows beyond each is
-    held against a binomial whose rate carries the quantile's own error, both with their effective sizes. Where nothing is active, a robust distance
+    The thresholds are the trusted version's order statistics on ordinary held-out rows; how many training rows lie beyond
+    one is beta-binomial, whatever the scores' distribution, so that the quantile's own error is in the probability. Where
+    the trusted rows beyond it come in runs, the sizes shrink to what they are worth; runs of training rows shrink nothing, or
+    an attacker would hide poison in one burst.
+
+    Where nothing is active, a robust distance
     (largest |x - median| / MAD over the channels) takes its place: coarse, and the reason says so. Poison that stays below
     every quantile is not seen here; what it does to the model is what the other gates measure.
     """
@@ -41,23 +45,43 @@ class Poisoning:
         else:
             eyes, known = "a robust distance (nothing is active)", _distances(trial.ordinary_rows, trial.training)
         reference, scores = known
-        worst, at, share = -math.inf, TAILS[0], 0.0
+        p, at, share = 1.0, TAILS[0], 0.0
+        ordered = np.sort(reference)[::-1]
         for tail in TAILS:
-            if tail * reference.size < 4:
+            beyond = int(tail * reference.size)
+            if beyond < 4:
                 continue
-            limit = np.quantile(reference, 1 - tail, method="higher")
-            beyond = (scores > limit).astype(np.float64)
-            rate = float(beyond.mean())
-            sizes = effective_size(beyond), effective_size((reference > limit).astype(np.float64))
-            spread = math.sqrt(tail * (1 - tail) * (1 / sizes[0] + 1 / sizes[1]))
-            if (rate - tail) / spread > worst:
-                worst, at, share = (rate - tail) / spread, tail, rate
-        p = min(1.0, len(TAILS) * 0.5 * math.erfc(worst / math.sqrt(2)))
+            above = scores > ordered[beyond]
+            trusted = (reference > ordered[beyond]).astype(np.float64)
+            shrink = min(1.0, effective_size(trusted) / trusted.size)
+            found = exceedance(reference.size, beyond + 1, scores.size, int(np.count_nonzero(above) * shrink), shrink)
+            if found <= p:
+                p, at, share = found, tail, float(above.mean())
+        p = min(1.0, len(TAILS) * p)
         why = (
             f"{share:.2%} of {scores.size} training rows lie where {eyes} puts {at:.1%} of ordinary ones (p = {p:.1e})"
         )
         passed = p >= trial.bounds.poison_p
-        return outcome(self.info, passed, why, tail=at, share=share, p=p, sigmas=worst)
+        return outcome(self.info, passed, why, tail=at, share=share, p=p)
+
+
+def exceedance(n: int, k: int, m: int, x: int, shrink: float = 1.0) -> float:
+    """Return the probability that at least ``x`` of ``m`` new samples exceed the k-th largest of ``n``.
+
+    Beta-binomial, free of the distribution (Wilks 1942, doi:10.1214/aoms/1177731537, on order statistics). ``shrink`` in
+    (0, 1] scales n, k and m to effective sizes; ``x`` is given scaled.
+    """
+    n, k, m = max(2, round(n * shrink)), max(1, round(k * shrink)), max(1, round(m * shrink))
+    if x <= 0:
+        return 1.0
+    if x > m:
+        return 0.0
+    a, b = k, n - k + 1
+    j = np.arange(m)
+    ratio = np.log(m - j) - np.log(j + 1) + np.log(a + j) - np.log(b + m - j - 1)
+    start = math.lgamma(b + m) - math.lgamma(a + b + m) - math.lgamma(b) + math.lgamma(a + b)
+    log_pmf = start + np.r_[0.0, np.cumsum(ratio)]
+    return float(min(1.0, np.exp(log_pmf[x:]).sum()))
 
 
 def _distances(ordinary: Array, training: Array) -> tuple[Array, Array]:
