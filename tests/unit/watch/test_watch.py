@@ -17,7 +17,7 @@ DAY = 86_400 * 10**9
 
 
 def watch(clock: ManualClock | None = None, scene: Scene | None = None) -> Watch:
-    return Watch(WatchSettings(), clock or ManualClock(T0 + 400 * DAY), lambda _: scene or Scene())
+    return Watch(WatchSettings(learning_s=10.0), clock or ManualClock(T0 + 400 * DAY), lambda _: scene or Scene())
 
 
 def feed(room: Watch, series: Series, chunk: int = 100) -> list[Finding]:

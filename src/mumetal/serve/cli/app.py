@@ -10,7 +10,7 @@ import typer
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError, UnavailableError
-from mumetal.serve.cli import audit, check, incident, keys, model, status, up, watch
+from mumetal.serve.cli import audit, check, incident, keys, model, status, twin, up, watch
 
 P = ParamSpec("P")
 SERVER_PARTS = {
@@ -101,3 +101,4 @@ app.command("settings")(_guard(check.show_settings))
 app.add_typer(audit.app(_guard), name="audit")
 app.add_typer(model.app(_guard), name="model")
 app.add_typer(keys.app(_guard), name="keys")
+app.add_typer(twin.app(_guard), name="twin")
