@@ -3,10 +3,11 @@
 from mumetal.core.registry import Registry
 from mumetal.trust.models.gates.adversarial import Adversarial
 from mumetal.trust.models.gates.calibration import Calibration
-from mumetal.trust.models.gates.cost import Size, Speed
 from mumetal.trust.models.gates.poisoning import Poisoning
 from mumetal.trust.models.gates.quality import Quality
 from mumetal.trust.models.gates.schema import Schema
+from mumetal.trust.models.gates.size import Size
+from mumetal.trust.models.gates.speed import Speed
 from mumetal.trust.models.gates.trial import Gate, Trial
 from mumetal.trust.models.report import GateOutcome
 

@@ -1,4 +1,4 @@
-"""Is it quick enough and small enough?"""
+"""Is it quick enough?"""
 
 import numpy as np
 
@@ -30,14 +30,3 @@ class Speed:
         why = f"{median:.2f} ms a row (at most {trial.bounds.row_ms:g}), {len(trial.rows) / batch_s:.3g} rows/s in a batch"
         passed = median <= trial.bounds.row_ms
         return outcome(self.info, passed, why, row_ms=median, rows_per_s=len(trial.rows) / batch_s)
-
-
-class Size:
-    """Bytes of the file."""
-
-    info = PluginInfo(plugin_id="trust.models.gates.size", title="Size")
-
-    def judge(self, trial: Trial) -> GateOutcome:
-        """Compare with the bound."""
-        why = f"{trial.size} bytes, at most {trial.bounds.size}"
-        return outcome(self.info, trial.size <= trial.bounds.size, why, bytes=trial.size)
