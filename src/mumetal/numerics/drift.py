@@ -55,14 +55,14 @@ class DriftTest:
 
 
 def block_length(x: Array, most: int) -> int:
-    """Return how many rows belong together: four correlation times of the most persistent channel, 1 to ``most``."""
+    """Return how many rows belong together: ten correlation times of the most persistent channel, 1 to ``most``."""
     centred = x - x.mean(axis=0)
     power = np.sum(centred**2, axis=0)
     lagged = np.sum(centred[1:] * centred[:-1], axis=0)
     r = float(np.max(np.where(power > 0, lagged / np.where(power > 0, power, 1), 0)))
     if r <= 3 / math.sqrt(len(x)):
         return 1
-    return int(min(max(1, round(-4 / math.log(min(r, 0.999)))), max(1, most)))
+    return int(min(max(1, round(-10 / math.log(min(r, 0.999)))), max(1, most)))
 
 
 def drift_test(

@@ -36,8 +36,8 @@ def report(
     )
 
 
-def to_active(house: House, data: bytes, approvers: tuple[str, ...] = ("bob",), **extra: object) -> str:
-    version = house.lifecycle.register("ada", "cryo", data, promises(**extra))
+def to_active(house: House, model: bytes, approvers: tuple[str, ...] = ("bob",), **extra: object) -> str:
+    version = house.lifecycle.register("ada", "cryo", model, promises(**extra))
     house.lifecycle.promote("ada", "cryo", version, report(house, version))
     for _ in range(2):
         for approver in approvers:
