@@ -15,7 +15,22 @@ PREFIXED = {
     "s": "s", "Hz": "Hz", "K": "K", "Pa": "Pa", "V": "V", "A": "A", "W": "W", "T": "T", "Ohm": "Ohm", "F": "F",
     "H": "H", "J": "J", "m": "m", "Wb": "Wb", "rad": "rad", "eV": "eV",
 }  # fmt: skip
-SI_OTHERS = {"1", "1/s", "kg", "mol", "mol/s", "m3/s", "m/s", "m/s2", "T/sqrt(Hz)", "V/sqrt(Hz)", "dB", "dBm", "bit/s", "bit"}
+SI_OTHERS = {
+    "1",
+    "1/s",
+    "kg",
+    "mol",
+    "mol/s",
+    "m3/s",
+    "m/s",
+    "m/s2",
+    "T/sqrt(Hz)",
+    "V/sqrt(Hz)",
+    "dB",
+    "dBm",
+    "bit/s",
+    "bit",
+}
 OTHERS: dict[str, tuple[str, float, float]] = {
     "bar": ("Pa", 1e5, 0.0),
     "mbar": ("Pa", 1e2, 0.0),
