@@ -51,10 +51,26 @@ def parse(draft: Parsed) -> None:
     end = max(_segments(draft, layout), _sections(draft, layout))
     for offset, count, size in (layout.segments, layout.sections):
         end = max(end, offset + count * size)
+    _gaps(draft, layout, end)
     rest = draft.data[min(end, len(draft.data)) :]
     draft.promise("end", len(rest) < 16 or not rest.strip(b"\0"), f"{len(rest)} bytes lie after the last part")
     if rest.strip(b"\0"):
         draft.region("after-end", "trailer", end, len(draft.data))
+
+
+def _gaps(draft: Parsed, layout: _Layout, end: int) -> None:
+    """Linkers fill what no section covers with zeros; without sections, what no segment covers."""
+    tables = [(o, o + n * size) for o, n, size in (layout.segments, layout.sections)]
+    sections = layout.sections[1] > 0
+    kinds = ("section", "header") if sections else ("load", "header")
+    parts = [(r.start, r.stop) for r in draft.regions if r.name.removeprefix(f"{draft.parent}/").startswith(kinds)]
+    at = strange = 0
+    for start, stop in sorted([*tables, *parts, (end, end)]):
+        if start > at:
+            gap = draft.data[at:start]
+            strange += len(gap) - gap.count(0)
+        at = max(at, stop)
+    draft.promise("gaps", strange == 0, f"{strange} bytes lie where no part of the file is")
 
 
 def _layout(draft: Parsed) -> tuple[_Layout, int]:
