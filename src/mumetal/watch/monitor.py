@@ -13,13 +13,12 @@ from mumetal.watch.calibrate import Budget, Calibration
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
-from mumetal.watch.findings import stream_finding
+from mumetal.watch.findings import marked, stream_finding
 from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
-LEARN_S = 10.0  # a fast stream is learnt from at least so much time …
-LEARN_MOST = 20_000  # … but never from more rows than this
-HISTORY_VALUES = 4_000_000  # numbers kept to learn from, 32 MB
+LEARN_MOST = 20_000  # a fast stream is learnt from no more rows than this, however long that lasts
+HISTORY_VALUES = 1_000_000  # numbers kept to learn from, 8 MB: a refit takes a fraction of a second
 HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
 RATE_FACTOR = 2.0
@@ -88,8 +87,8 @@ class StreamMonitor:
     @property
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
-        by_time = min(LEARN_MOST, int(LEARN_S * self.rate_hz))
-        return max(self._settings.learning_rows, by_time)
+        most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
+        return max(self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz)))
 
     def prime(self, history: Series) -> None:
         """Learn from stored rows, oldest first, without judging them."""
@@ -143,7 +142,9 @@ class StreamMonitor:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
         self._epoch, self._reason = like.epoch, reason
-        self._history = Kept(min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
+        self._history = Kept(
+            max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
+        )
         self._recent = self._ensemble = None
         self._episodes, self._open = {}, {}
         self._seen_rows, self.score = 0, 0.0
@@ -266,9 +267,11 @@ class StreamMonitor:
         score = episode.peak * calibration.level(self._budget.share)
         seconds = (episode.last_ns - episode.start_ns) / 1e9
         ending = f" It lasted {seconds:.1f} s, largest score {score:.1f}" + (f"; closed because {why}." if why else ".")
+        found, stop_ns = opened.finding, max(episode.last_ns, opened.finding.start_ns) + 1
         return replace(
-            opened.finding,
-            stop_ns=max(episode.last_ns, opened.finding.start_ns) + 1,
+            found,
+            stop_ns=stop_ns,
+            evidence=(marked(found.device, found.stream, found.rule, found.start_ns, stop_ns),),
             confidence=max(opened.finding.confidence, calibration.confidence(score)),
             detail=(opened.finding.detail + ending)[:4_000],
         )

@@ -17,6 +17,7 @@ from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.calibrate import Budget
 from mumetal.watch.causes import CAUSES
+from mumetal.watch.covert.replay import Replay
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.breach import Breach
@@ -30,6 +31,8 @@ from mumetal.watch.slow import SnapshotMonitor
 SceneOf = Callable[[Finding], Scene]
 Key = tuple[str, str, str]
 QUIET_NS = 600 * 10**9  # a rule kept for so long is no longer broken
+FIRST_LOOK_NS = 10**9  # so long after it was raised a finding's causes are considered again …
+LAST_LOOK_NS = 60 * 10**9  # … then ever more rarely, down to once in so long
 SILENT = SILENCE.plugin_id
 
 
@@ -75,6 +78,7 @@ class Watch:
         self._streams: dict[Key, Stream] = {}
         self._events: dict[tuple[str, str], EventRules] = {}
         self._ongoing = Ongoing(hold_ns=QUIET_NS)
+        self._standing: dict[str, Standing] = {}
 
     def observe(self, datum: Datum) -> list[Finding]:
         """Judge committed data; findings carry the causes considered, and evidence without digests."""
@@ -96,10 +100,16 @@ class Watch:
             breaches = tuple(stream.rules.check(fresh, now))
             out += self._broken(breaches, rows.tenant, rows.device, rows.stream, int(fresh.t_ns[-1]))
         found = stream.monitor.observe(rows)
+        if stream.replay is not None and len(fresh):
+            found += stream.replay.observe(fresh)
         interval = 1 / stream.monitor.rate_hz if stream.monitor.rate_hz > 0 else 0.0
         stream.silence.heard(now, interval)
         key = (SILENT, rows.tenant, rows.device, rows.stream)
-        return [*out, *self._ongoing.gone(key), *(self._considered(f) for f in found)]
+        out += self._ongoing.gone(key)
+        out += [self._first(f, rows) for f in found]
+        if len(fresh):
+            out += self._again(rows.tenant, rows.device, rows.stream, int(fresh.t_ns[-1]))
+        return out
 
     def tick(self, now_ns: int) -> list[Finding]:
         """Let time pass: silence, and closing of open alerts."""
@@ -111,7 +121,9 @@ class Watch:
                 finding = breach.finding(tenant, device, name, _where(breach, device, name))
                 out += self._ongoing.seen((SILENT, tenant, device, name), finding)
             if breaches:
-                out += [self._considered(f) for f in stream.monitor.tick(stream.silence.quiet_s(now_ns))]
+                for finding in stream.monitor.tick(stream.silence.quiet_s(now_ns)):
+                    self._standing.pop(finding.finding_id, None)
+                    out.append(self._considered(finding))
         return out
 
     def status(self) -> tuple[StreamStatus, ...]:
@@ -155,6 +167,7 @@ class Watch:
                 monitor=monitor,
                 rules=SeriesRules(self._settings.clock_skew_s),
                 silence=Silence(self._settings.silence_factor),
+                replay=None if series.stream == "calibration" else Replay(),
             )
         return self._streams[key]
 
@@ -177,9 +190,43 @@ class Watch:
             out += self._ongoing.seen((breach.info.plugin_id, tenant, device, stream), finding)
         return out + self._ongoing.pass_time(data_ns, (tenant, device, stream))
 
+    def _first(self, finding: Finding, rows: Series) -> Finding:
+        """Consider a finding that a monitor raises, or closes when it is out already."""
+        considered = self._considered(finding)
+        closing = self._standing.pop(finding.finding_id, None) is not None
+        if not closing and rows.stream != "calibration":
+            self._standing[finding.finding_id] = Standing(finding=considered, next_ns=finding.stop_ns + FIRST_LOOK_NS)
+        return considered
+
+    def _again(self, tenant: str, device: str, stream: str, now_ns: int) -> list[Finding]:
+        """Consider open findings again as rows come: what looked innocent may not last so, or the other way round."""
+        out: list[Finding] = []
+        for standing in self._standing.values():
+            finding = standing.finding
+            if (finding.tenant, finding.device, finding.stream) != (
+                tenant,
+                device,
+                stream,
+            ) or now_ns < standing.next_ns:
+                continue
+            standing.next_ns = now_ns + min(max(now_ns - finding.start_ns, FIRST_LOOK_NS), LAST_LOOK_NS)
+            later = self._considered(replace(finding, stop_ns=max(finding.stop_ns, now_ns + 1)))
+            if later.explained != finding.explained:
+                standing.finding = later
+                out.append(later)
+        return out
+
     def _considered(self, finding: Finding) -> Finding:
         scene = self._scene_of(finding)
         return replace(finding, causes=tuple(cause.explain(finding, scene) for _, cause in CAUSES))
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """A finding that is out, and when its causes are considered next."""
+
+    finding: Finding
+    next_ns: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -189,6 +236,7 @@ class Stream:
     monitor: StreamMonitor | SnapshotMonitor
     rules: SeriesRules
     silence: Silence
+    replay: Replay | None
 
 
 def _where(breach: Breach, device: str, stream: str) -> Evidence:

@@ -101,6 +101,12 @@ class LedgerFolder:
                 continue  # the writer has just started a new segment
         raise UnavailableError("the journal changes too fast to be read", where=str(self.path))
 
+    def count(self) -> int:
+        """Return how many entries there are: in the journal, or under the checkpoint of a copy without one."""
+        tail = self.tail()
+        checkpoint = None if tail else self.checkpoint()
+        return tail.stop if tail else checkpoint.size if checkpoint else 0
+
     def bundle(self, index: int, width: int = WIDTH) -> bytes | None:
         """Return a bundle's bytes; of a narrower one those of a wider, when only that is there. None when gone."""
         data = read_whole(self.path / tiles.path(tiles.ENTRIES, index, width), MAX_BUNDLE)

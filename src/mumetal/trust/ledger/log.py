@@ -14,7 +14,9 @@ doi:10.1145/602259.602261.)
 
 import fcntl
 import os
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -36,6 +38,7 @@ from mumetal.trust.ledger.recovery import Recovered, recover
 from mumetal.trust.ledger.tiles import WIDTH
 
 ROTATE = 16_384
+SYNCS = 8
 LOCK = "lock"
 
 
@@ -280,11 +283,10 @@ class MerkleLedger:
             _drop_partial(path)
 
     def _rotate(self) -> None:
-        for path in sorted(self._unsynced):
-            sync_path(path)
-        for folder in {parent for path in self._unsynced for parent in path.parents if self._path in parent.parents}:
-            sync_path(folder)
-        sync_path(self._path)
+        folders = {parent for path in self._unsynced for parent in path.parents if self._path in parent.parents}
+        with ThreadPoolExecutor(SYNCS) as pool:  # together they share the file system's own commits
+            deque(pool.map(sync_path, sorted(self._unsynced)), 0)
+            deque(pool.map(sync_path, (*sorted(folders), self._path)), 0)
         self._unsynced.clear()
         old = self._journal
         base = self.size - len(self._tail)

@@ -3,10 +3,11 @@
 import math
 import re
 
-from mumetal.core.artefact import Evidence
 from mumetal.core.event import Event, Status
 from mumetal.core.finding import CauseVerdict, Finding
 from mumetal.core.ports import PluginInfo, Scene
+from mumetal.watch.causes.authority import verdict
+from mumetal.watch.causes.common_rise import CANARY, common_rise
 from mumetal.watch.causes.shift import Shift, shifts
 
 MAINTENANCE = re.compile(r"(cryostat\.|maintenance|warm.?up|cool.?down|pulse.?tube|compressor).*", re.IGNORECASE)
@@ -20,11 +21,21 @@ STAGES = (  # warmest first: heat comes from the pulse tube's stages
     re.compile(r"cold.?plate|\bcp\b|100\s*mk", re.IGNORECASE),
     re.compile(r"mxc|mix", re.IGNORECASE),
 )
+COMPRESSOR = re.compile(r"compressor|cpa|water|helium.?temp", re.IGNORECASE)
+SERVICE = re.compile(r".*(maintenance|compressor|pulse.?tube).*", re.IGNORECASE)
+COMPRESSOR_MOVED = 12.0  # standard errors; water and helium wander by a few
+FELL = 8.0
+EARLY_NS = 60 * 10**9  # so long after an announcement the order of the stages cannot be told
 CRYOSTAT = re.compile(r".*(cryo|bluefors|fridge|temperature|pressure|compressor|maxigauge).*", re.IGNORECASE)
 
 
 class WarmUp:
-    """All plates rise, the pulse tube's stages no later than the mixing chamber, and it was announced."""
+    """All plates rise, the pulse tube's stages no later than the mixing chamber, and it was announced.
+
+    In the first minute after the announcement the stages cannot tell yet: then it is enough that nothing falls, and the
+    verdict is provisional, judged again as rows come. Heat does not move the compressor: its channels are a remainder
+    unless the announcement names the compressor, the pulse tube or maintenance. Canaries that rise alike belong to it.
+    """
 
     info = PluginInfo(
         plugin_id="watch.causes.warm_up",
@@ -34,37 +45,60 @@ class WarmUp:
 
     def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain when shape and announcement both fit."""
-        if not CRYOSTAT.fullmatch(finding.stream) or not scene.series:
+        cryostats = [s for s in scene.series if CRYOSTAT.fullmatch(s.stream)]
+        own = CRYOSTAT.fullmatch(finding.stream) is not None
+        canaries = bool(finding.attribution) and all(CANARY.fullmatch(a.channel) for a in finding.attribution)
+        if not cryostats or not (own or canaries):
             return self._no(-5.0, "it is not the cryostat that moved")
-        plates = _plates(shifts(scene.series[0], finding.start_ns, finding.stop_ns))
         event = _announcement(scene.events, finding)
-        shape, why = _shape(plates)
+        moves = shifts(cryostats[0], finding.start_ns, finding.stop_ns)
+        shape, why = _shape(_plates(moves))
         if event is None:
             return self._no(shape - 3.0, f"nobody announced maintenance in the hour before; {why}")
-        announced = -math.log(PER_DAY * (BEFORE_NS + AFTER_NS) / 86_400e9)
-        ratio = shape + announced
-        evidence = (Evidence(uri=f"event:{event.event_id[:1000]}", note=f"{event.activity} by {event.actor}"[:1000]),)
-        if shape <= 0:
-            reason = f"{event.activity} by {event.actor or 'nobody named'} was announced, but {why}"
-            return CauseVerdict(
-                cause=self.info.plugin_id,
-                explained=False,
-                log_likelihood_ratio=min(ratio, 0.0),
-                reason=reason[:1000],
-                evidence=evidence,
+        remainder = _compressor(moves, event)
+        if remainder:
+            return self._no(
+                -3.0, f"{event.activity} by {event.actor} was announced; a remainder is left: {remainder}", event
             )
-        return CauseVerdict(
-            cause=self.info.plugin_id,
+        ratio = shape - math.log(PER_DAY * (BEFORE_NS + AFTER_NS) / 86_400e9)
+        early = finding.stop_ns <= event.t_ns + EARLY_NS and finding.start_ns >= event.t_ns - AFTER_NS
+        if shape <= 0 and early and not _falling(moves):
+            ratio, why = 1.0, "nothing fell so far, too early to tell the order of the stages"
+        elif shape <= 0:
+            reason = f"{event.activity} by {event.actor or 'nobody named'} was announced, but {why}"
+            return self._no(min(ratio, 0.0), reason, event)
+        if not own:
+            rise = common_rise(scene.series[0], finding.start_ns, finding.stop_ns)
+            if rise is None or not rise.common:
+                return self._no(
+                    -2.0, "a remainder is left: heat would lift all canaries alike, and they did not rise so", event
+                )
+            why += f", all {rise.canaries} canaries rose alike"
+        return verdict(
+            self.info.plugin_id,
+            ratio,
+            f"{why}, and {event.activity} was announced by {event.actor}",
             explained=True,
-            log_likelihood_ratio=ratio,
-            reason=f"{why}, and {event.activity} was announced by {event.actor}"[:1000],
-            evidence=evidence,
+            event=event,
         )
 
-    def _no(self, ratio: float, reason: str) -> CauseVerdict:
-        return CauseVerdict(
-            cause=self.info.plugin_id, explained=False, log_likelihood_ratio=min(ratio, -0.1), reason=reason[:1000]
-        )
+    def _no(self, ratio: float, reason: str, event: Event | None = None) -> CauseVerdict:
+        return verdict(self.info.plugin_id, min(ratio, -0.1), reason, event=event)
+
+
+def _compressor(moves: tuple[Shift, ...], event: Event) -> str:
+    """Return what of the compressor moved without being named in the announcement; empty when nothing did."""
+    if SERVICE.fullmatch(event.activity):
+        return ""
+    moved = [m for m in moves if COMPRESSOR.search(m.channel) and abs(m.deviations) > COMPRESSOR_MOVED]
+    if not moved:
+        return ""
+    worst = max(moved, key=lambda m: abs(m.deviations))
+    return f"{worst.channel} went from {worst.before:.4g} to {worst.after:.4g} {worst.unit}, and heat on the plates does not move it"
+
+
+def _falling(moves: tuple[Shift, ...]) -> bool:
+    return any(move.deviations < -FELL for _, move in _plates(moves))
 
 
 def _plates(moves: tuple[Shift, ...]) -> list[tuple[int, Shift]]:

@@ -101,9 +101,9 @@ def test_an_intruder_with_the_logs_key_is_bounded_to_a_span_between_checkpoints(
     assert first.stop <= max(span[1], 1_400)
     assert (first.start, first.stop) == span or "cut off" in first.what
     assert found.vouched <= span[0]
-    with pytest.raises(RejectedError, match="witnessed|cut off|root"):
+    with pytest.raises(RejectedError, match=r"witnessed|cut off|root"):
         found.refuse()
-    with pytest.raises(RejectedError, match="step [24]"):
+    with pytest.raises(RejectedError, match=r"step [24]"):
         witness(copy / "w").cosign(reading(copy / "l"))
 
 

@@ -1,0 +1,34 @@
+"""Who said so: events by a named actor, under a ticket, that did not fail."""
+
+from mumetal.core.artefact import Evidence
+from mumetal.core.event import Event, Status
+from mumetal.core.finding import CauseVerdict
+
+TICKETS = ("change_ticket", "ticket", "change")
+
+
+def ticket_of(event: Event) -> str:
+    """Return the change ticket an event names; empty when it names none."""
+    return next((event.attribute(key) for key in TICKETS if event.attribute(key)), "")
+
+
+def authorised(event: Event, known: frozenset[str] | None = None) -> bool:
+    """Whether a named actor (of ``known``, if given) did it under a ticket and did not fail."""
+    named = bool(event.actor) and (known is None or event.actor in known)
+    return named and bool(ticket_of(event)) and event.status is not Status.FAILURE
+
+
+def verdict(
+    cause: str, ratio: float, reason: str, *, explained: bool = False, event: Event | None = None
+) -> CauseVerdict:
+    """Return what a cause says, pointing at the event it rests on; a refusal's ratio is at most 0."""
+    evidence = () if event is None else (
+        Evidence(uri=f"event:{event.event_id[:1000]}", note=f"{event.activity} by {event.actor}"[:1000]),
+    )  # fmt: skip
+    return CauseVerdict(
+        cause=cause,
+        explained=explained,
+        log_likelihood_ratio=ratio if explained else min(ratio, 0.0),
+        reason=reason[:1000],
+        evidence=evidence,
+    )

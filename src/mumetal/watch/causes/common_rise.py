@@ -1,0 +1,69 @@
+"""Canaries that rise together: how many, how evenly, and for how long."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from mumetal.core.series import Series
+from mumetal.numerics.robust import location_scale
+
+CANARY = re.compile(r"q\d+\..*error.*", re.IGNORECASE)
+FEWEST_ROWS = 16
+FEWEST_CANARIES = 3
+WIDEST = 200  # rows before the finding that are ordinary
+EVEN = 3.0  # robust standard deviations by which one canary may exceed the common rise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonRise:
+    """How the canaries of a chip rose together.
+
+    Args:
+        canaries: How many there are.
+        rise: Largest rise of their mean, 1.
+        deviations: The same in standard deviations of the ordinary mean.
+        longest: Rows in a row in which the mean was up by 4 standard deviations.
+        uneven: The canary that exceeds the common rise most, and by how many standard deviations.
+    """
+
+    canaries: int
+    rise: float
+    deviations: float
+    longest: int
+    uneven: tuple[str, float]
+
+    @property
+    def common(self) -> bool:
+        """Whether all rose, and none much more than the others."""
+        return self.deviations > 4 and self.uneven[1] < EVEN
+
+
+def common_rise(series: Series, start_ns: int, stop_ns: int) -> CommonRise | None:
+    """Return how the canaries of ``series`` rose within a finding; None when too little is known."""
+    columns = [i for i, name in enumerate(series.names) if CANARY.fullmatch(name)]
+    first = int(np.searchsorted(series.t_ns, start_ns))
+    until = max(first + 1, int(np.searchsorted(series.t_ns, stop_ns)))
+    begun = max(0, first - 2)  # it may have begun in the two rows before
+    ordinary = series.values[max(0, begun - WIDEST) : begun, columns]
+    within = series.values[begun:until, columns]
+    if len(columns) < FEWEST_CANARIES or len(ordinary) < FEWEST_ROWS or not np.isfinite(within).any(axis=1).all():
+        return None
+    location, scale = location_scale(ordinary)
+    middle, spread = location_scale(np.nanmean(ordinary, axis=1)[:, None])
+    mean = np.nanmean(within, axis=1)
+    relative = (mean - middle[0]) / spread[0]
+    up = relative > 4
+    runs = np.diff(np.flatnonzero(np.diff(np.r_[False, up, False].astype(np.int8))))[::2]
+    rows = up if up.any() else relative == relative.max()
+    common = np.nanmedian(within[rows] - location, axis=1, keepdims=True)
+    # Of several rows the mean is judged: one row's counting noise cancels.
+    beyond = np.nanmean((within[rows] - location - common) / scale, axis=0) * np.sqrt(min(int(rows.sum()), 5))
+    worst = int(np.nanargmax(beyond))
+    return CommonRise(
+        canaries=len(columns),
+        rise=float((mean - middle[0]).max()),
+        deviations=float(relative.max()),
+        longest=int(runs.max()) if runs.size else 0,
+        uneven=(series.names[columns[worst]], float(beyond[worst])),
+    )

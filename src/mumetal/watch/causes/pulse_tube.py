@@ -1,0 +1,118 @@
+"""The pulse tube shakes harder: its line in the magnetometer grows, and all qubits feel it a little."""
+
+import math
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mumetal.core.finding import CauseVerdict, Finding
+from mumetal.core.ports import PluginInfo, Scene
+from mumetal.core.series import Series
+from mumetal.numerics.spectrum import hann_power
+from mumetal.watch.causes.authority import verdict
+from mumetal.watch.causes.common_rise import CANARY, common_rise
+
+SENSOR = re.compile(r".*(magnet|vibration|accelero|geophone|field).*", re.IGNORECASE)
+BAND_HZ = (1.0, 2.0)  # where pulse tubes run: 1.4 Hz mostly
+HARMONICS = 4
+WINDOW_S = 8.0
+NEAR_HZ = 0.4  # a Hann line is four bins wide
+DRIFT_HZ = 0.5  # below it everything wanders
+GREW = 3.0  # the line's power over what it was
+FEWEST_WINDOWS = 6
+CHANCE = 0.02  # that an attack puts its line within the pulse tube's band and leaves all else as it was
+WITH_CANARIES = 0.1  # that an attack on the qubits does
+
+
+class PulseTube:
+    """The line at the pulse tube's frequency grew and, with its harmonics taken out, the field is as before.
+
+    A rise of canaries is explained only when it is common to all and comes with the line.
+    """
+
+    info = PluginInfo(
+        plugin_id="watch.causes.pulse_tube",
+        title="Pulse-tube vibration",
+        reference="Kalra et al. 2016, arXiv:1603.03146; phase-locked line at 1.4 Hz: arXiv 2603.16494",
+    )
+
+    def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
+        """Explain when the line grew and nothing but it."""
+        carrying = [a.channel for a in finding.attribution if a.share >= 0.1]
+        shaken = bool(carrying) and all(SENSOR.fullmatch(c) for c in carrying)
+        canaries = bool(carrying) and all(CANARY.fullmatch(c) for c in carrying)
+        if not shaken and not canaries:
+            return self._no(-5.0, "a pulse tube shakes the field and the qubits, nothing else")
+        sensors = [(s, c) for s in scene.series for c in s.names if SENSOR.fullmatch(c)]
+        if not sensors:
+            return self._no(-1.0, "no magnetometer or vibration sensor is recorded beside it")
+        series, channel = sensors[0]
+        grown = _line(series, channel, finding.start_ns, finding.stop_ns)
+        if grown is None:
+            return self._no(-1.0, f"too little of {channel} is at hand to tell its lines")
+        factor, hertz, other, other_hz = grown
+        if factor < GREW:
+            return self._no(-4.0, f"the line at {hertz:.2f} Hz has {factor:.1f} times its usual power")
+        if other > 1:
+            return self._no(-3.0, f"a remainder is left: {channel} grew at {other_hz:.2f} Hz as well")
+        story = f"the pulse tube's line at {hertz:.2f} Hz has {factor:.0f} times its usual power, the rest of {channel} is as before"
+        if shaken:
+            return verdict(self.info.plugin_id, math.log(0.9 / CHANCE), story, explained=True)
+        rise = common_rise(scene.series[0], finding.start_ns, finding.stop_ns)
+        if rise is None or not rise.common:
+            return self._no(
+                -3.0, "a remainder is left: vibration would lift all canaries alike, and they did not rise so"
+            )
+        reason = f"{story}, and all {rise.canaries} canaries rose alike by {rise.rise:.3f}"
+        return verdict(self.info.plugin_id, math.log(0.9 / WITH_CANARIES), reason, explained=True)
+
+    def _no(self, ratio: float, reason: str) -> CauseVerdict:
+        return verdict(self.info.plugin_id, ratio, reason)
+
+
+def _line(series: Series, channel: str, start_ns: int, stop_ns: int) -> tuple[float, float, float, float] | None:
+    """Compare the spectrum at a finding with the one before.
+
+    Returns:
+        Growth of the strongest line in the pulse tube's band, its frequency in Hz, the largest growth elsewhere relative
+        to what chance allows, and where; None when too little is known.
+    """
+    if len(series) < 32:
+        return None
+    step_ns = float(np.median(np.diff(series.t_ns)))
+    width = round(WINDOW_S * 1e9 / step_ns) if step_ns > 0 else 0
+    if width < 4 * WINDOW_S or width > 100_000:  # below 4 Hz the line cannot be told
+        return None
+    end = int(np.searchsorted(series.t_ns, max(stop_ns, start_ns + round(4e9))))
+    split = int(np.searchsorted(series.t_ns, start_ns - round(2 * WINDOW_S * 1e9)))
+    values = series.column(channel)
+    ordinary = _windows(values[:split], width)
+    now = _windows(values[max(0, end - 3 * width // 2) : end], width)
+    if ordinary.shape[0] < FEWEST_WINDOWS or now.shape[0] == 0:
+        return None
+    before, after = hann_power(ordinary).mean(axis=0), hann_power(now).mean(axis=0)
+    hertz = np.arange(before.shape[0]) * 1e9 / step_ns / width
+    ratio = (after / np.maximum(before, 1e-30))[:, 0]
+    band = (hertz >= BAND_HZ[0]) & (hertz <= BAND_HZ[1])
+    peak = int(np.flatnonzero(band)[after[band, 0].argmax()])
+    nyquist = hertz[-1]
+    own = np.zeros(hertz.shape, bool)
+    for order in range(1, HARMONICS + 1):
+        place = order * hertz[peak] % (2 * nyquist)
+        own |= np.abs(hertz - min(place, 2 * nyquist - place)) <= NEAR_HZ
+    others = ~own & (hertz > DRIFT_HZ) & (hertz < nyquist - NEAR_HZ)
+    windows = 1 + (now.shape[0] - 1) / 2  # half-overlapping windows share rows
+    allowed = (math.log(1e4 * max(1, int(others.sum()))) / windows + 1) * (1 + 2 / math.sqrt(ordinary.shape[0] / 2))
+    worst = int(np.flatnonzero(others)[ratio[others].argmax()])
+    return float(ratio[peak]), float(hertz[peak]), float(ratio[worst] / allowed), float(hertz[worst])
+
+
+def _windows(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Return half-overlapping windows that were observed throughout, newest last, shape (m, width, 1), means taken out."""
+    starts = range((values.size - width) % max(1, width // 2), values.size - width + 1, max(1, width // 2))
+    kept = [values[s : s + width] for s in starts if np.isfinite(values[s : s + width]).all()]
+    if not kept:
+        return np.empty((0, width, 1))
+    cube = np.array(kept)
+    return np.asarray((cube - cube.mean(axis=1, keepdims=True))[:, :, None], np.float64)
