@@ -1,0 +1,1 @@
+"""Looks into artefacts and says what is wrong with them."""
