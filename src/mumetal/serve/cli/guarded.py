@@ -11,10 +11,10 @@ import typer
 from mumetal.core.errors import MumetalError, UnavailableError
 
 P = ParamSpec("P")
-PARTS = dict.fromkeys(("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy"), "server") | {
-    "cryptography": "crypto",
-    "cyclonedx": "crypto",
-}
+_SERVER = (
+    "duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime", "cryptography",
+)  # fmt: skip
+PARTS = {**dict.fromkeys(_SERVER, "server"), "cyclonedx": "crypto"}
 
 
 def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
