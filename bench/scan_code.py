@@ -11,7 +11,6 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.scan.code.scanner import CodeScanner
 
-
 SUFFIXES = {".py", ".ipynb", ".json", ".toml", ".yaml", ".yml", ".cedar"}
 
 
