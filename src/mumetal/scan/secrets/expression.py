@@ -6,7 +6,7 @@ from mumetal.scan.secrets.rule import Rule
 
 # What may stand between a name and its value: quotes and brackets that close, a type, then = : => := -> , ( or >.
 _CLOSE = r"[\w.\-]{0,24}[\"'`\])}\\]{0,4}"
-_TYPE = r"(?:[ \t]{1,4}(?:string|str|const|is|String|value)\b)?"
+_TYPE = r"(?:[ \t]{0,4}:?[ \t]{1,4}(?:string|str|const|is|String|value)\b)?"
 _SIGN = r"(?:[ \t]{0,10}(?:[=:]{1,3}>?|->|\|\||[(>]|%3[ADad])|[\"'`][ \t]{0,4},[ \t]{0,4})"
 _OPEN = r"(?:\s{0,10}(?:os\.)?(?:getenv|env|environ\.get)?\(?[\"'`\\({\[<u@]{0,4}|%2[27])"
 SEPARATOR = _CLOSE + _TYPE + _SIGN + _OPEN

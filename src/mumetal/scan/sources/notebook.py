@@ -42,7 +42,7 @@ def _shown(output: _Output) -> str:
         if not kind.startswith(_IMAGES):
             try:
                 said = msgspec.json.decode(raw, type=str | list[str])
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 parts.append(bytes(raw).decode(errors="replace"))
             else:
                 parts.append(_joined(said))

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -66,7 +67,7 @@ def test_a_wrong_checksum_is_believed_less() -> None:
     ],
     ids=["base64", "twice", "gzip", "hex", "url"],
 )
-def test_encoded_secrets_are_found_where_they_stand(hidden) -> None:  # type: ignore[no-untyped-def]
+def test_encoded_secrets_are_found_where_they_stand(hidden: Callable[[str], str]) -> None:
     text = hidden(KEY)
     hits = RE2.hits(art(f"first\npayload {text}\n"))
     assert [(h.value, h.encoded) for h in hits if h.rule.id == "github.token"] == [(KEY.encode(), True)]

@@ -7,7 +7,7 @@ import os
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -256,7 +256,7 @@ def test_damaged_archives_are_reported(cut: int) -> None:
 def test_a_growing_log_is_followed_across_rotation_and_truncation(tmp_path: Path) -> None:
     log = tmp_path / "job.log"
     log.write_text("one\ntw")
-    steps = iter(
+    steps: Iterator[Callable[[], object]] = iter(
         [
             lambda: log.write_text(log.read_text() + "o\nthree\n"),
             lambda: (log.rename(tmp_path / "job.log.1"), log.write_text("after rotation\n")),
