@@ -11,17 +11,19 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.scan.code.scanner import CodeScanner
 
+SUFFIXES = {".py", ".ipynb", ".json", ".toml", ".yaml", ".yml", ".cedar"}
+
 
 def run(roots: list[Path]) -> tuple[list[Finding], dict[str, float]]:
-    """Scan every Python file and notebook under ``roots``; returns the findings and the figures."""
+    """Scan every file of the kinds the rules read under ``roots``; returns the findings and the figures."""
     scanner = CodeScanner()
     findings: list[Finding] = []
     lines = files = refused = size = 0
     start = time.process_time()
     for root in roots:
-        for path in sorted(p for p in root.rglob("*") if p.suffix in {".py", ".ipynb"} and p.is_file()):
+        for path in sorted(p for p in root.rglob("*") if p.suffix in SUFFIXES and p.is_file()):
             data = path.read_bytes()
-            files, size, lines = files + 1, size + len(data), lines + data.count(b"\n")
+            files, size, lines = files + 1, size + len(data), lines + (data.count(b"\n") if path.suffix == ".py" else 0)
             try:
                 findings += scanner.scan(Artefact(uri=str(path.relative_to(root.parent)), data=data))
             except BadInputError as error:

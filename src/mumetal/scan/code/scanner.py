@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.finding import Finding
 from mumetal.core.ports import PluginInfo
+from mumetal.scan.code.grants import Grant, grants
 from mumetal.scan.code.notebook import Joined, join
 from mumetal.scan.code.rule import CodeRule, Hit
 from mumetal.scan.code.rules import CODE_RULES
@@ -33,10 +34,10 @@ class CodeScanner:
         self._rules = tuple(rules) if rules is not None else tuple(rule for _, rule in CODE_RULES)
 
     def scan(self, artefact: Artefact) -> Iterator[Finding]:
-        """Yield what is wrong with one file, cell or notebook; anything but Python is passed over.
+        """Yield what is wrong with one file, cell or notebook; besides Python only configuration with grants is read.
 
         Raises:
-            BadInputError: It calls itself Python or a notebook and is not.
+            BadInputError: It calls itself Python, a notebook or configuration and is not.
         """
         path = artefact.uri.partition("#")[0].lower()
         if path.endswith(".ipynb") and artefact.kind != "cell":
@@ -44,6 +45,11 @@ class CodeScanner:
             yield from self._module(artefact, joined.text, joined)
         elif path.endswith((".py", ".pyi", ".pyw")) or artefact.kind == "cell":
             yield from self._module(artefact, artefact.data, None)
+        elif artefact.kind in {"file", "blob"}:
+            for number, grant in enumerate(grants(path, artefact.data)):
+                if number >= MAX_FINDINGS:
+                    return
+                yield _too_wide(artefact, grant)
 
     def _module(self, artefact: Artefact, text: bytes, joined: Joined | None) -> Iterator[Finding]:
         rules = [r for r in self._rules if any(need in text for need in r.needs)]
@@ -91,6 +97,28 @@ def _finding(artefact: Artefact, rule: CodeRule, hit: Hit, starts: list[int], jo
         confidence=rule.confidence if hit.confidence is None else hit.confidence,
         techniques=rule.techniques,
         evidence=(Evidence(uri=place.uri, digest=artefact.digest, note=_note(node)),),
+    )
+
+
+def _too_wide(artefact: Artefact, grant: Grant) -> Finding:
+    t_ns = time_of(artefact, grant.line)
+    return Finding(
+        tenant=artefact.tenant,
+        stream=artefact.uri,
+        rule="scan.code.grants",
+        title="Grants more than any job needs",
+        detail=f"{artefact.uri}:{grant.line}: {grant.detail} One stolen key or one hostile job then reaches everything (CWE-732)."[
+            :4_000
+        ],
+        remedy="Name the actions, the resources and the people; keep job runtimes from identity, key and queue administration.",
+        start_ns=t_ns,
+        stop_ns=t_ns,
+        severity=grant.severity,
+        confidence=grant.confidence,
+        techniques=("initial_access.token_theft", "impair.config_edit"),
+        evidence=(
+            Evidence(uri=Place(path=artefact.uri, line=grant.line).uri, digest=artefact.digest, note="granted here"),
+        ),
     )
 
 

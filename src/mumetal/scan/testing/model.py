@@ -166,7 +166,8 @@ def _depolarise(rho: Matrix, qubits: Sequence[int], infidelity: float, n: int) -
     flat = moved.reshape(d, d, -1)
     mixed = np.einsum("ab,k->abk", np.eye(d) / d, np.einsum("aak->k", flat))
     blended = ((1 - share) * flat + share * mixed).reshape(moved.shape)
-    return np.moveaxis(blended, list(range(2 * len(qubits))), rows + columns).reshape(rho.shape)
+    back: Matrix = np.moveaxis(blended, list(range(2 * len(qubits))), rows + columns).reshape(rho.shape)
+    return back
 
 
 def _relax(rho: Matrix, qubit: int, seconds: float, model: DeviceModel, n: int) -> Matrix:
@@ -192,8 +193,8 @@ def readout(rho: Matrix, model: DeviceModel) -> NDArray[np.float64]:
     for qubit, error in enumerate(model.readout_error):
         flip = np.array([[1 - error, error], [error, 1 - error]])
         chances = np.moveaxis(np.tensordot(flip, chances, axes=([1], [qubit])), 0, qubit)
-    flat: NDArray[np.float64] = chances.reshape(-1)
-    return flat / flat.sum()
+    flat: NDArray[np.float64] = chances.reshape(-1) / chances.sum()
+    return flat
 
 
 def distribution(circuit: Circuit, model: DeviceModel) -> NDArray[np.float64]:

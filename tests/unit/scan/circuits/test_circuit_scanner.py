@@ -149,6 +149,6 @@ def test_standard_matrices_are_unitary_and_local_classes_right() -> None:
     assert h is not None
     assert not is_local(cx)
     assert is_local(cx @ cx)
-    assert is_local(np.kron(h, h))
+    assert is_local(np.kron(h, h).astype(np.complex128))
     assert distance(cx, -1j * cx) < 1e-12
     assert standard("mystery", ()) is None
