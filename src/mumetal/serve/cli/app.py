@@ -1,16 +1,11 @@
 """The commands, each in a module of its own; heavy imports wait until a command runs."""
 
-import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
-import msgspec
 import typer
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError, UnavailableError
-from mumetal.serve.cli import audit, check, incident, keys, model, power, status, twin, up, watch
 
 P = ParamSpec("P")
 SERVER_PARTS = {
@@ -24,6 +19,8 @@ SERVER_PARTS = {
     "onnxruntime",
     "cryptography",
 }
+from mumetal.serve.cli.guarded import guarded
+from mumetal.serve.cli import MumetalError, UnavailableError from mumetal.serve.cli import audit, audit, check, incident, keys, model, power, scan, status, twin, up, watch  P = ParamSpec("P", watch from mumetal.serve.cli.guarded import guarded
 
 app = typer.Typer(
     name="mumetal",
@@ -53,7 +50,7 @@ def root(
 ) -> None:
     """Security for quantum computing stacks. Without a command: what is going on, and what to do next."""
     if context.invoked_subcommand is None:
-        _guard(status.status)(store=None, settings=None, as_json=as_json)
+        guarded(status.status)(store=None, settings=None, as_json=as_json)
 
 
 def _guard(command: Callable[P, int | None]) -> Callable[P, None]:
@@ -103,3 +100,14 @@ app.add_typer(audit.app(_guard), name="audit")
 app.add_typer(model.app(_guard), name="model")
 app.add_typer(keys.app(_guard), name="keys")
 app.add_typer(twin.app(_guard), name="twin")
+app.command("up")(guarded(up.up))
+app.command("watch")(guarded(watch.watch))
+app.command("status")(guarded(status.status))
+app.command("incidents")(guarded(incident.incidents))
+app.command("incident")(guarded(incident.incident))
+app.command("power")(guarded(power.power))
+app.command("check")(guarded(check.check))
+app.command("settings")(guarded(check.show_settings))
+app.add_typer(audit.app(guarded), name="audit")
+app.add_typer(scan.app(guarded), name="scan")
+app.add_typer(twin.app(guarded), name="twin")
