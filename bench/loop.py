@@ -35,6 +35,7 @@ class Memory:
         self.data: list[Datum] = []
 
     def scene(self, finding: Finding) -> Scene:
+        """Return what surrounds a finding."""
         start, stop = finding.start_ns - AROUND_NS, finding.stop_ns + AROUND_NS
         by_stream: dict[str, list[Series]] = defaultdict(list)
         for d in self.data:
