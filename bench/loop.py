@@ -23,7 +23,7 @@ from mumetal.watch.watch import Watch
 
 NS = 10**9
 BACKENDS = ("brisbane", "hanoi", "perth", "kyiv", "sherbrooke")
-QUIET_S = 1_200.0
+QUIET_S = 1_500.0
 AROUND_NS = 300 * NS
 T0 = 1_790_000_000 * NS
 
@@ -35,7 +35,7 @@ class Memory:
         self.data: list[Datum] = []
 
     def scene(self, finding: Finding) -> Scene:
-        """Return what surrounds a finding."""
+        """Return the surroundings of a finding."""
         start, stop = finding.start_ns - AROUND_NS, finding.stop_ns + AROUND_NS
         by_stream: dict[str, list[Series]] = defaultdict(list)
         for d in self.data:

@@ -116,7 +116,7 @@ def test_nothing_pages_twice_and_explained_never_does(findings: list[Finding], f
     if all(f.causes for f in findings) and not flips:
         assert not paged
     for incident in live(triage):
-        assert incident.paged or incident.state is IncidentState.EXPLAINED or incident.severity <= 1
+        assert incident.paged or incident.state is IncidentState.EXPLAINED or incident.severity <= Severity.LOW
         assert incident.incident_id not in paged or incident.paged
 
 

@@ -1,7 +1,7 @@
 """One person at one machine: the simplest honest answer to "may they?"."""
 
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from mumetal.core import check
 from mumetal.core.errors import RejectedError
@@ -30,12 +30,20 @@ class LocalOperator:
         principal: The operator's name.
         tenant: The tenant they work for.
         actions: What they may do; exact verbs, no patterns.
+        agents: Mumetal's own agents and the verbs each may do by itself, for any tenant.
     """
 
-    def __init__(self, principal: str, tenant: str, actions: Collection[str] = OPERATOR_ACTIONS) -> None:
+    def __init__(
+        self,
+        principal: str,
+        tenant: str,
+        actions: Collection[str] = OPERATOR_ACTIONS,
+        agents: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
         check.name(principal, "principal")
         check.name(tenant, "tenant")
         self._principal, self._tenant, self._actions = principal, tenant, frozenset(actions)
+        self._agents = {name: frozenset(verbs) for name, verbs in (agents or {}).items()}
 
     def authorize(self, request: Request) -> Permit:
         """Return a permit.
@@ -52,6 +60,8 @@ class LocalOperator:
             )
         except Exception as error:
             raise RejectedError("denied: the decision failed", where="access.local") from error
+        if request.action in self._agents.get(request.principal, ()) and request.resource:
+            return Permit(policy="access.local.agent", policy_version="1")
         if allowed is not True:
             raise RejectedError("denied: the local operator may not do this", where="access.local")
         return Permit(policy="access.local.operator", policy_version="1")

@@ -35,6 +35,9 @@ class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     learning_rows: Annotated[
         int, Meta(ge=64, le=1_000_000, description="Rows a stream is learnt from before it is scored.")
     ] = 600
+    learning_s: Annotated[
+        float, Meta(ge=0, le=86_400, description="Least time a stream is learnt from, up to 20,000 rows, s.")
+    ] = 300.0
     silence_factor: Annotated[
         float, Meta(ge=2, le=1000, description="A source silent for this many of its own intervals is a finding.")
     ] = 20.0

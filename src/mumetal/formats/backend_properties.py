@@ -36,6 +36,8 @@ PURE = Conversion(unit="1", factor=1.0)
 
 
 class _Figure(msgspec.Struct):
+    """One figure as the document writes it."""
+
     name: str
     value: float | None = None
     unit: str | None = ""
@@ -43,12 +45,16 @@ class _Figure(msgspec.Struct):
 
 
 class _Gate(msgspec.Struct):
+    """One gate as the document writes it."""
+
     qubits: list[int]
     gate: str
     parameters: list[msgspec.Raw] = []
 
 
 class _Properties(msgspec.Struct):
+    """The document."""
+
     backend_name: str
     last_update_date: str
     qubits: list[list[msgspec.Raw]]
@@ -85,7 +91,7 @@ class _Reading:
         try:
             figure = _FIGURE.decode(text)
             parameter = self._parameter(component, figure, place)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.refuse(place, f"not a figure: {str(error)[:200]}", text)
             return
         except BadInputError as error:
@@ -143,7 +149,7 @@ class _Reading:
         text = bytes(raw)
         try:
             gate = _GATE.decode(text)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.refuse(place, f"not a gate: {str(error)[:200]}", text)
             return
         if not gate.qubits or len(set(gate.qubits)) != len(gate.qubits) or not set(gate.qubits) <= set(range(qubits)):

@@ -16,6 +16,8 @@ SENTINEL = {"gate_error": 1.0, "frequency": 0.0, "anharmonicity": 0.0, "T1": 0.0
 
 
 class _Figure(msgspec.Struct):
+    """One figure as the document writes it."""
+
     date: str
     name: str
     unit: str
@@ -23,6 +25,8 @@ class _Figure(msgspec.Struct):
 
 
 class _Gate(msgspec.Struct):
+    """One gate as the document writes it."""
+
     qubits: list[int]
     gate: str
     parameters: list[_Figure]
@@ -30,6 +34,8 @@ class _Gate(msgspec.Struct):
 
 
 class _Properties(msgspec.Struct):
+    """The document."""
+
     backend_name: str
     backend_version: str
     last_update_date: str

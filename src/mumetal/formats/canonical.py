@@ -51,7 +51,7 @@ def _write(value: Plain, parts: list[str], depth: int) -> None:
         parts.append(es6_number(value))
     elif isinstance(value, Mapping):
         _write_object(value, parts, depth)
-    elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+    elif isinstance(value, (list, tuple)):
         parts.append("[")
         for index, item in enumerate(value):
             if index:
@@ -64,10 +64,10 @@ def _write(value: Plain, parts: list[str], depth: int) -> None:
 
 def _write_object(value: Mapping[str, Plain], parts: list[str], depth: int) -> None:
     parts.append("{")
-    if not all(isinstance(key, str) for key in value):
-        raise BadInputError("a key of canonical JSON is text")
     try:
         ordered = sorted(value, key=lambda key: key.encode("utf-16-be"))
+    except AttributeError:
+        raise BadInputError("a key of canonical JSON is text") from None
     except UnicodeEncodeError:
         raise BadInputError("a key with a lone surrogate has no canonical form") from None
     for index, key in enumerate(ordered):

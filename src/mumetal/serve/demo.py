@@ -28,14 +28,16 @@ NOTICE = (
     "Connect your own data with `mumetal up --source KIND:PLACE`."
 )
 SLACK_S = 30.0
-PAST_S = 1_200.0  # long enough to learn what is ordinary before anything happens
-AFTERWARDS_S = 80.0
+PAST_S = 1_500.0  # long enough to learn what is ordinary before anything happens
+AFTERWARDS_S = 200.0
+APART_S = 180.0  # so far apart that triage takes two happenings on one device for two
 LENGTH_S = 7_200.0
 PACE = Pace(control_hz=40.0)
 FLEET: tuple[tuple[str, tuple[tuple[str, float, float], ...]], ...] = (
-    ("brisbane", (("co_tenant_load", 4.0, 12.0), ("timing_covert_channel", 22.0, 25.0))),
-    ("hanoi", (("cryostat_sabotage", 10.0, 30.0), ("tls_jump", 60.0, 60.0))),
-    ("perth", (("warm_up", 6.0, 20.0), ("crosstalk_hammering", 36.0, 20.0))),
+    ("brisbane", (("timing_covert_channel", 22.0, 40.0),)),
+    ("hanoi", (("cryostat_sabotage", 14.0, 40.0),)),
+    ("perth", (("warm_up", 16.0, 25.0),)),
+    ("sherbrooke", (("crosstalk_hammering", 30.0, 30.0),)),
 )
 
 
@@ -105,7 +107,7 @@ def score(truth: Sequence[Truth], incidents: Sequence[Incident], findings: Seque
 
 
 def opening(seed: int, place: int) -> Schedule:
-    """Return what happens in one lab: first what :data:`FLEET` says, then something new about every 40 s.
+    """Return what happens in one lab, counted from the start of the run: first what :data:`FLEET` says, then something new every three to four minutes.
 
     Args:
         seed: Makes the plan.
@@ -117,11 +119,11 @@ def opening(seed: int, place: int) -> Schedule:
         for name, at, lasting in FLEET[place][1]
     ]
     names = [name for name, _ in PERTURBATIONS if name != "radiation_burst"]
-    at = AFTERWARDS_S + place * 13.0
+    at = AFTERWARDS_S + place * APART_S / len(FLEET)
     while at < LENGTH_S:
         name = str(rng.choice(names))
         planned.append(Planned(name=name, start_s=PAST_S + at, duration_s=15.0, strength=find(name).usual))
-        at += float(rng.uniform(30.0, 50.0))
+        at += float(rng.uniform(APART_S, 1.3 * APART_S))
     return Schedule(planned=tuple(planned))
 
 
@@ -179,5 +181,6 @@ class Demonstration:
 
     def _live(self, lab: Lab, writer: LabWriter) -> None:
         backfill(lab, writer, PAST_S)
+        backfill(lab, writer, (self._clock.now_ns() - lab.now_ns) / 1e9)  # what passed while the past was written
         run(lab, writer, self._clock, 1.0, self._stop.is_set)
         writer.close()

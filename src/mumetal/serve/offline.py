@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mumetal.access.local import LocalOperator
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.core.clock import SystemClock
 from mumetal.core.finding import Finding
@@ -11,8 +10,8 @@ from mumetal.core.incident import Incident
 from mumetal.core.ports import LedgerEntry, Request
 from mumetal.core.settings import TriageSettings
 from mumetal.respond.triage import Inventory, Triage
+from mumetal.serve import wiring
 from mumetal.serve.desk import Change
-from mumetal.serve.wiring import OPERATOR, OPERATOR_ACTIONS
 from mumetal.trust.ledger import ChainedFileLedger
 
 
@@ -30,8 +29,7 @@ def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, chan
         before = kept.incident(tenant, incident_id)
         triage = Triage(TriageSettings(), Inventory())
         triage.restore([before], _findings(kept, tenant, before))
-        authorizer = LocalOperator(principal=OPERATOR, tenant=tenant, actions=OPERATOR_ACTIONS)
-        permit = authorizer.authorize(
+        permit = wiring.authorizer().authorize(
             Request(tenant=tenant, principal=actor, action="incident.change", resource=incident_id)
         )
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mumetal.access.local import LocalOperator
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.connect.stores.store import LogStore
 from mumetal.core.clock import ManualClock
@@ -14,13 +13,13 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.ports import Source
-from mumetal.core.series import LOCAL, Series
+from mumetal.core.series import Series
 from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory, Triage
+from mumetal.serve import wiring
 from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.judge import Judge, Rooms
-from mumetal.serve.wiring import OPERATOR, OPERATOR_ACTIONS
 from mumetal.trust.ledger import ChainedFileLedger
 from mumetal.watch.watch import StreamStatus, Watch
 
@@ -128,7 +127,7 @@ def replay(
             incidents=kept,
             triage=Triage(settings.triage, inventory),
             ledger=ledger,
-            authorizer=LocalOperator(principal=OPERATOR, tenant=LOCAL, actions=OPERATOR_ACTIONS),
+            authorizer=wiring.authorizer(),
             clock=clock,
         )
         judge = Judge(rooms)

@@ -10,6 +10,7 @@ from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
 from mumetal.core.series import LOCAL
 from mumetal.core.settings import Settings
+from mumetal.respond.reports.markdown import report
 from mumetal.serve import demo as demonstration
 from mumetal.serve import wiring
 from mumetal.serve.api.app import create_app
@@ -65,7 +66,9 @@ class Session:
         self._began_ns = clock.now_ns()
         self._began = time.monotonic()
         self.stack = wiring.build(settings, clock, notice=self.notice, truth=demo.truth if demo else tuple)
-        self._server = Server(create_app(self.stack, settings.serve), settings.serve)
+        self._server = Server(
+            create_app(self.stack, settings.serve, ledger=self.stack.ledger, report=self._report), settings.serve
+        )
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -86,6 +89,10 @@ class Session:
             self._demo.stop()
         self._server.stop()
         self.stack.__exit__(kind, error, trace)
+
+    def _report(self, tenant: str, incident_id: str) -> str:
+        incident = self.stack.incident(tenant, incident_id)
+        return report(incident, self.stack.findings(tenant, incident.findings))
 
     def settle(self) -> None:
         """Stop acting, and give what is on its way a moment to be scored."""

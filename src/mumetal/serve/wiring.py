@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from mumetal.access.local import LocalOperator
-from mumetal.connect.sinks import open_sink
+from mumetal.connect.sinks import open_sink, sink_name
 from mumetal.connect.sources import open_source
 from mumetal.core import settings as settings_file
 from mumetal.core.clock import Clock
@@ -17,12 +17,13 @@ from mumetal.core.ports import Source, Truth
 from mumetal.core.series import LOCAL
 from mumetal.core.settings import Settings
 from mumetal.respond.triage import Inventory, decode_inventory
+from mumetal.serve.pipeline.judge import AGENT
 from mumetal.serve.pipeline.stack import Stack
 from mumetal.trust.ledger import ChainedFileLedger
 
 DEFAULT_FILE = Path("mumetal.toml")
 OPERATOR = "operator"
-OPERATOR_ACTIONS = ("incident.change", "incident.page")
+OPERATOR_ACTIONS = ("incident.change",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,11 @@ def inventory(settings: Settings) -> Inventory:
         ) from None
 
 
+def authorizer() -> LocalOperator:
+    """Return who decides until there is more than one operator: one person, and the agent that pages."""
+    return LocalOperator(OPERATOR, LOCAL, OPERATOR_ACTIONS, agents={AGENT: ("incident.page",)})
+
+
 def open_ledger(settings: Settings) -> ChainedFileLedger:
     """Open the ledger of a store's folder."""
     return ChainedFileLedger(settings_file.path_in(settings, "ledger.jsonl"))
@@ -106,9 +112,9 @@ def build(settings: Settings, clock: Clock, *, notice: str = "", truth: Callable
         clock,
         inventory=inventory(settings),
         ledger=open_ledger(settings),
-        authorizer=LocalOperator(principal=OPERATOR, tenant=LOCAL, actions=OPERATOR_ACTIONS),
+        authorizer=authorizer(),
         sources=sources_of(settings),
-        sinks=[(spec, open_sink(spec)) for spec in settings.sinks],
+        sinks=[(sink_name(spec), open_sink(spec)) for spec in settings.sinks],
         notice=notice,
         truth=truth,
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
 from mumetal.watch.calibrate import Budget, Calibration, calibrate, held_out_scores
-from mumetal.watch.covert.replay import Replay
+from mumetal.watch.covert.exact_repeat import ExactRepeat
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.ewma import Ewma
@@ -103,5 +103,5 @@ def extras_for(history: Series) -> tuple[tuple[Make, str], ...]:
     if timing:
         out.append((TimingChannel, "covert.timing"))
     if 0 < rate_of(history.t_ns) <= REPLAY_HZ:
-        out.append((Replay, "covert.replay"))
+        out.append((ExactRepeat, "covert.repeat"))
     return tuple(out)

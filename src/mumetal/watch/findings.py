@@ -4,8 +4,6 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.finding import Attribution, Finding, Severity
 from mumetal.watch.hints import hint_for
 
-AROUND_NS = 60 * 10**9  # shown before and after, so that the ordinary course is seen as well
-
 
 def stream_finding(
     *,
@@ -37,9 +35,11 @@ def stream_finding(
         confidence=confidence,
         attribution=attribution,
         techniques=hint.techniques,
-        evidence=(
-            Evidence.of_series(
-                device, stream, start_ns, stop_ns, note=f"samples that {rule} marks; look a minute to either side"
-            ),
-        ),
+        evidence=(marked(device, stream, rule, start_ns, stop_ns),),
     )
+
+
+def marked(device: str, stream: str, rule: str, start_ns: int, stop_ns: int) -> Evidence:
+    """Point at the samples a rule marks, ``start_ns <= t_ns < stop_ns``."""
+    note = f"samples that {rule} marks; look a minute to either side"
+    return Evidence.of_series(device, stream, start_ns, stop_ns, note=note)

@@ -9,20 +9,22 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
-from mumetal.watch.calibrate import Budget, Calibration
+from mumetal.watch.calibrate import Budget, Calibration, memory
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
-from mumetal.watch.findings import stream_finding
+from mumetal.watch.findings import marked, stream_finding
 from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
-LEARN_S = 10.0  # a fast stream is learnt from at least so much time …
-LEARN_MOST = 20_000  # … but never from more rows than this
-HISTORY_VALUES = 4_000_000  # numbers kept to learn from, 32 MB
+LEARN_MOST = 20_000  # a fast stream is learnt from no more rows than this, however long that lasts
+HISTORY_VALUES = 1_000_000  # numbers kept to learn from, 8 MB: a refit takes a fraction of a second
 HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
 RATE_FACTOR = 2.0
+PATIENCE = 2  # times the learning period, for a stream that wanders slowly
+INDEPENDENT = 8  # spans of a stream's memory that teach what is ordinary
+LOOKED_AT = 4_096
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 
 
@@ -46,6 +48,7 @@ class StreamMonitor:
         self._settings, self._budget = settings, budget
         self._epoch = ""
         self._reason = ""
+        self._patience = 1
         self._history = Kept(HISTORY_ROWS)
         self._recent: Series | None = None
         self._ensemble: Ensemble | None = None
@@ -88,8 +91,10 @@ class StreamMonitor:
     @property
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
-        by_time = min(LEARN_MOST, int(LEARN_S * self.rate_hz))
-        return max(self._settings.learning_rows, by_time)
+        most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
+        return self._patience * max(
+            self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz))
+        )
 
     def prime(self, history: Series) -> None:
         """Learn from stored rows, oldest first, without judging them."""
@@ -142,8 +147,10 @@ class StreamMonitor:
     def _restart(self, like: Series, reason: str) -> None:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
-        self._epoch, self._reason = like.epoch, reason
-        self._history = Kept(min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
+        self._epoch, self._reason, self._patience = like.epoch, reason, 1
+        self._history = Kept(
+            max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
+        )
         self._recent = self._ensemble = None
         self._episodes, self._open = {}, {}
         self._seen_rows, self.score = 0, 0.0
@@ -172,12 +179,21 @@ class StreamMonitor:
         self._restart(chunk, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
         return out
 
+    @staticmethod
+    def _wanders(history: Series) -> bool:
+        """Whether the rows so far hold too few independent ones to know what is ordinary."""
+        values = history.values[:: max(1, len(history) // LOOKED_AT)]
+        return memory(values) * INDEPENDENT > len(values)
+
     def _learn(self, rows: Series) -> None:
         self._history.add(rows)
         self._seen_rows += len(rows)
 
     def _fit(self) -> None:
         history = self._history.series()
+        if self._ensemble is None and self._patience < PATIENCE and self._wanders(history):
+            self._patience, self._reason = PATIENCE, "it wanders slowly, learning for longer"
+            return
         try:
             ensemble = Ensemble(history, extras_for(history))
         except BadInputError as error:
@@ -267,9 +283,11 @@ class StreamMonitor:
         score = episode.peak * calibration.level(self._budget.share)
         seconds = (episode.last_ns - episode.start_ns) / 1e9
         ending = f" It lasted {seconds:.1f} s, largest score {score:.1f}" + (f"; closed because {why}." if why else ".")
+        found, stop_ns = opened.finding, max(episode.last_ns, opened.finding.start_ns) + 1
         return replace(
-            opened.finding,
-            stop_ns=max(episode.last_ns, opened.finding.start_ns) + 1,
+            found,
+            stop_ns=stop_ns,
+            evidence=(marked(found.device, found.stream, found.rule, found.start_ns, stop_ns),),
             confidence=max(opened.finding.confidence, calibration.confidence(score)),
             detail=(opened.finding.detail + ending)[:4_000],
         )

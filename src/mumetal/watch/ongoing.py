@@ -7,6 +7,8 @@ from mumetal.core.finding import Finding
 
 @dataclass(slots=True, kw_only=True)
 class _Entry:
+    """A finding that is out, when it was last seen and how often."""
+
     finding: Finding
     last_ns: int
     times: int = 1

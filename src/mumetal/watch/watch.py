@@ -18,6 +18,7 @@ from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.calibrate import Budget
 from mumetal.watch.causes import CAUSES
 from mumetal.watch.covert.misreport import CanaryWitness
+from mumetal.watch.covert.replay import Replay
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.breach import Breach
@@ -96,15 +97,17 @@ class Watch:
         if len(rows) == 0:
             return out
         witness = self._witnesses.setdefault((rows.tenant, rows.device), CanaryWitness())
-        if isinstance(datum, DeviceSnapshot):
-            out += [self._considered(f) for f in witness.judge(datum)]
         stream = self._stream(rows)
         fresh = rows.rows(int(np.searchsorted(rows.t_ns, stream.monitor.last_ns, side="right")), len(rows))
+        if isinstance(datum, DeviceSnapshot) and len(fresh):
+            out += [self._considered(f) for f in witness.judge(datum)]
         if isinstance(datum, Series) and len(fresh):
             witness.note(fresh)
             breaches = tuple(stream.rules.check(fresh, now))
             out += self._broken(breaches, rows.tenant, rows.device, rows.stream, int(fresh.t_ns[-1]))
         found = stream.monitor.observe(rows)
+        if stream.replay is not None and len(fresh):
+            found += stream.replay.observe(fresh)
         interval = 1 / stream.monitor.rate_hz if stream.monitor.rate_hz > 0 else 0.0
         stream.silence.heard(now, interval)
         key = (SILENT, rows.tenant, rows.device, rows.stream)
@@ -170,6 +173,7 @@ class Watch:
                 monitor=monitor,
                 rules=SeriesRules(self._settings.clock_skew_s),
                 silence=Silence(self._settings.silence_factor),
+                replay=None if series.stream == "calibration" else Replay(),
             )
         return self._streams[key]
 
@@ -238,6 +242,7 @@ class Stream:
     monitor: StreamMonitor | SnapshotMonitor
     rules: SeriesRules
     silence: Silence
+    replay: Replay | None
 
 
 def _where(breach: Breach, device: str, stream: str) -> Evidence:

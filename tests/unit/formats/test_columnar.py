@@ -1,5 +1,5 @@
 import json
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -135,7 +135,7 @@ def test_arrow_writing_and_reading_agree(listed: bool) -> None:
     assert again.channels[0].provenance == "push daq"
 
 
-def arrow(columns: dict[str, Any], metadata: dict[str, str], compression: str | None = None) -> bytes:
+def arrow(columns: dict[str, Any], metadata: dict[str, str], compression: Literal["lz4"] | None = None) -> bytes:
     import io
 
     from arro3.core import Array, RecordBatch, Schema

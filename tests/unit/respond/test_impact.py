@@ -13,7 +13,13 @@ KINDS = ("t1", "t2", "gate", "readout", "frequency", "temperature")
 INVENTORY = decode_inventory(b'[devices.q]\nworkloads=[{name="w",criticality=1.0,depth=200,qubits=8}]')
 
 
-def finding(channel: str = "", detail: str = "", techniques: tuple[str, ...] = (), device: str = "q") -> Finding:
+def finding(
+    channel: str = "",
+    detail: str = "",
+    techniques: tuple[str, ...] = (),
+    device: str = "q",
+    severity: Severity = Severity.LOW,
+) -> Finding:
     return Finding(
         device=device,
         rule="r",
@@ -21,7 +27,7 @@ def finding(channel: str = "", detail: str = "", techniques: tuple[str, ...] = (
         detail=detail,
         start_ns=T0,
         stop_ns=T0,
-        severity=Severity.LOW,
+        severity=severity,
         confidence=0.5,
         techniques=techniques,
         attribution=(Attribution(channel=channel, share=1, method="own-score"),) if channel else (),
@@ -84,7 +90,7 @@ def test_an_assumed_change_is_said_to_be_assumed() -> None:
 
 
 def test_an_attack_on_trust_weighs_by_its_tactic_and_an_unknown_thing_by_its_severity() -> None:
-    stolen = harm(finding(techniques=("credential_access.token_theft",)), INVENTORY)
+    stolen = harm(finding(techniques=("credential_access.token_theft",), severity=Severity.HIGH), INVENTORY)
     assert stolen.impact == pytest.approx(0.8)
     assert "credential access" in stolen.reason
     assert harm(finding(), INVENTORY).reason == "W (criticality 1) is judged by the severity alone (low)."

@@ -17,7 +17,7 @@ DAY = 86_400 * 10**9
 
 
 def watch(clock: ManualClock | None = None, scene: Scene | None = None) -> Watch:
-    return Watch(WatchSettings(), clock or ManualClock(T0 + 400 * DAY), lambda _: scene or Scene())
+    return Watch(WatchSettings(learning_s=10.0), clock or ManualClock(T0 + 400 * DAY), lambda _: scene or Scene())
 
 
 def feed(room: Watch, series: Series, chunk: int = 100) -> list[Finding]:
@@ -184,3 +184,18 @@ def test_the_timing_channel_is_found_and_ordinary_jitter_is_not() -> None:
     timing = [f for f in found if f.rule == "watch.covert.timing"]
     assert timing[0].techniques == ("exfiltration.timing_covert_channel",)
     assert timing[0].start_ns < series.t_ns[36_000]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_a_replay_is_found_also_with_some_noise_and_slow_courses_are_none(noise: float) -> None:
+    rng = np.random.default_rng(13)
+    values = 0.01 + 1e-4 * np.cumsum(rng.normal(size=(3_000, 3)), axis=0) * 0.05 + 1e-4 * rng.normal(size=(3_000, 3))
+    assert [f for f in feed(watch(), stream(values.copy())) if f.rule == "watch.covert.replay"] == []
+    values[2_000:2_500] = values[1_203:1_703] + noise * 1e-4 * rng.normal(size=(500, 3))
+    found = [f for f in feed(watch(), stream(values)) if f.rule == "watch.covert.replay"]
+    assert len(found) == 2
+    assert found[0].finding_id == found[1].finding_id
+    assert abs(found[0].start_ns - (T0 + 2_000 * 10**9)) <= 128 * 10**9
+    assert abs(found[1].stop_ns - (T0 + 2_500 * 10**9)) <= 128 * 10**9
+    assert "797 rows before" in found[0].detail
+    assert found[0].techniques == ("evasion.telemetry_replay",)

@@ -20,6 +20,8 @@ MAX_FILES = 10_000
 
 
 class _Cursor(msgspec.Struct, array_like=True):
+    """Where to go on, as the store keeps it."""
+
     files: dict[str, Position] = {}
 
 

@@ -28,6 +28,8 @@ VALUES_A_LINE = {"value": 1, "maxigauge": 12, "pairs": 40}
 
 
 class _Cursor(msgspec.Struct, array_like=True):
+    """Where to go on, as the store keeps it."""
+
     closed: str = ""
     files: dict[str, Position] = {}
 

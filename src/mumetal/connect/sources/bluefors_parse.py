@@ -124,7 +124,7 @@ class LogReader:
         # Channels files put one number before the pairs; a count is odd only then.
         pairs = pairs[1:] if len(pairs) % 2 else pairs
         keys = tuple(pairs[0::2])
-        if keys != self._keys:
+        if keys != self._keys or not keys:
             self._change(keys)
         values: list[float] = []
         for key, text, conversion, channel in zip(keys, pairs[1::2], self._conversions, self._channels, strict=True):

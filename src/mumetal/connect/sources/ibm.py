@@ -21,6 +21,8 @@ LIVE = "live/"
 
 
 class _Cursor(msgspec.Struct, array_like=True):
+    """Where to go on, as the store keeps it."""
+
     seen: dict[str, tuple[int, int]] = {}
     last: str = ""
 

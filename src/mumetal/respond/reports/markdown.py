@@ -124,13 +124,16 @@ def _code(text: str) -> str:
 
 
 def _causes(findings: Sequence[Finding]) -> list[str]:
-    lines: dict[str, None] = {}
+    said: dict[str, dict[str, None]] = {}  # one line for one reason, however many findings it was given for
     for finding in findings:
         for verdict in finding.causes:
             word = "accepted" if verdict.explained else "refused"
-            uris = "; ".join(_code(e.uri) for e in verdict.evidence[:5]) or _code(f"finding:{finding.finding_id}")
-            lines[f"- {escaped(verdict.cause)} {word}: {escaped(verdict.reason)} [{uris}]"] = None
-    return list(lines)[:MAX_FINDINGS] or ["None was considered."]
+            uris = [e.uri for e in verdict.evidence[:5]] or [f"finding:{finding.finding_id}"]
+            said.setdefault(f"- {escaped(verdict.cause)} {word}: {escaped(verdict.reason)}", {}).update(
+                dict.fromkeys(uris)
+            )
+    lines = [f"{line} [{'; '.join(_code(uri) for uri in list(uris)[:5])}]" for line, uris in said.items()]
+    return lines[:MAX_FINDINGS] or ["None was considered."]
 
 
 def _remedies(findings: Sequence[Finding]) -> list[str]:

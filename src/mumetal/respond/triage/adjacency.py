@@ -1,7 +1,8 @@
 """Which findings touch: intervals per shared key, so that joining is exact and costs a binary search.
 
 Two findings belong together when at most ``join_s`` lies between them and they share a key: the device, the artefact
-(where there is no device), a technique, an accepted cause, or a piece of evidence. Incidents are the connected
+(where there is no device) or a piece of evidence. Two devices are two incidents, also when they show the same
+technique: who has to act, and on what, differs. Incidents are the connected
 components of that relation, so the order in which findings arrive does not matter. Per key the intervals of one
 incident that are within ``join_s`` of each other are one; hence a key's intervals are disjoint and sorted.
 """
@@ -22,8 +23,6 @@ def keys_of(finding: Finding) -> tuple[Key, ...]:
     tenant = finding.tenant
     place = ("device", finding.device) if finding.device != "-" else ("artefact", finding.stream or finding.rule)
     pairs = [place]
-    pairs += [("technique", t) for t in finding.techniques]
-    pairs += [("cause", c.cause) for c in finding.causes if c.explained]
     pairs += [("evidence", e.uri) for e in finding.evidence]
     return tuple(dict.fromkeys((tenant, kind, value) for kind, value in pairs))[:MAX_KEYS]
 

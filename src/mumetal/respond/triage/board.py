@@ -30,6 +30,8 @@ MAX_INCIDENTS = 2_000
 MAX_TRACES = 100_000
 MAX_REMEMBERED = 200_000
 
+PAGES_FROM = Severity.MEDIUM  # less is shown in its place on the list and wakes nobody
+
 
 class Triage:
     """Findings in, few incidents out.
@@ -287,4 +289,4 @@ def _need(group: Group) -> tuple[int, int]:
 
 
 def _pages(group: Group) -> bool:
-    return bool(group.plain.count) and group.plain.severity is not Severity.INFORMATIONAL
+    return bool(group.plain.count) and group.plain.severity >= PAGES_FROM

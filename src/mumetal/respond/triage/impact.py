@@ -135,6 +135,8 @@ def harm(finding: Finding, inventory: Inventory) -> Harm:
             worst = loss * workload.criticality
             listed = "no workload is listed, so" if workload is UNLISTED else ""
             reason = f"{listed} {workload.name} (criticality {workload.criticality:g}) {why}".strip()
+    if finding.severity <= Severity.LOW:  # what its own rule calls low is worth a look, not a page
+        worst = min(worst, BY_SEVERITY[finding.severity])
     return Harm(impact=min(1.0, max(0.0, worst)), reason=reason[0].upper() + reason[1:] + ".")
 
 

@@ -22,6 +22,8 @@ Number = Annotated[float | None, BeforeValidator(_finite)]  # JSON has no NaN; n
 
 
 class _Out(BaseModel):
+    """Reads a noun by its attributes."""
+
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 

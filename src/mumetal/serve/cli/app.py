@@ -10,7 +10,7 @@ import typer
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError, UnavailableError
-from mumetal.serve.cli import audit, check, incident, power, status, up, watch
+from mumetal.serve.cli import audit, check, incident, power, status, twin, up, watch
 
 P = ParamSpec("P")
 SERVER_PARTS = {"duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy"}
@@ -90,3 +90,4 @@ app.command("power")(_guard(power.power))
 app.command("check")(_guard(check.check))
 app.command("settings")(_guard(check.show_settings))
 app.add_typer(audit.app(_guard), name="audit")
+app.add_typer(twin.app(_guard), name="twin")

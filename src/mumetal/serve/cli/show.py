@@ -20,6 +20,7 @@ COLOURS = {
     Severity.MEDIUM: "yellow",
     Severity.LOW: "cyan",
 }
+SHORT = {Severity.INFORMATIONAL: "info"}
 STATE_ORDER = (StreamState.SILENT, StreamState.DEGRADED, StreamState.LEARNING, StreamState.WATCHING)
 
 
@@ -40,26 +41,24 @@ def console(*, stderr: bool = False) -> Console:
 def incident_table(incidents: Sequence[Incident], now_ns: int, *, limit: int = 12) -> Table:
     """Return the ranked list."""
     table = Table(box=None, pad_edge=False, expand=True, header_style="dim")
-    table.add_column("#", justify="right", width=2)
-    table.add_column("priority", justify="right", width=8)
-    table.add_column("severity", width=13)
-    table.add_column("conf.", justify="right", width=5)
-    table.add_column("incident", ratio=1, overflow="fold")
-    table.add_column("device", max_width=18, no_wrap=True)
-    table.add_column("age", justify="right", width=7)
-    table.add_column("state", width=12)
-    for place, i in enumerate(incidents[:limit], 1):
+    table.add_column("prio", justify="right", width=4)
+    table.add_column("severity", width=8)
+    table.add_column("conf", justify="right", width=4)
+    table.add_column("incident", ratio=1)
+    table.add_column("age", justify="right", width=6)
+    table.add_column("state", width=9)
+    table.add_column("id", width=8, style="dim")
+    for i in incidents[:limit]:
         quiet = i.state in {IncidentState.EXPLAINED, IncidentState.RESOLVED}
         colour = "dim" if quiet else COLOURS.get(i.severity, "")
         table.add_row(
-            str(place),
             f"{i.priority:.2f}",
-            Text(i.severity.name.lower(), style=colour),
+            Text(SHORT.get(i.severity, i.severity.name.lower()), style=colour),
             f"{i.likelihood:.2f}",
             Text(i.title, style="dim" if quiet else ""),
-            i.device,
             age(i.stop_ns, now_ns),
-            i.state.value,
+            "ack" if i.state is IncidentState.ACKNOWLEDGED else i.state.value,
+            i.incident_id[:8],
         )
     return table
 

@@ -185,7 +185,7 @@ def first_words(overview: Overview, incidents: Sequence[Incident]) -> str:
         return ""
     if not overview.streams:
         return (
-            "Nothing is connected yet. Start with `mumetal up --source bluefors:DIR`, or post to /api/v1/push/columnar."
+            "Nothing is connected yet. Start with “mumetal up --source bluefors:DIR”, or post to /api/v1/push/columnar."
         )
     learning = [s for s in overview.streams if s.state is StreamState.LEARNING]
     if learning:

@@ -51,7 +51,7 @@ class Judge:
             changed = rooms.triage.add(proven, rooms.clock.now_ns())
             pages = rooms.triage.pages()
             for incident in pages:
-                self._enter(incident, "incident.page", AGENT, "")
+                self._permit_page(incident)
             rooms.incidents.put(proven, changed)
             for incident in pages:
                 self._enter(incident, "incident.page", AGENT, "done")
@@ -90,6 +90,13 @@ class Judge:
             self._enter(after, "incident.change", actor, "done", why)
         return after
 
+    def _permit_page(self, incident: Incident) -> None:
+        permit = self._rooms.authorizer.authorize(
+            Request(tenant=incident.tenant, principal=AGENT, action="incident.page", resource=incident.incident_id)
+        )
+        why = f"priority {incident.priority:.3f} by policy {permit.policy}@{permit.policy_version}, findings "
+        self._enter(incident, "incident.page", AGENT, "", why + " ".join(incident.findings[:20]))
+
     def _with_digests(self, finding: Finding) -> Finding:
         """Pin each pointer into a stream to the bytes as they were committed."""
         return replace(finding, evidence=tuple(self._pin(finding, e) for e in finding.evidence))
@@ -103,7 +110,6 @@ class Judge:
         return replace(pinned, note=evidence.note)
 
     def _enter(self, incident: Incident, action: str, actor: str, outcome: str, why: str = "") -> None:
-        findings = " ".join(incident.findings[:20])
         self._rooms.ledger.append(
             LedgerEntry(
                 tenant=incident.tenant,
@@ -111,7 +117,7 @@ class Judge:
                 actor=actor,
                 action=action,
                 subject=incident.incident_id,
-                why=why or f"priority {incident.priority:.3f}, findings {findings}",
+                why=why or f"{action} of {incident.incident_id}",
                 outcome=outcome,
             )
         )

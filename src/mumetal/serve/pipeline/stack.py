@@ -34,6 +34,7 @@ from mumetal.watch.watch import Watch
 ADMIT_S = 2.0
 DOOR_WAIT_S = 3_600.0
 MAINTAIN_S = 60.0
+EVENTS = 100_000
 
 
 class Stack:
@@ -68,6 +69,7 @@ class Stack:
         self._clock = clock
         self._notice = notice
         self._truth = truth
+        self.ledger = ledger
         directory = Path(settings.store.directory)
         self.store = LogStore(directory / "telemetry", settings.store, clock)
         self._incidents = IncidentStore(directory / "incidents.sqlite", sinks=[name for name, _ in sinks])
@@ -217,7 +219,7 @@ class Stack:
 
     def events(self, tenant: str, device: str, start_ns: int, stop_ns: int, limit: int = 200) -> Sequence[Event]:
         """Return a device's events in order of time."""
-        found = self.store.events(tenant, start_ns, stop_ns)
+        found = self.store.events(tenant, start_ns, stop_ns, EVENTS)
         return [e for e in found if e.device in {device, "-"}][-limit:]
 
     def snapshots(self, tenant: str, device: str, limit: int = 10) -> Sequence[DeviceSnapshot]:

@@ -11,7 +11,7 @@ from mumetal.numerics.normal import z_upper
 from mumetal.numerics.robust import location_scale
 from mumetal.watch.detectors.blocks import Blocks, Gathered
 from mumetal.watch.detectors.power import blind, shift_bound
-from mumetal.watch.detectors.standard import Array, Standardised, block_for, shares
+from mumetal.watch.detectors.standard import Array, Standardised, block_for, shares, thinned
 
 SLACK = 0.5
 CAP = 60.0
@@ -49,7 +49,7 @@ class Cusum(Standardised):
         rows = max(x.shape[0], 4)
         self._memory = np.clip(memory + (1 + 3 * memory) / rows, 0.0, LARGEST_MEMORY)
         residual = x[1:] - self._memory * x[:-1]
-        self._location, scale = location_scale(residual, absolute_floor=1e-3)
+        self._location, scale = location_scale(thinned(residual), absolute_floor=1e-3)
         self._spread = np.maximum(scale, residual.std(axis=0))
         self._spread = np.maximum(self._spread, 0.1 / np.sqrt(self._block))
         self._channels = z.shape[1]

@@ -11,7 +11,7 @@ from mumetal.numerics.normal import z_upper
 from mumetal.numerics.robust import location_scale
 from mumetal.watch.detectors.blocks import Blocks, Gathered
 from mumetal.watch.detectors.power import blind, shift_bound
-from mumetal.watch.detectors.standard import Array, Standardised, block_for, shares
+from mumetal.watch.detectors.standard import Array, Standardised, block_for, shares, thinned
 
 SPANS = (4, 16, 64, 256)  # updates over which each scale averages
 CYCLES = 20  # spans that the history must hold, or the scale's own spread cannot be learnt
@@ -48,7 +48,7 @@ class Ewma(Standardised):
         features = self._features(self._blocks.push(z, seen))
         warm = min(features.shape[0] // 4, 2 * self._spans[-1])
         flat = features[warm:].reshape(features.shape[0] - warm, -1)
-        location, scale = location_scale(flat, absolute_floor=1e-3)
+        location, scale = location_scale(thinned(flat), absolute_floor=1e-3)
         deviation = flat.std(axis=0)
         # Few independent stretches of a slow feature were seen: widen its spread accordingly.
         rows = np.array([max(1.0, updates / (2 * s)) for s in self._feature_spans()])

@@ -13,13 +13,16 @@ from mumetal.watch.detectors.standard import Array, Standardised, shares
 
 WINDOWS = (32, 64, 128, 256, 512)
 FEWEST = 12  # windows the history must hold
+LASTING = 3  # windows in a row: the first and the third do not overlap
 FLOOR = 1e-4  # of a standardised channel's power: below it a line says nothing
 
 
 class Spectral(Standardised):
     """Power of each frequency bin in causal Hann windows, relative to its mean in the history.
 
-    Windows overlap by half; the score changes when a window is complete and is held in between.
+    Windows overlap by half and a bin counts by the least of its last three: a line lasts, while a step or a single
+    spike lies in at most two of them and is left to the level detectors. The score changes when a window is complete
+    and is held in between.
     """
 
     info = PluginInfo(
@@ -51,6 +54,7 @@ class Spectral(Standardised):
         self._fresh = 0  # rows since the last complete window, counted from the first row
         self._seen_rows = 0
         self._held = 0.0
+        self._ratios = np.empty((0, 0))
 
     def _windows(self, z: Array) -> tuple[Array, NDArray[np.int64]]:
         """Return windows complete with these rows (m, w, C) and for each row how many of them were complete by then."""
@@ -79,10 +83,21 @@ class Spectral(Standardised):
         windows, complete = self._windows(z)
         if windows.shape[0] == 0:
             return np.full(z.shape[0], self._held)
-        scores = (self._power(windows) / self._mean).reshape(windows.shape[0], -1).max(axis=1)
+        scores = self._lasting((self._power(windows) / self._mean).reshape(windows.shape[0], -1))
         out = np.concatenate([[self._held], scores])[complete]
         self._held = float(scores[-1])
         return np.asarray(out, np.float64)
+
+    def _lasting(self, ratios: Array) -> Array:
+        """Return the largest bin of the least of three windows in a row, shape (m,); 0 until there are three."""
+        known = np.concatenate([self._ratios, ratios]) if self._ratios.size else ratios
+        self._ratios = known[-(LASTING - 1) :]
+        scores = np.zeros(ratios.shape[0])
+        if known.shape[0] >= LASTING:
+            parts = [known[i : known.shape[0] - LASTING + 1 + i] for i in range(LASTING)]
+            least = np.minimum.reduce(parts).max(axis=1)
+            scores[-least.size :] = least[-scores.size :]
+        return scores
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Largest ratio of each channel in the last window's worth of rows."""
@@ -96,12 +111,12 @@ class Spectral(Standardised):
         """Amplitude of a steady line that passes the exponential tail of one window's bins."""
         if technique not in self.info.techniques:
             return blind(self.info, technique, "1", "looks for periodic signals only")
-        width = max((w for w in WINDOWS if w <= conditions.samples), default=0)
+        width = max((w for w in WINDOWS if 2 * w <= conditions.samples), default=0)
         if width == 0:
-            why = f"needs {WINDOWS[0]} samples in a row and had {conditions.samples:g}"
+            why = f"needs {2 * WINDOWS[0]} samples in a row and had {conditions.samples:g}"
             return blind(self.info, technique, "1", why, "sample faster or longer")
         bins = width // 2 * conditions.channels
-        threshold = -np.log(conditions.false_alarm / bins)
+        threshold = -np.log(conditions.false_alarm / bins) / 2  # two of the three windows are independent
         # Under a line the root of the power is nearly normal: sqrt(signal) - sqrt(threshold) ≥ z / sqrt(2).
         root = np.sqrt(threshold) - z_upper(conditions.power) / np.sqrt(2)
         hann = 1.5  # equivalent noise bandwidth of the taper (Harris 1978, doi:10.1109/PROC.1978.10837)

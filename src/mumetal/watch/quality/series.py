@@ -28,7 +28,7 @@ GAP_INTERVALS = 20.0  # intervals between two rows that are a gap
 FACTORS = (1e3, 1e-3, 1e6, 1e-6, 1e9, 1e-9, 60.0, 1 / 60, 100.0, 0.01)
 OFFSETS = (273.15, -273.15)
 NEAR = 0.02  # how near the ratio must come to a unit's factor
-SAMPLED = 32  # rows of a chunk from which its level is told
+SAMPLED = 32  # rows from which a level is told
 STILL_ROWS = 64  # rows without any change that are a freeze
 CLOCK_NAMES = ("ntp", "ptp", "clock_offset", "clock.offset", "time_offset")
 
@@ -52,6 +52,7 @@ class SeriesRules:
         self._level = np.full(channels, np.nan)
         self._spread = np.full(channels, np.nan)
         self._last = np.full(channels, np.nan)
+        self._block: list[Array] = []
         self._still = np.zeros(channels, np.int64)
         self._longest = np.zeros(channels, np.int64)
 
@@ -118,10 +119,12 @@ class SeriesRules:
             self._interval = step if self._interval == 0 else 0.9 * self._interval + 0.1 * step
 
     def _slips(self, chunk: Series) -> Iterator[Breach]:
-        """A lasting jump by a unit's factor; compares the chunk's median with the level before, chunks of 4 rows up."""
-        if len(chunk) < 4 and self._rows:
-            return
-        values = chunk.values[:: max(1, len(chunk) // SAMPLED)]
+        """A lasting jump by a unit's factor: the median of a block of rows against that of the block before."""
+        self._block.append(chunk.values[:: max(1, len(chunk) // SAMPLED)])
+        if self._rows and sum(len(b) for b in self._block) < SAMPLED:
+            return  # a few equal counts in a row look as steady as a temperature
+        values = np.concatenate(self._block)
+        self._block = []
         location, spread = location_scale(values)
         seen = np.isfinite(values).sum(axis=0) >= min(4, len(values))
         known = np.isfinite(self._level) & seen

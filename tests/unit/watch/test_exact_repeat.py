@@ -3,11 +3,11 @@
 import numpy as np
 from tests.unit.watch.backgrounds import Array, stream
 
-from mumetal.watch.covert.replay import FIRST, Replay
+from mumetal.watch.covert.exact_repeat import FIRST, ExactRepeat
 
 
 def scores(history: Array, rows: Array) -> Array:
-    detector = Replay()
+    detector = ExactRepeat()
     detector.fit(stream(history))
     detector.score(stream(history))
     return detector.score(stream(rows))

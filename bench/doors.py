@@ -1,0 +1,85 @@
+"""Speed of each parser alone, M values per CPU-second (bar W3, parsing part): ``python -m bench.doors``."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mumetal.connect.sources import open_source
+from mumetal.core.event import Event, EventClass
+from mumetal.core.series import Channel, Series
+from mumetal.core.snapshot import DeviceSnapshot, Parameter
+from mumetal.formats.arrow import from_arrow_stream, to_arrow_stream
+from mumetal.formats.backend_properties import from_backend_properties
+from mumetal.formats.backend_properties_encode import to_backend_properties
+from mumetal.formats.columnar import from_columnar_json, to_columnar_json
+from mumetal.formats.ocsf import from_event, read_event
+
+T0 = 1_772_434_800 * 10**9
+
+
+def rate(work: Callable[[], object], values: int, seconds: float = 0.5) -> float:
+    """Return the best of five, M values per CPU-second."""
+    best = 0.0
+    for _ in range(5):
+        rounds, start = 0, time.process_time()
+        while (spent := time.process_time() - start) < seconds / 5:
+            work()
+            rounds += 1
+        best = max(best, rounds * values / spent / 1e6)
+    return best
+
+
+def run() -> list[tuple[str, float, str]]:
+    """Return (parser, M values per CPU-second, what was read)."""
+    rng = np.random.default_rng(0)
+    rows, width = 2_000, 64
+    series = Series(
+        device="d",
+        stream="s",
+        channels=tuple(Channel(name=f"c{i}", unit="K") for i in range(width)),
+        t_ns=T0 + np.arange(rows) * 10**6,
+        values=rng.normal(size=(rows, width)).round(6),
+    )
+    said = f"{rows} rows x {width} channels"
+    body, listed, columns = (
+        to_columnar_json([series]),
+        to_arrow_stream([series]),
+        to_arrow_stream([series], listed=False),
+    )
+    made = [
+        ("columnar JSON", rate(lambda: from_columnar_json(body), rows * width), f"{said}, 6 decimals"),
+        ("Arrow IPC, one list column", rate(lambda: from_arrow_stream(listed), rows * width), said),
+        ("Arrow IPC, a column a channel", rate(lambda: from_arrow_stream(columns), rows * width), said),
+    ]
+    figures = tuple(
+        Parameter(component=f"q{q}", name=name, value=1e-4, unit="s", t_ns=T0)
+        for q in range(500)
+        for name in ("T1", "T2")
+    )
+    document = to_backend_properties(DeviceSnapshot(device="d", t_ns=T0, qubits=500, parameters=figures))
+    made.append(("BackendProperties", rate(lambda: from_backend_properties(document), 1_000), "1,000 figures"))
+    line = from_event(Event(event_id="e", t_ns=T0, activity="RunJob", event_class=EventClass.API_ACTIVITY, job_id="j"))
+    made.append(("OCSF events (M events)", rate(lambda: [read_event(line) for _ in range(100)], 100), "100 events"))
+    with tempfile.TemporaryDirectory() as folder:
+        day = Path(folder) / "26-03-02"
+        day.mkdir()
+        stamps = [f"02-03-26,{i // 3600:02}:{i // 60 % 60:02}:{i % 60:02}" for i in range(20_000)]
+        (day / "CH6 T 26-03-02.log").write_text("".join(f"{s},1.2e-2\n" for s in stamps))
+        made.append(
+            ("BlueFors CH log", rate(lambda: open_source(f"bluefors:{folder}").poll("", 10**6), 20_000), "20,000 lines")
+        )
+        table = Path(folder) / "t.csv"
+        cells = ",".join(f"{x:.6f}" for x in rng.normal(size=16))
+        head = "time," + ",".join(f"c{i}" for i in range(16))
+        table.write_text(head + "\n" + "".join(f"{T0 // 10**9 + i},{cells}\n" for i in range(5_000)))
+        made.append(("CSV", rate(lambda: open_source(f"csv:{table}").poll("", 10**6), 80_000), "5,000 rows x 16"))
+    return made
+
+
+if __name__ == "__main__":
+    print(f"{'parser':32}{'M values/CPU-s':>16}  read")
+    for parser, speed, what in run():
+        print(f"{parser:32}{speed:>16.3f}  {what}")
