@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
-from mumetal.watch.calibrate import Budget, Calibration, calibrate, held_out_scores
-from mumetal.watch.covert.exact_repeat import ExactRepeat
+from mumetal.watch.calibrate import Budget, Calibration, calibrate
+from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.ewma import Ewma
+from mumetal.watch.detectors.held_out import held_out_scores
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.spectral import Spectral
@@ -57,8 +58,8 @@ class Ensemble:
             detector = make()
             if len(history) // 2 < detector.info.min_history:
                 continue
-            held_out = held_out_scores(make, history)
             detector.fit_scaled(self.scale, history)
+            held_out = held_out_scores(make, history) if detector.held_out is None else detector.held_out
             detector.score_z(*self.scale.apply(history.values))  # its state goes on from the end of the history
             members.append(
                 Member(
@@ -103,5 +104,5 @@ def extras_for(history: Series) -> tuple[tuple[Make, str], ...]:
     if timing:
         out.append((TimingChannel, "covert.timing"))
     if 0 < rate_of(history.t_ns) <= REPLAY_HZ:
-        out.append((ExactRepeat, "covert.repeat"))
+        out.append((Replay, "covert.replay"))
     return tuple(out)

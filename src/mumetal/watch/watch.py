@@ -18,7 +18,7 @@ from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.calibrate import Budget
 from mumetal.watch.causes import CAUSES
 from mumetal.watch.covert.misreport import CanaryWitness
-from mumetal.watch.covert.replay import Replay
+from mumetal.watch.covert.noisy_replay import NoisyReplay
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.breach import Breach
@@ -173,7 +173,7 @@ class Watch:
                 monitor=monitor,
                 rules=SeriesRules(self._settings.clock_skew_s),
                 silence=Silence(self._settings.silence_factor),
-                replay=None if series.stream == "calibration" else Replay(),
+                replay=None if series.stream == "calibration" else NoisyReplay(),
             )
         return self._streams[key]
 
@@ -242,7 +242,7 @@ class Stream:
     monitor: StreamMonitor | SnapshotMonitor
     rules: SeriesRules
     silence: Silence
-    replay: Replay | None
+    replay: NoisyReplay | None
 
 
 def _where(breach: Breach, device: str, stream: str) -> Evidence:

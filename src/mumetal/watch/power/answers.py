@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mumetal.core.ports import Detector
 from mumetal.numerics.normal import z_upper
-from mumetal.watch.covert.exact_repeat import ExactRepeat
+from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.timing import TimingChannel
 from mumetal.watch.detectors.ewma import Ewma
 
@@ -62,7 +62,7 @@ ANSWERS = (
         channel=_any(r"q\d+\.canary.*", r"q\d+\..*error.*"), missing="run canaries that repeat the gates of the pulse library",
     ),
     Answer(
-        technique="evasion.telemetry_replay", detector=ExactRepeat, stream=CRYOSTAT, channel=_any(r".*"),
+        technique="evasion.telemetry_replay", detector=Replay, stream=CRYOSTAT, channel=_any(r".*"),
         missing="record the cryostat's log with all its digits",
     ),
 )  # fmt: skip

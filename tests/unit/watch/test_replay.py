@@ -3,11 +3,11 @@
 import numpy as np
 from tests.unit.watch.backgrounds import Array, stream
 
-from mumetal.watch.covert.exact_repeat import FIRST, ExactRepeat
+from mumetal.watch.covert.replay import FIRST, Replay
 
 
 def scores(history: Array, rows: Array) -> Array:
-    detector = ExactRepeat()
+    detector = Replay()
     detector.fit(stream(history))
     detector.score(stream(history))
     return detector.score(stream(rows))
