@@ -6,6 +6,7 @@ import typer
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError, UnavailableError
+from mumetal.serve.cli import audit, check, incident, keys, power, status, twin, up, watch
 
 P = ParamSpec("P")
 SERVER_PARTS = {
