@@ -44,6 +44,6 @@ bench: $(VENV)/.dev ## Measure the bars W2 to W6 and print a table
 
 system-deps: ## Install the Debian packages that some tests need (root)
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-gnutls chromium chromium-driver
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-gnutls chromium chromium-driver swtpm tpm2-tools softhsm2
 
 .PHONY: help up test check bench system-deps

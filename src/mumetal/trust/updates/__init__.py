@@ -1,0 +1,1 @@
+"""How updates reach a site: a TUF repository, and the client that believes nothing else."""

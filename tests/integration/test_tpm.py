@@ -1,0 +1,99 @@
+"""A real (software) TPM and the real tools: good, forged, replayed and stale quotes."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.needs import need
+
+from mumetal.core.errors import RejectedError
+from mumetal.trust.attest.quote import Challenge, Quote, decode, extend, load_key, verify
+
+NOW = 1_795_000_000 * 10**9
+MEASUREMENT = bytes(range(32))
+
+
+class Machine:
+    """swtpm in a folder, with an attestation key, driven through tpm2-tools."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tools = str(Path(need("tpm2_quote")).parent)
+        self.process = subprocess.Popen([
+            need("swtpm"), "socket", "--tpm2", "--tpmstate", f"dir={folder}", "--flags", "not-need-init,startup-clear",
+            "--ctrl", f"type=unixio,path={folder}/tpm.ctrl", "--server", f"type=unixio,path={folder}/tpm",
+        ])  # fmt: skip
+        deadline = time.monotonic() + 10
+        while not ((folder / "tpm").exists() and (folder / "tpm.ctrl").exists()):
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        self.tool("createek", "-Q", "-c", "ek.ctx", "-G", "ecc", "-u", "ek.pub")
+        self.tool("flushcontext", "-t")
+        for name in ("ak", "thief"):
+            options = ["-G", "ecc", "-g", "sha256", "-s", "ecdsa", "-f", "pem"]
+            self.tool(
+                "createak", "-Q", "-C", "ek.ctx", "-c", f"{name}.ctx", "-u", f"{name}.pem", "-n", f"{name}.n", *options
+            )
+            self.tool("flushcontext", "-t")
+        self.tool("pcrextend", f"0:sha256={MEASUREMENT.hex()}")
+
+    def tool(self, name: str, *words: str) -> None:
+        environment = {**os.environ, "TPM2TOOLS_TCTI": f"swtpm:path={self.folder}/tpm"}
+        subprocess.run([f"{self.tools}/tpm2_{name}", *words], check=True, cwd=self.folder, env=environment, timeout=30)
+
+    def quote(self, nonce: bytes, key: str = "ak") -> tuple[bytes, bytes, dict[int, bytes]]:
+        words = ["-c", f"{key}.ctx", "-l", "sha256:0,1,7", "-q", nonce.hex(), "-g", "sha256"]
+        self.tool("quote", "-Q", *words, "-m", "q.msg", "-s", "q.sig", "-o", "q.pcrs", "-F", "values")
+        self.tool("flushcontext", "-t")
+        raw = (self.folder / "q.pcrs").read_bytes()
+        values = {index: raw[32 * i : 32 * i + 32] for i, index in enumerate((0, 1, 7))}
+        return (self.folder / "q.msg").read_bytes(), (self.folder / "q.sig").read_bytes(), values
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    started = Machine(tmp_path)
+    yield started
+    started.stop()
+
+
+def test_good_forged_replayed_stale_and_tampered(machine: Machine) -> None:
+    key = load_key((machine.folder / "ak.pem").read_bytes())
+    golden = {0: extend(bytes(32), MEASUREMENT), 1: bytes(32), 7: bytes(32)}
+
+    def check(
+        answer: tuple[bytes, bytes, dict[int, bytes]], nonce: bytes, *, after_s: int = 1, last: Quote | None = None
+    ) -> None:
+        challenge = Challenge(nonce=nonce, asked_ns=NOW)
+        quote, signature, values = answer
+        now = NOW + after_s * 10**9
+        verify(quote, signature, key=key, challenge=challenge, values=values, golden=golden, now_ns=now, last=last)
+
+    first, second = b"1" * 20, b"2" * 20
+    good = machine.quote(first)
+    check(good, first)
+    with pytest.raises(RejectedError, match="step 2"):
+        check(machine.quote(first, key="thief"), first)
+    with pytest.raises(RejectedError, match="step 3: it answers another"):
+        check(good, second)
+    with pytest.raises(RejectedError, match="step 3: the challenge is stale"):
+        check(good, first, after_s=60)
+    time.sleep(0.05)
+    later = machine.quote(second)
+    check(later, second, last=decode(good[0]))
+    with pytest.raises(RejectedError, match="step 7"):
+        check(later, second, last=decode(later[0]))
+    machine.tool("pcrextend", f"0:sha256={MEASUREMENT.hex()}")
+    changed = machine.quote(second)
+    with pytest.raises(RejectedError, match="step 6: register 0"):
+        check(changed, second)
+    with pytest.raises(RejectedError, match="step 5"):
+        check((changed[0], changed[1], good[2]), second)

@@ -1,0 +1,70 @@
+"""An update against its declaration: what was declared is quiet, anything else is named by its kind."""
+
+import pytest
+from tests import firmware_images as images
+
+from mumetal.core.artefact import Artefact
+from mumetal.core.errors import BadInputError
+from mumetal.core.firmware import FirmwareImage
+from mumetal.scan.firmware.diff import DeclaredChange, changes, decode, findings
+from mumetal.scan.firmware.inspect import inspect
+
+NOW = 1_795_000_000 * 10**9
+
+
+def look(data: bytes) -> FirmwareImage:
+    return inspect(Artefact(uri="image", kind="firmware", data=data))
+
+
+def rules(before: bytes, after: bytes, declared: DeclaredChange | None = None) -> list[str]:
+    return [c.rule for c in changes(look(before), look(after), declared or DeclaredChange())]
+
+
+@pytest.mark.parametrize("name", sorted(images.every()))
+def test_an_image_does_not_differ_from_itself(name: str) -> None:
+    data = images.every()[name]
+    assert rules(data, data) == []
+
+
+def test_new_frames_are_quiet_only_when_declared() -> None:
+    before = images.bit(images.configuration(images.frames(seed=1)))
+    after = images.bit(images.configuration(images.frames(seed=2)))
+    assert rules(before, after) == ["regions"]
+    assert rules(before, after, DeclaredChange(regions=("fdri0", "commands"))) == []
+
+
+def test_another_part_is_a_change_of_identity() -> None:
+    body = images.configuration(images.frames())
+    assert "identity" in rules(images.bit(body), images.bit(body, part="xczu28dr-ffvg1517-2-e"))
+
+
+def test_boot_arguments_padding_and_trailers_have_rules_of_their_own() -> None:
+    tree = images.fdt({"chosen": {"bootargs": b"console=ttyS0\0"}})
+    other = images.fdt({"chosen": {"bootargs": b"init=/bin/sh\0\0"}})
+    assert "commands" in rules(tree, other)
+    full = bytearray(images.volume())
+    full[3_000] = 0
+    assert "padding" in rules(images.volume(), bytes(full))
+    assert "trailer" in rules(images.elf(), images.elf(extra=b"x" * 40))
+
+
+def test_the_version_is_the_declared_one() -> None:
+    before, after = (b"U-Boot %s \0" % v + b"\x12\x99" * 100 for v in (b"2023.01", b"2025.01"))
+    allowed = DeclaredChange(version="2025.01", regions=("*",))
+    assert rules(before, after, allowed) == []
+    assert rules(before, after, DeclaredChange(version="2026.01", regions=("*",))) == ["version"]
+
+
+def test_findings_carry_place_and_digest() -> None:
+    after = images.elf(extra=b"x" * 40)
+    found = findings(look(images.elf()), look(after), DeclaredChange(), NOW, device="board1")
+    assert {f.rule for f in found} >= {"scan.firmware.promise", "scan.firmware.trailer"}
+    assert all(f.device == "board1" and f.evidence[0].digest == look(after).sha256 for f in found)
+    assert len({f.finding_id for f in found}) == len(found)
+
+
+def test_declarations_are_read_strictly() -> None:
+    assert decode(b'{"version": "2", "regions": ["fv0/*"]}').regions == ("fv0/*",)
+    for bad in (b"{", b'{"verson": "2"}', b'{"regions": [""]}', b" " * (2 << 20)):
+        with pytest.raises(BadInputError):
+            decode(bad)
