@@ -11,10 +11,12 @@ import typer
 from mumetal.core.errors import MumetalError, UnavailableError
 
 P = ParamSpec("P")
-_SERVER = (
-    "duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime", "cryptography",
-)  # fmt: skip
-PARTS = {**dict.fromkeys(_SERVER, "server"), "cyclonedx": "crypto"}
+PARTS = dict.fromkeys(
+    ("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime"), "server"
+) | {
+    "cryptography": "crypto",
+    "cyclonedx": "crypto",
+}
 
 
 def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
