@@ -12,5 +12,33 @@ def _secrets() -> Scanner:
     return SecretScanner()
 
 
+def _code() -> Scanner:
+    from mumetal.scan.code.scanner import CodeScanner
+
+    return CodeScanner()
+
+
+def _dependencies() -> Scanner:
+    from mumetal.scan.dependencies.scanner import DependencyScanner
+
+    return DependencyScanner()
+
+
+def _circuits() -> Scanner:
+    from mumetal.scan.circuits.scanner import CircuitScanner
+
+    return CircuitScanner()
+
+
+def _crypto() -> Scanner:
+    from mumetal.scan.crypto.scanner import CryptoScanner
+
+    return CryptoScanner()
+
+
 SCANNERS: Registry[Callable[[], Scanner]] = Registry("scanner", "mumetal.scanners")
 SCANNERS.add("scan.secrets", _secrets)
+SCANNERS.add("scan.code", _code)
+SCANNERS.add("scan.dependencies", _dependencies)
+SCANNERS.add("scan.circuits", _circuits)
+SCANNERS.add("scan.crypto", _crypto)
