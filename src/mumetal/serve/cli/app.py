@@ -10,7 +10,7 @@ import typer
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError, UnavailableError
-from mumetal.serve.cli import audit, check, incident, keys, status, twin, up, watch
+from mumetal.serve.cli import audit, check, firmware, incident, keys, status, twin, up, watch
 
 P = ParamSpec("P")
 SERVER_PARTS = {"duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "cryptography"}
@@ -89,5 +89,6 @@ app.command("incident")(_guard(incident.incident))
 app.command("check")(_guard(check.check))
 app.command("settings")(_guard(check.show_settings))
 app.add_typer(audit.app(_guard), name="audit")
+app.add_typer(firmware.app(_guard), name="firmware")
 app.add_typer(keys.app(_guard), name="keys")
 app.add_typer(twin.app(_guard), name="twin")
