@@ -23,7 +23,7 @@ from mumetal.watch.watch import Watch
 
 NS = 10**9
 BACKENDS = ("brisbane", "hanoi", "perth", "kyiv", "sherbrooke")
-QUIET_S = 1_200.0
+QUIET_S = 1_500.0
 AROUND_NS = 300 * NS
 T0 = 1_790_000_000 * NS
 

@@ -28,7 +28,7 @@ NOTICE = (
     "Connect your own data with `mumetal up --source KIND:PLACE`."
 )
 SLACK_S = 30.0
-PAST_S = 1_200.0  # long enough to learn what is ordinary before anything happens
+PAST_S = 1_500.0  # long enough to learn what is ordinary before anything happens
 AFTERWARDS_S = 200.0
 APART_S = 180.0  # so far apart that triage takes two happenings on one device for two
 LENGTH_S = 7_200.0

@@ -1,19 +1,17 @@
 """From scores to how often ordinary data would give them: thresholds without labels, from an alert budget."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mumetal.core.series import Series
 from mumetal.numerics.tails import Tail, fit_tail
-from mumetal.watch.detectors.standard import Scale, Standardised
 
 Array = NDArray[np.float64]
 WEEK_S = 604_800.0
 TRUE_PER_WEEK = 1.0  # prior rate of real trouble on one stream, for the confidence of a finding
+FORGOTTEN = 0.2  # autocorrelation below which rows count as independent
 CAUTION = 1.0  # standard errors of the tail's scale that a threshold stays clear of
 
 
@@ -78,21 +76,6 @@ class Calibration:
         return min(0.99, TRUE_PER_WEEK / (TRUE_PER_WEEK + self.false_per_week(score)))
 
 
-def held_out_scores(make: Callable[[], Standardised], history: Series) -> Array:
-    """Score each half of the history with a detector fitted to the other half, in order of time, shape (about n,).
-
-    The first rows of each half, in which slow features still rise, are left out.
-    """
-    middle = len(history) // 2
-    out: list[Array] = []
-    for learn, judge in ((history.rows(middle, len(history)), history.rows(0, middle)),
-                         (history.rows(0, middle), history.rows(middle, len(history)))):  # fmt: skip
-        detector = make()
-        detector.fit_scaled(Scale(learn), learn)
-        out.append(detector.score(judge)[min(32, len(judge) // 8) :])
-    return np.concatenate(out)
-
-
 def calibrate(scores: Array, rate_hz: float, power: float = 1.0, nominal_scale: float = 0.0) -> Calibration:
     """Fit a tail to held-out scores of ordinary rows.
 
@@ -107,13 +90,21 @@ def calibrate(scores: Array, rate_hz: float, power: float = 1.0, nominal_scale: 
 
 
 def _run(scores: Array) -> int:
-    """Return how many quiet rows part two clusters: as long as ranks of scores stay correlated, 5 to 200."""
+    """Return how many quiet rows part two clusters: as long as ranks of scores stay correlated, at least 5."""
     ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable").astype(np.float64)
-    ranks -= ranks.mean()
-    power = float(ranks @ ranks)
-    if power <= 0:
-        return 5
-    for lag in (5, 10, 20, 40, 80, 160):
-        if lag >= scores.size // 4 or float(ranks[lag:] @ ranks[:-lag]) / power < 0.2:
+    return memory(ranks[:, None])
+
+
+def memory(values: Array) -> int:
+    """Return after how many rows (n, C) the slowest column has forgotten: its autocorrelation is below 0.2 from there on.
+
+    Looks at lags 5, 10, 20, … up to a quarter of the rows, and answers that quarter when even that is too short.
+    """
+    centred = np.nan_to_num(values - np.nanmean(values, axis=0))
+    power = np.maximum((centred**2).sum(axis=0), 1e-300)
+    lag = 5
+    while lag < values.shape[0] // 4:
+        if float(((centred[lag:] * centred[:-lag]).sum(axis=0) / power).max()) < FORGOTTEN:
             return lag
-    return 200
+        lag *= 2
+    return max(5, int(values.shape[0]) // 4)

@@ -9,7 +9,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
-from mumetal.watch.calibrate import Budget, Calibration
+from mumetal.watch.calibrate import Budget, Calibration, memory
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
@@ -22,6 +22,9 @@ HISTORY_VALUES = 1_000_000  # numbers kept to learn from, 8 MB: a refit takes a 
 HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
 RATE_FACTOR = 2.0
+PATIENCE = 2  # times the learning period, for a stream that wanders slowly
+INDEPENDENT = 8  # spans of a stream's memory that teach what is ordinary
+LOOKED_AT = 4_096
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 
 
@@ -45,6 +48,7 @@ class StreamMonitor:
         self._settings, self._budget = settings, budget
         self._epoch = ""
         self._reason = ""
+        self._patience = 1
         self._history = Kept(HISTORY_ROWS)
         self._recent: Series | None = None
         self._ensemble: Ensemble | None = None
@@ -88,7 +92,9 @@ class StreamMonitor:
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
         most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
-        return max(self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz)))
+        return self._patience * max(
+            self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz))
+        )
 
     def prime(self, history: Series) -> None:
         """Learn from stored rows, oldest first, without judging them."""
@@ -141,7 +147,7 @@ class StreamMonitor:
     def _restart(self, like: Series, reason: str) -> None:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
-        self._epoch, self._reason = like.epoch, reason
+        self._epoch, self._reason, self._patience = like.epoch, reason, 1
         self._history = Kept(
             max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
         )
@@ -152,8 +158,9 @@ class StreamMonitor:
     def _note(self, chunk: Series) -> None:
         self.last_ns = int(chunk.t_ns[-1]) if len(chunk) else self.last_ns
         self.channels = len(chunk.channels)
-        window = last(joined(self._recent, chunk) if self._recent is not None else chunk, WINDOW)
-        self._recent = window
+        # Whatever row of the chunk is raised, an attribution can look back a whole window from it.
+        self._recent = last(joined(self._recent, chunk) if self._recent is not None else chunk, WINDOW + len(chunk))
+        window = last(self._recent, WINDOW)
         rate = rate_of(window.t_ns)
         if rate > 0:
             self.rate_hz = rate
@@ -172,12 +179,21 @@ class StreamMonitor:
         self._restart(chunk, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
         return out
 
+    @staticmethod
+    def _wanders(history: Series) -> bool:
+        """Whether the rows so far hold too few independent ones to know what is ordinary."""
+        values = history.values[:: max(1, len(history) // LOOKED_AT)]
+        return memory(values) * INDEPENDENT > len(values)
+
     def _learn(self, rows: Series) -> None:
         self._history.add(rows)
         self._seen_rows += len(rows)
 
     def _fit(self) -> None:
         history = self._history.series()
+        if self._ensemble is None and self._patience < PATIENCE and self._wanders(history):
+            self._patience, self._reason = PATIENCE, "it wanders slowly, learning for longer"
+            return
         try:
             ensemble = Ensemble(history, extras_for(history))
         except BadInputError as error:

@@ -22,8 +22,10 @@ from mumetal.serve.api.problems import problem, problem_of
 from mumetal.serve.api.push import push_router
 from mumetal.serve.api.reading import reading_router
 from mumetal.serve.desk import Desk
+from mumetal.serve.pages.models import models_router
 from mumetal.serve.pages.render import error_page, static_files
 from mumetal.serve.pages.routes import pages_router
+from mumetal.trust.models.registry import ModelRegistry
 
 Report = Callable[[str, str], str]
 
@@ -35,6 +37,7 @@ def create_app(
     tenant_of: TenantOf = tenant_by_organisation,
     ledger: Ledger | None = None,
     report: Report | None = None,
+    models: ModelRegistry | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -44,6 +47,7 @@ def create_app(
         tenant_of: Tenant of a peer; raises RejectedError for one that has none.
         ledger: Where ``ledger:`` evidence is opened; without it such evidence is shown as a pointer only.
         report: Draft report of (tenant, incident id), in Markdown; without it pages offer none.
+        models: Registry whose models have pages; without it the page says how to start one.
     """
     app = FastAPI(
         title="Mumetal", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
@@ -56,6 +60,7 @@ def create_app(
     columnar, arrow = partial(from_columnar_json, limit=max_body), partial(from_arrow_stream, limit=max_body)
     app.include_router(push_router(desk, max_body=max_body, columnar=columnar, arrow=arrow))
     app.include_router(pages_router(desk, ledger=ledger, report=report))
+    app.include_router(models_router(desk, models))
     app.mount("/static", static_files(), name="static")
     _answer_errors(app)
     app.add_middleware(Guard, any_host=app.state.identity_required, refuse=_refuse)

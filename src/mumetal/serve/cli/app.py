@@ -10,10 +10,22 @@ import typer
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError, UnavailableError
-from mumetal.serve.cli import audit, check, firmware, incident, keys, status, twin, up, watch
+from mumetal.serve.cli import audit, check, firmware, incident, keys, model, power, status, twin, up, watch
 
 P = ParamSpec("P")
-SERVER_PARTS = {"duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "cryptography"}
+SERVER_PARTS = {
+    "duckdb",
+    "arro3",
+    "fastapi",
+    "uvicorn",
+    "jinja2",
+    "structlog",
+    "sqlalchemy",
+    "onnxruntime",
+    "cryptography",
+    "cyclonedx",
+    "tuf",
+}
 
 app = typer.Typer(
     name="mumetal",
@@ -86,9 +98,11 @@ app.command("watch")(_guard(watch.watch))
 app.command("status")(_guard(status.status))
 app.command("incidents")(_guard(incident.incidents))
 app.command("incident")(_guard(incident.incident))
+app.command("power")(_guard(power.power))
 app.command("check")(_guard(check.check))
 app.command("settings")(_guard(check.show_settings))
 app.add_typer(audit.app(_guard), name="audit")
 app.add_typer(firmware.app(_guard), name="firmware")
+app.add_typer(model.app(_guard), name="model")
 app.add_typer(keys.app(_guard), name="keys")
 app.add_typer(twin.app(_guard), name="twin")

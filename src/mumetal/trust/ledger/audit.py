@@ -112,6 +112,8 @@ def examine(
         targets.setdefault(target.size, []).append(target)
     walk = _Walk(folder, targets)
     _reach(walk)
+    if checkpoint is None and count:
+        walk.note(0, count, "the log's checkpoint is missing")
     for index in range(-(-count // WIDTH)):
         _bundle(walk, index, min(WIDTH, count - index * WIDTH), tail)
     _edges(walk, checkpoint, count)

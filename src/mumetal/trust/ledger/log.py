@@ -95,6 +95,8 @@ class MerkleLedger:
         try:
             found = recover(path, origin, (signer.public, *former))
             self._take(found)
+            if self._published is None:
+                self._publish()  # from its first moment on, a ledger without a checkpoint is one that was robbed of it
         except OSError as error:
             os.close(self._lock_file)
             raise UnavailableError(f"the ledger cannot be opened: {error.strerror}", where=str(path)) from None
@@ -116,6 +118,11 @@ class MerkleLedger:
     def size(self) -> int:
         """How many entries there are."""
         return self._frontier.size
+
+    @property
+    def published(self) -> int:
+        """How many entries the newest checkpoint covers; far below :attr:`size`, signing or writing it fails."""
+        return self._published.size if self._published else 0
 
     @property
     def latest_ns(self) -> int:
@@ -267,8 +274,7 @@ class MerkleLedger:
             self._pay()
             if self.size - self._journal.base >= ROTATE + WIDTH or self._journal.size >= MAX_BODY:
                 self._rotate()
-            since = self.size - (self._published.size if self._published else 0)
-            if since >= self._publish_entries or self._due():
+            if self.size - self.published >= self._publish_entries or self._due():
                 self._publish()
 
     def _due(self) -> bool:

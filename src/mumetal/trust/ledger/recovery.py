@@ -86,6 +86,8 @@ def recover(path: Path, origin: str, keys: Sequence[HybridPublicKey]) -> Recover
     note = ledger.note()
     at = checkpoints.of_note(note).size if note else -1
     owed, unsynced, rest, seen = _replay(path, frontier, tail, at)
+    if note is None and tail.stop:
+        raise RejectedError("step 4: the checkpoint is gone", where=str(path / CHECKPOINT))
     published = None if note is None else _check(note, origin, keys, ledger, tail, seen)
     journal = _resume(folder, found)
     times = [record.decode(data, tail.base + n).t_ns for n, data in enumerate(tail.entries)]

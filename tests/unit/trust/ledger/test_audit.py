@@ -148,6 +148,8 @@ def test_a_checkpoint_that_the_log_did_not_sign_is_refused(copy: Path) -> None:
     place.write_bytes(halved)
     with pytest.raises(RejectedError):
         audit(copy)
+    place.unlink()
+    assert audit(copy).damages[0].what == "the log's checkpoint is missing"
     place.write_bytes(b"not a note")
     with pytest.raises(RejectedError, match="damaged"):
         audit(copy)

@@ -123,6 +123,10 @@ def test_what_a_crash_left_unwritten_is_written_and_what_was_altered_refused(tmp
 
 def test_opening_refuses_what_was_cut_or_swapped(tmp_path: Path) -> None:
     filled(tmp_path / "l", 300)
+    (tmp_path / "l" / "checkpoint").rename(tmp_path / "taken")
+    with pytest.raises(RejectedError, match="checkpoint is gone"):
+        book(tmp_path / "l")
+    (tmp_path / "taken").rename(tmp_path / "l" / "checkpoint")
     journal = tmp_path / "l" / "journal" / f"{0:018d}"
     good, note = journal.read_bytes(), (tmp_path / "l" / "checkpoint").read_bytes()
     journal.write_bytes(b"")
@@ -246,7 +250,9 @@ def test_a_checkpoint_comes_with_entries_and_with_time(tmp_path: Path) -> None:
     clock = ManualClock(T0)
     ledger = book(tmp_path / "l", publish_entries=10, clock=clock)
     ledger.append_many(entries(0, 9))
-    assert reading(tmp_path / "l").checkpoint() is None
+    empty = reading(tmp_path / "l").checkpoint()
+    assert empty is not None
+    assert (empty.size, empty.root) == (0, merkle.EMPTY)
     ledger.append(entry(9))
     ten = reading(tmp_path / "l").checkpoint()
     assert ten is not None

@@ -1,0 +1,233 @@
+"""T4 and the signatures: ``python -m bench.trust [--kills 200] [--tamper 1000] [--proofs 10000000]``.
+
+Every speed stands beside a baseline of the same run: appends beside the same bytes written and synced bare, hybrid
+signatures beside Ed25519 alone.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.trust_keys import ALICE, BOB, T0, a_root, soft
+from tests.unit.trust.ledger import test_audit, test_log
+from tests.unit.trust.ledger.books import LOG, ORIGIN, book, entries, reading, witness
+
+from mumetal.core.clock import SystemClock
+from mumetal.core.errors import RejectedError, UnavailableError
+from mumetal.core.ports import LedgerEntry
+from mumetal.trust.ledger import ChainedFileLedger, merkle, record, tiles
+from mumetal.trust.ledger.disk import read_whole, write_whole
+from mumetal.trust.ledger.log import MerkleLedger
+from mumetal.trust.ledger.tiles import Frontier, TiledTree
+from mumetal.trust.signing import envelopes
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def folder(parent: Path) -> Iterator[Path]:
+    place = Path(tempfile.mkdtemp(prefix="bench-trust-", dir=parent))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+def rate(count: int, work: Callable[[], object]) -> tuple[float, float]:
+    """Return things per second of wall time and per CPU-second."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return count / (time.perf_counter() - wall), count / max(1e-9, time.process_time() - cpu)
+
+
+def signatures(count: int = 400) -> None:
+    message = b"m" * 1_000
+    made = ALICE.sign(message)
+    envelope = envelopes.sign("text/plain", message, [ALICE, BOB])
+    root = a_root()
+    classical = ALICE._ed25519  # noqa: SLF001 - the baseline is half of the same key
+
+    def check() -> None:
+        envelopes.verify(envelope, payload_type="text/plain", root=root, role="release", now_ns=T0)
+
+    for name, work in (
+        ("sign, Ed25519 alone (baseline)", lambda: classical.sign(message)),
+        ("sign, hybrid", lambda: ALICE.sign(message)),
+        ("verify, hybrid", lambda: ALICE.public.verify(message, made)),
+        ("verify an envelope, 2 of 3", check),
+    ):
+        _, cpu = rate(count, lambda work=work: [work() for _ in range(count)])  # type: ignore[misc]
+        print(f"{name:44} {cpu:10,.0f} /CPU-s   n = {count}")
+
+
+def bare(path: Path, datas: list[bytes], batch: int) -> None:
+    """Write the same bytes and sync them, nothing else."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for at in range(0, len(datas), batch):
+        os.write(file, b"".join(datas[at : at + batch]))
+        os.fdatasync(file)
+    os.close(file)
+
+
+def appends(parent: Path, rounds: int = 5) -> None:
+    for batch, count in ((1, 500), (100, 40_000), (1_000, 80_000)):
+        ratios, rates, cpus = [], [], []
+        todo = entries(0, count)
+        datas = [record.encode(e) for e in todo]
+        for _ in range(rounds):
+            with folder(parent) as place:
+                ledger = MerkleLedger(place / "l", origin=ORIGIN, signer=LOG, clock=SystemClock())
+                base, _ = rate(count, lambda place=place, datas=datas, batch=batch: bare(place / "bare", datas, batch))  # type: ignore[misc]
+                got, cpu = rate(count, lambda ledger=ledger, todo=todo, batch=batch: _append(ledger, todo, batch))  # type: ignore[misc]
+                ledger.close()
+            ratios.append(got / base)
+            rates.append(got)
+            cpus.append(cpu)
+        print(
+            f"durable appends, batches of {batch:5}              {statistics.median(rates):10,.0f} /s "
+            f"({min(rates):,.0f} to {max(rates):,.0f}), {statistics.median(cpus):,.0f} /CPU-s, "
+            f"{statistics.median(ratios):.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f})   n = {rounds} x {count}"
+        )
+    with folder(parent) as place:
+        chained = ChainedFileLedger(place / "c")
+        got, _ = rate(500, lambda: [chained.append(e) for e in entries(0, 500)])
+        chained.close()
+        print(f"durable appends, one by one, chained file        {got:10,.0f} /s   n = 500")
+        ledger = MerkleLedger(place / "l", origin=ORIGIN, signer=LOG, clock=SystemClock())
+        got, _ = rate(3_200, lambda: _threads(ledger, 32, 100))
+        print(f"durable appends, one by one from 32 threads      {got:10,.0f} /s   n = 3200")
+        ledger.close()
+
+
+def _append(ledger: MerkleLedger, todo: list[LedgerEntry], batch: int) -> None:
+    for at in range(0, len(todo), batch):
+        ledger.append_many(todo[at : at + batch])
+
+
+def _threads(ledger: MerkleLedger, count: int, each: int) -> None:
+    threads = [threading.Thread(target=lambda: [ledger.append(e) for e in entries(0, each)]) for _ in range(count)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
+def proofs(parent: Path, size: int, count: int = 2_000) -> None:
+    """Make the tiles of a tree of ``size`` synthetic leaves on the disk, then prove random entries from them."""
+    with folder(parent) as place:
+        frontier = Frontier()
+        for n in range(size):
+            for level, index, data in frontier.add(hashlib.sha256(n.to_bytes(8)).digest()):
+                write_whole(place / tiles.path(level, index), data, sync=False)
+        for level, index, data in frontier.partial():
+            write_whole(place / tiles.path(level, index, len(data) // 32), data, sync=False)
+
+        def read(level: int, index: int, width: int) -> bytes:
+            return read_whole(place / tiles.path(level, index, width), 8_192) or b""
+
+        tree, root, chance = TiledTree(read, size), frontier.root(), random.Random(1)
+        walls, cpus, checks = [], [], []
+        for _ in range(count):
+            n = chance.randrange(size)
+            wall, cpu = time.perf_counter(), time.process_time()
+            path = tree.inclusion(n)
+            walls.append(time.perf_counter() - wall)
+            cpus.append(time.process_time() - cpu)
+            start = time.process_time()
+            merkle.verify_inclusion(hashlib.sha256(n.to_bytes(8)).digest(), n, size, path, root)
+            checks.append(time.process_time() - start)
+        ordered = sorted(walls)
+        print(
+            f"inclusion proof at {size:,} entries: median {statistics.median(walls) * 1e3:.2f} ms, "
+            f"p99 {ordered[int(0.99 * count)] * 1e3:.2f} ms, {statistics.median(cpus) * 1e3:.2f} CPU-ms; "
+            f"checked in {statistics.median(checks) * 1e3:.3f} CPU-ms   n = {count}"
+        )
+
+
+def kills(parent: Path, count: int) -> None:
+    """Kill the writer at random; every acknowledged entry must be there, once and unchanged."""
+    chance = random.Random(7)
+    lost = 0
+    with folder(parent) as place:
+        acknowledged = -1
+        for _ in range(count):
+            step = chance.choice([1, 7, 60, 300])
+            command = [sys.executable, "-c", test_log.CHILD, str(place / "l"), str(step)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as child:
+                assert child.stdout is not None
+                for _ in range(chance.randrange(1, 25)):
+                    acknowledged = int(child.stdout.readline()) + step - 1
+                time.sleep(chance.random() * 0.01)
+                child.send_signal(signal.SIGKILL)
+                rest = child.stdout.read().split(b"\n")
+                acknowledged = max([acknowledged, *(int(x) + step - 1 for x in rest[:-1] if x)])
+            ledger = book(place / "l")
+            lost += max(0, acknowledged + 1 - ledger.size)
+            ledger.close()
+        ledger = book(place / "l")
+        size = ledger.size
+        ledger.verify()
+        kept = ledger.entries(0, size)
+        ledger.close()
+        wrong = sum(e != w for (_, e), w in zip(kept, entries(0, size), strict=True))
+    print(f"kill -9, {count} times: {lost} acknowledged entries lost, {wrong} of {size} wrong")
+
+
+def tamperings(parent: Path, count: int) -> None:
+    """Change one thing in a published copy at random; the audit must find it."""
+    chance = random.Random(9)
+    found = changed = 0
+    with folder(parent) as place:
+        ledger = book(place / "l")
+        for size in test_audit.SIZES:
+            ledger.append_many(entries(ledger.size, size))
+            ledger.publish()
+            witness(place / "w").cosign(reading(place / "l"))
+        ledger.append_many(entries(1_400, 1_500))
+        ledger.close()
+        test_audit.export(place)
+        before = {p: p.read_bytes() for p in (place / "l").rglob("*") if p.is_file()}
+        for _ in range(count):
+            test_audit.tamper(place / "l", chance)
+            after = {p: p.read_bytes() for p in (place / "l").rglob("*") if p.is_file()}
+            if after != before:
+                changed += 1
+                try:
+                    test_audit.audit(place).refuse()
+                except (RejectedError, UnavailableError):
+                    found += 1
+            for path, data in before.items():
+                if after.get(path) != data:
+                    path.write_bytes(data)
+    print(f"random tamperings of entry, tile, checkpoint, order, length: {found} of {changed} found")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--tamper", type=int, default=1_000)
+    parser.add_argument("--proofs", type=int, default=10_000_000)
+    parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where files are written: a real disk")
+    chosen = parser.parse_args()
+    soft("warm").sign(b"")
+    signatures()
+    appends(chosen.folder)
+    tamperings(chosen.folder, chosen.tamper)
+    proofs(chosen.folder, chosen.proofs)
+    kills(chosen.folder, chosen.kills)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Takes apart what holds other artefacts: notebooks by cell, archives by member, to a bounded depth."""
+
+from collections.abc import Iterator
+
+from mumetal.core.artefact import Artefact
+from mumetal.core.delivery import Quarantined
+from mumetal.scan.sources.archive import Budget, kind_of, members
+from mumetal.scan.sources.limits import Limits, Report
+from mumetal.scan.sources.notebook import cells
+
+_MAX_NESTED = 4  # archives within archives
+
+
+def expanded(
+    artefact: Artefact, limits: Limits, report: Report, budget: Budget | None = None, depth: int = 0
+) -> Iterator[Artefact]:
+    """Yield the artefact, or what it holds.
+
+    Args:
+        artefact: What a source read.
+        limits: Bounds.
+        report: Told what is left out, and why.
+        budget: What may still be unpacked; made anew when not given.
+        depth: How many archives this one lies in.
+    """
+    if artefact.uri.endswith(".ipynb"):
+        yield from cells(artefact, report)
+        return
+    if not kind_of(artefact.data):
+        yield artefact
+        return
+    if depth >= _MAX_NESTED:
+        report(Quarantined.of(artefact.uri, f"an archive inside {_MAX_NESTED} others: not read"))
+        return
+    left = budget or Budget(left=limits.unpacked, members=limits.members)
+    for member in members(artefact, limits, left, report):
+        yield from expanded(member, limits, report, left, depth + 1)

@@ -1,0 +1,140 @@
+"""Opens a store's model registry: its keys, its ledger, and who may change it."""
+
+import os
+import pwd
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mumetal.access.local import LocalOperator
+from mumetal.core.clock import Clock, SystemClock
+from mumetal.core.errors import BadInputError
+from mumetal.core.ports import Ledger
+from mumetal.core.series import LOCAL
+from mumetal.formats import dsse
+from mumetal.trust.keys import chain, sealed
+from mumetal.trust.keys.hybrid import Signer, SoftKey
+from mumetal.trust.keys.root import Role, TrustedKey, TrustRoot
+from mumetal.trust.keys.uri import Secrets, open_key
+from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.models.chronicle import Chronicle
+from mumetal.trust.models.gates import REQUIRED
+from mumetal.trust.models.lifecycle import ACTIONS, Lifecycle, settle
+from mumetal.trust.models.registry import ModelRegistry
+from mumetal.trust.models.signed import ROLE, SignedSeal
+from mumetal.trust.models.training_data import READ
+
+YEAR_NS = 365 * 86_400 * 10**9
+FOLDER = "models"
+ROOT_FILE = "root.json"
+KEY_FILE = "models.key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDesk:
+    """A registry with everything that is needed to change it."""
+
+    registry: ModelRegistry
+    lifecycle: Lifecycle
+    ledger: Ledger
+    authorizer: LocalOperator
+    clock: Clock
+    actor: str
+
+
+def user() -> str:
+    """Return the operating system's name for whoever runs this process."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid{os.geteuid()}"
+
+
+def make_trust(folder: Path, clock: Clock, owner: str) -> None:
+    """Make a key and a root for a registry of one's own: whoever can read the key file can sign.
+
+    A house with several people keeps a root of its own (``mumetal keys``) and names it with ``--root`` and ``--key``.
+    """
+    key = SoftKey.generate(os.urandom)
+    now = clock.now_ns()
+    known = TrustedKey(public=key.public, owner=owner, created_ns=now, expires_ns=now + YEAR_NS)
+    roles = tuple(Role(name=name, keys=(key.public.key_id,), threshold=1) for name in ("root", ROLE))
+    root = TrustRoot(version=1, issued_ns=now, expires_ns=now + YEAR_NS, keys=(known,), roles=roles)
+    sealed.write(folder / KEY_FILE, sealed.plain(key, created_ns=now))
+    sealed.write(folder / ROOT_FILE, chain.sign_root(root, [key]))
+
+
+def read_root(path: Path, clock: Clock) -> TrustRoot:
+    """Return the trust root in a file; the file itself is what is trusted.
+
+    Raises:
+        BadInputError: It cannot be read.
+        RejectedError: It is not signed by itself, or has expired.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInputError(
+            error.strerror or "cannot be read", where=str(path), hint="register a model first"
+        ) from None
+    dsse.decode(data, str(path))
+    return chain.load([data], pinned=chain.digest(data), now_ns=clock.now_ns())
+
+
+@contextmanager
+def reading(store: Path, *, root: Path | None = None) -> Iterator[ModelRegistry]:
+    """Open a store's registry to be read, also beside a running stack.
+
+    Raises:
+        BadInputError: There is no registry.
+        RejectedError: The root does not hold.
+    """
+    clock = SystemClock()
+    folder = store / FOLDER
+    trusted = read_root(root or folder / ROOT_FILE, clock)
+    ledger = ChainedFileLedger(store / "ledger.jsonl", read_only=True)
+    try:
+        yield ModelRegistry(folder, seal=SignedSeal(trusted, clock), chronicle=Chronicle(ledger, LOCAL))
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def changing(store: Path, *, root: Path | None = None, key: str = "", make: bool = False) -> Iterator[ModelDesk]:
+    """Open a store's registry to be changed by the operating system's user.
+
+    Args:
+        store: The store's folder.
+        root: Trust root; without it the registry's own.
+        key: URI of the key to sign with; without it the registry's own.
+        make: Make the registry's own key and root where there are none.
+
+    Raises:
+        UnavailableError: A running stack holds the ledger.
+        RejectedError: Root or key do not hold.
+    """
+    clock = SystemClock()
+    folder, actor = store / FOLDER, user()
+    if make and root is None and not (folder / ROOT_FILE).exists():
+        make_trust(folder, clock, actor)
+    trusted = read_root(root or folder / ROOT_FILE, clock)
+    signer: Signer = open_key(key or f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
+    ledger = ChainedFileLedger(store / "ledger.jsonl")
+    try:
+        chronicle = Chronicle(ledger, LOCAL)
+        registry = ModelRegistry(folder, seal=SignedSeal(trusted, clock, [signer]), chronicle=chronicle)
+        settle(registry, ledger, clock, chronicle)
+        authorizer = LocalOperator(principal=actor, tenant=LOCAL, actions=(*ACTIONS, READ))
+        lifecycle = Lifecycle(registry, ledger=ledger, authorizer=authorizer, clock=clock, required=REQUIRED)
+        yield ModelDesk(
+            registry=registry, lifecycle=lifecycle, ledger=ledger, authorizer=authorizer, clock=clock, actor=actor
+        )
+    finally:
+        ledger.close()
+
+
+def stopwatch() -> int:
+    """Return nanoseconds of this process's processor time, for the speed gate: others' load does not count."""
+    return time.process_time_ns()

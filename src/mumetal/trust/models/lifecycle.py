@@ -1,0 +1,216 @@
+"""Every change of a model: permitted, entered in the ledger durably, then made; the outcome is a second entry."""
+
+from mumetal.core.clock import Clock
+from mumetal.core.errors import BadInputError, MumetalError
+from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Permit, Request
+from mumetal.core.series import LOCAL
+from mumetal.trust.models import manifest as manifests
+from mumetal.trust.models import record as records
+from mumetal.trust.models import report as reports
+from mumetal.trust.models.chronicle import Chronicle
+from mumetal.trust.models.files.inspect import inspect
+from mumetal.trust.models.manifest import Promises
+from mumetal.trust.models.record import NEXT, Approval, Record, State, Step
+from mumetal.trust.models.registry import ModelRegistry
+from mumetal.trust.models.report import GateReport
+
+ACTIONS = ("model.register", "model.approve", "model.promote", "model.rollback", "model.retire")
+
+
+class Lifecycle:
+    """Moves models through their states.
+
+    Args:
+        registry: Where they are kept.
+        ledger: Where every act is entered first.
+        authorizer: Decides who may.
+        clock: Time.
+        required: Ids of the gates that must speak before a version is validated.
+        tenant: For whom.
+    """
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        *,
+        ledger: Ledger,
+        authorizer: Authorizer,
+        clock: Clock,
+        required: frozenset[str],
+        tenant: str = LOCAL,
+    ) -> None:
+        self._registry = registry
+        self._ledger = ledger
+        self._authorizer = authorizer
+        self._clock = clock
+        self._required = required
+        self._tenant = tenant
+
+    def register(self, actor: str, name: str, data: bytes, promises: Promises) -> str:
+        """Register a draft and return its version; its bytes are read by structure first and never loaded.
+
+        Raises:
+            RejectedError: It may hold code, or the actor may not.
+            BadInputError: It is no model, or registered already.
+        """
+        kind, facts = inspect(data, name)
+        promised = manifests.manifest_of(name, data, kind, promises)
+        if facts is not None and len(facts.inputs) != 1:
+            raise BadInputError(f"a model has one input tensor, not {len(facts.inputs)}", where=name)
+        version = manifests.version_of(promised)
+        with self._registry.changing():
+            record = self._registry.record_or_new(name)
+            known = {v.version for v in record.versions}
+            missing = [p for p in promised.parents if p not in known]
+            if missing:
+                raise BadInputError(f"the parent {missing[0][:12]} is not registered", where=name)
+            step = records.add(record, version, self._clock.now_ns())
+            permit = self._permit(actor, "model.register", name, version)
+            self._registry.put_model(promised, data)
+            self._do(actor, "model.register", step, permit, f"{kind.value}, owner {promised.owner}")
+        return version
+
+    def approve(self, actor: str, name: str, version: str) -> Record:
+        """Note the actor's approval of a version's next state, after the gate report they were shown.
+
+        Raises:
+            BadInputError: No approval is due, or they gave it already.
+            RejectedError: They may not.
+        """
+        with self._registry.changing():
+            record = self._registry.record(name)
+            chosen = record.find(version)
+            target = NEXT.get(chosen.state)
+            if target is None or not chosen.report:
+                raise BadInputError("no approval is due", where=f"{name}@{chosen.version[:12]}")
+            now = self._clock.now_ns()
+            word = Approval(approver=actor, target=target, report=chosen.report, t_ns=str(now))
+            step = records.approve(record, chosen, word)
+            permit = self._permit(actor, "model.approve", name, chosen.version)
+            self._do(actor, "model.approve", step, permit, f"for {target.value}, gate report {chosen.report[:12]}")
+        return step.after
+
+    def promote(self, actor: str, name: str, version: str, report: GateReport | None = None) -> Record:
+        """Move a version one state on: to validated by a passed gate report, further by approvals.
+
+        Raises:
+            RejectedError: A gate refused, approvals are missing, or the actor may not.
+            BadInputError: Nothing follows.
+        """
+        with self._registry.changing():
+            record = self._registry.record(name)
+            chosen = record.find(version)
+            promised = self._registry.manifest(name, chosen.version)
+            found = ""
+            if NEXT.get(chosen.state) is State.VALIDATED and report is not None:
+                active = record.in_state(State.ACTIVE)
+                against = active.version if active else ""
+                reports.check(report, name, chosen.version, against, self._required)
+                found = reports.digest(report)
+            step = records.promote(
+                record,
+                chosen,
+                self._clock.now_ns(),
+                report=found,
+                needed=2 if promised.touches_hardware else 1,
+                owner=promised.owner,
+            )
+            self._registry.load_version(name, chosen.version)  # what is promoted must be what was signed
+            permit = self._permit(actor, "model.promote", name, chosen.version)
+            if report is not None and found:
+                self._registry.put_report(report)
+            who = ", ".join(a.approver for a in chosen.approvals if a.target is step.target)
+            self._do(
+                actor,
+                "model.promote",
+                step,
+                permit,
+                f"to {step.target.value}" + (f", approved by {who}" if who else ""),
+            )
+        return step.after
+
+    def roll_back(self, actor: str, name: str, why: str) -> Record:
+        """Put the last good version back at once; no approval is asked for, the way back must be short.
+
+        Raises:
+            BadInputError: There is none.
+            RejectedError: The actor may not, or the last good version's seal or bytes do not hold.
+        """
+        with self._registry.changing():
+            record = self._registry.record(name)
+            step = records.roll_back(record, self._clock.now_ns())
+            self._registry.load_version(name, step.version)
+            permit = self._permit(actor, "model.rollback", name, step.version)
+            self._do(actor, "model.rollback", step, permit, why[:500] or "no reason given")
+        return step.after
+
+    def retire(self, actor: str, name: str, version: str, why: str) -> Record:
+        """Take a version out of service for good.
+
+        Raises:
+            BadInputError: It is out of service already.
+            RejectedError: The actor may not.
+        """
+        with self._registry.changing():
+            record = self._registry.record(name)
+            step = records.retire(record, record.find(version), self._clock.now_ns())
+            permit = self._permit(actor, "model.retire", name, step.version)
+            self._do(actor, "model.retire", step, permit, why[:500] or "no reason given")
+        return step.after
+
+    def _permit(self, actor: str, action: str, name: str, version: str) -> Permit:
+        resource = f"model:{name}@{version}"
+        return self._authorizer.authorize(
+            Request(tenant=self._tenant, principal=actor, action=action, resource=resource)
+        )
+
+    def _do(self, actor: str, action: str, step: Step, permit: Permit, note: str) -> None:
+        digest = records.digest(step.after)
+        sealed = self._registry.seal_record(step.after)
+        why = f"record sha256:{digest} revision {step.after.revision}; policy {permit.policy}@{permit.policy_version}; {note}"
+
+        def enter(outcome: str) -> None:
+            self._ledger.append(
+                LedgerEntry(
+                    tenant=self._tenant,
+                    t_ns=self._clock.now_ns(),
+                    actor=actor,
+                    action=action,
+                    subject=f"model:{step.after.name}@{step.version}",
+                    why=why,
+                    outcome=outcome,
+                )
+            )
+
+        enter("")
+        try:
+            self._registry.put_record(step.after.name, sealed)
+        except MumetalError as error:
+            enter(f"failed: {error.message}"[:500])
+            raise
+        enter("done")
+
+
+def settle(
+    registry: ModelRegistry, ledger: Ledger, clock: Clock, chronicle: Chronicle, tenant: str = LOCAL
+) -> list[str]:
+    """Enter the outcome of changes that a crash cut short; returns the models concerned."""
+    settled = []
+    for name in registry.names():
+        begun = chronicle.unfinished(name)
+        if not begun:
+            continue
+        record = registry.record(name)
+        outcome = "done" if records.digest(record) == begun else "failed: the process ended before it was made"
+        entry = LedgerEntry(
+            tenant=tenant,
+            t_ns=clock.now_ns(),
+            actor="trust.models",
+            action="model.settle",
+            subject=f"model:{name}@{record.versions[-1].version}",
+            why=f"record sha256:{begun} found after a crash",
+            outcome=outcome,
+        )
+        ledger.append(entry)
+        settled.append(name)
+    return settled

@@ -1,0 +1,283 @@
+"""Where each version of a model stands, and what may follow.
+
+::
+
+    draft ──gates──► validated ──approved──► shadow ──approved──► active ──next one──► retired
+      └───────────────────┴────────────────────┴───────────────────┴──────────────────►  ▲ │
+                                                                     rollback: last good ◄──┘
+
+At most one version is in shadow and at most one is active. ``good`` lists the versions that were active before, newest
+last: a rollback takes the newest of them. The record is sealed, numbered and named on the ledger, so that an old one put
+back in its place does not hold.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from mumetal.core.errors import BadInputError, RejectedError
+from mumetal.formats import canonical
+from mumetal.trust.models.manifest import Sha256, Short
+
+MAX_RECORD = 4 * 2**20
+MAX_VERSIONS = 2_000
+MAX_GOOD = 64
+
+
+class State(StrEnum):
+    """Where a version stands."""
+
+    DRAFT = "draft"
+    VALIDATED = "validated"
+    SHADOW = "shadow"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+NEXT = {
+    State.DRAFT: State.VALIDATED,
+    State.VALIDATED: State.SHADOW,
+    State.SHADOW: State.ACTIVE,
+}
+
+
+class Approval(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One person's word for one step of one version.
+
+    Args:
+        approver: Who.
+        target: The state they approve.
+        report: Digest of the gate report they saw.
+        t_ns: When, nanoseconds since 1970 as text (beyond the 53 bits of a canonical number).
+    """
+
+    approver: Short
+    target: State
+    report: Sha256
+    t_ns: Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
+
+
+class Version(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One version's standing.
+
+    Args:
+        version: SHA-256 of its manifest.
+        state: Where it stands.
+        since_ns: Since when, as text.
+        report: Digest of the gate report that let it be validated; empty before.
+        approvals: Who vouched for it.
+    """
+
+    version: Sha256
+    state: State
+    since_ns: Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
+    report: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    approvals: Annotated[tuple[Approval, ...], Meta(max_length=32)] = ()
+
+
+class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All versions of one model.
+
+    Args:
+        format: Version of this layout.
+        name: The model's name.
+        revision: Counts the changes, from 1.
+        versions: In order of registration.
+        good: Versions that were active before, newest last.
+    """
+
+    format: Literal["mumetal-model-record/1"] = "mumetal-model-record/1"
+    name: Short
+    revision: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    versions: Annotated[tuple[Version, ...], Meta(max_length=MAX_VERSIONS)] = ()
+    good: Annotated[tuple[Sha256, ...], Meta(max_length=MAX_GOOD)] = ()
+
+    def __post_init__(self) -> None:
+        known = [v.version for v in self.versions]
+        if len(set(known)) != len(known) or not set(self.good) <= set(known):
+            raise BadInputError("a version is listed twice, or a good one not at all", where=self.name)
+        for state in (State.ACTIVE, State.SHADOW):
+            if sum(v.state is state for v in self.versions) > 1:
+                raise BadInputError(f"two versions are {state.value}", where=self.name)
+
+    def in_state(self, state: State) -> Version | None:
+        """Return the newest version in a state."""
+        return next((v for v in reversed(self.versions) if v.state is state), None)
+
+    def find(self, prefix: str) -> Version:
+        """Return the version that begins with ``prefix``.
+
+        Raises:
+            BadInputError: None does, or several do.
+        """
+        found = [v for v in self.versions if v.version.startswith(prefix)] if prefix else []
+        if len(found) != 1:
+            why = "no version begins" if not found else f"{len(found)} versions begin"
+            raise BadInputError(f"{why} with {prefix[:64]!r}", where=self.name, hint="see `mumetal model show NAME`")
+        return found[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A change that was checked and not made yet: the record after it, and the versions it moves."""
+
+    before: Record
+    after: Record
+    version: str
+    target: State
+
+
+def encode(record: Record) -> bytes:
+    """Return the canonical bytes that are sealed."""
+    return canonical.encode(msgspec.to_builtins(record))
+
+
+def decode(data: bytes, where: str = "record") -> Record:
+    """Read a record back.
+
+    Raises:
+        BadInputError: Malformed or not in canonical form.
+    """
+    try:
+        record = msgspec.convert(canonical.decode_json(data, MAX_RECORD, 8, where), Record)
+    except msgspec.ValidationError as error:
+        raise BadInputError(f"not a model's record: {error}"[:500], where=where) from None
+    if encode(record) != data:
+        raise BadInputError("the record is not in canonical form", where=where)
+    return record
+
+
+def digest(record: Record) -> str:
+    """Return the SHA-256 that the ledger names, hex."""
+    return hashlib.sha256(encode(record)).hexdigest()
+
+
+def add(record: Record, version: str, now_ns: int) -> Step:
+    """Register a version as a draft.
+
+    Raises:
+        BadInputError: It is there already, or there are too many.
+    """
+    if any(v.version == version for v in record.versions):
+        raise BadInputError("this version is registered already", where=f"{record.name}@{version[:12]}")
+    if len(record.versions) >= MAX_VERSIONS:
+        raise BadInputError(f"a model has at most {MAX_VERSIONS} versions", where=record.name)
+    fresh = Version(version=version, state=State.DRAFT, since_ns=str(now_ns))
+    return _step(record, (*record.versions, fresh), record.good, version, State.DRAFT)
+
+
+def approve(record: Record, version: Version, approval: Approval) -> Step:
+    """Note one person's word.
+
+    Raises:
+        BadInputError: It is for no next step, for another gate report, or given already.
+    """
+    where = f"{record.name}@{version.version[:12]}"
+    if NEXT.get(version.state) is not approval.target or approval.target is State.VALIDATED:
+        raise BadInputError(f"a {version.state.value} version waits for no such approval", where=where)
+    if approval.report != version.report:
+        raise BadInputError("the approval is for another gate report", where=where)
+    if any((a.approver, a.target) == (approval.approver, approval.target) for a in version.approvals):
+        raise BadInputError(f"{approval.approver} approved that already", where=where)
+    changed = msgspec.structs.replace(version, approvals=(*version.approvals, approval))
+    return _step(record, _swap(record.versions, changed), record.good, version.version, version.state)
+
+
+def promote(record: Record, version: Version, now_ns: int, *, report: str, needed: int, owner: str) -> Step:
+    """Move a version one state on.
+
+    Args:
+        record: All versions.
+        version: The one to move.
+        now_ns: When.
+        report: Digest of the passed gate report, for the step to validated; otherwise not looked at.
+        needed: Approvals asked for (2 for what can touch hardware).
+        owner: The model's owner; where two are needed, the owner's own word is not one of them.
+
+    Raises:
+        RejectedError: Approvals are missing; says how many.
+        BadInputError: Nothing follows that state.
+    """
+    where = f"{record.name}@{version.version[:12]}"
+    target = NEXT.get(version.state)
+    if target is None:
+        raise BadInputError(f"nothing follows {version.state.value}", where=where)
+    if target is State.VALIDATED:
+        if not report:
+            raise RejectedError("no gate report lets it pass", where=where, hint="run `mumetal model gate`")
+        return _moved(record, msgspec.structs.replace(version, report=report), target, now_ns)
+    given = {a.approver for a in version.approvals if a.target is target and a.report == version.report}
+    if needed > 1:
+        given.discard(owner)
+    if len(given) < needed:
+        raise RejectedError(
+            f"{len(given)} of {needed} approvals for {target.value}",
+            where=where,
+            hint="another person runs `mumetal model approve`" + (", not the owner" if needed > 1 else ""),
+        )
+    return _moved(record, version, target, now_ns)
+
+
+def retire(record: Record, version: Version, now_ns: int) -> Step:
+    """Take a version out of service for good: it loads no more, and no rollback goes back to it.
+
+    Raises:
+        BadInputError: It is out of service already.
+    """
+    good = tuple(g for g in record.good if g != version.version)
+    if version.state is State.RETIRED and good == record.good:
+        raise BadInputError("it is retired already", where=f"{record.name}@{version.version[:12]}")
+    return _moved(msgspec.structs.replace(record, good=good), version, State.RETIRED, now_ns, before=record)
+
+
+def roll_back(record: Record, now_ns: int) -> Step:
+    """Put the last good version back and retire the active one.
+
+    Raises:
+        BadInputError: No version was active before.
+    """
+    if not record.good:
+        raise BadInputError("no earlier version was active", where=record.name, hint="retire it, or promote another")
+    last = record.find(record.good[-1])
+    active = record.in_state(State.ACTIVE)
+    versions = record.versions
+    if active is not None:
+        versions = _swap(versions, _at(active, State.RETIRED, now_ns))
+    versions = _swap(versions, _at(last, State.ACTIVE, now_ns))
+    return _step(record, versions, record.good[:-1], last.version, State.ACTIVE)
+
+
+def _moved(record: Record, version: Version, target: State, now_ns: int, *, before: Record | None = None) -> Step:
+    versions, good = record.versions, record.good
+    occupant = record.in_state(target) if target in {State.ACTIVE, State.SHADOW} else None
+    if occupant is not None:
+        versions = _swap(versions, _at(occupant, State.RETIRED, now_ns))
+        if target is State.ACTIVE:
+            good = (*[g for g in good if g != occupant.version], occupant.version)[-MAX_GOOD:]
+    versions = _swap(versions, _at(version, target, now_ns))
+    return _step(record, versions, good, version.version, target, before=before)
+
+
+def _at(version: Version, state: State, now_ns: int) -> Version:
+    return msgspec.structs.replace(version, state=state, since_ns=str(now_ns))
+
+
+def _swap(versions: tuple[Version, ...], changed: Version) -> tuple[Version, ...]:
+    return tuple(changed if v.version == changed.version else v for v in versions)
+
+
+def _step(
+    record: Record,
+    versions: tuple[Version, ...],
+    good: tuple[str, ...],
+    version: str,
+    target: State,
+    *,
+    before: Record | None = None,
+) -> Step:
+    after = msgspec.structs.replace(record, revision=record.revision + 1, versions=versions, good=good)
+    return Step(before=before or record, after=after, version=version, target=target)

@@ -1,0 +1,74 @@
+"""Who may read the data a model was made from: decided by policy, entered in the ledger, then read and checked."""
+
+import hashlib
+import hmac
+from pathlib import Path
+
+from mumetal.core.clock import Clock
+from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
+from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
+from mumetal.core.series import LOCAL
+from mumetal.trust.models.manifest import DataSet
+
+READ = "model.read_training_data"
+MAX_BYTES = 512 * 2**20
+
+
+class TrainingData:
+    """The door to training data.
+
+    Args:
+        ledger: Where every reading is entered first.
+        authorizer: Decides who may.
+        clock: Time.
+        tenant: For whom.
+    """
+
+    def __init__(self, *, ledger: Ledger, authorizer: Authorizer, clock: Clock, tenant: str = LOCAL) -> None:
+        self._ledger = ledger
+        self._authorizer = authorizer
+        self._clock = clock
+        self._tenant = tenant
+
+    def read(self, actor: str, name: str, promised: DataSet, path: Path) -> bytes:
+        """Return a data set's bytes: permitted, on the ledger, then read and held against the promised digest.
+
+        Raises:
+            RejectedError: The actor may not, or the bytes are not those the model was made from.
+            UnavailableError: The ledger or the file cannot be used.
+            BadInputError: More than 512 MiB.
+        """
+        resource = f"data:{promised.digest}"
+        permit = self._authorizer.authorize(
+            Request(tenant=self._tenant, principal=actor, action=READ, resource=resource, context=(("model", name),))
+        )
+        why = f"for model {name}, {promised.use}; policy {permit.policy}@{permit.policy_version}"
+
+        def enter(outcome: str) -> None:
+            self._ledger.append(
+                LedgerEntry(
+                    tenant=self._tenant,
+                    t_ns=self._clock.now_ns(),
+                    actor=actor,
+                    action=READ,
+                    subject=resource,
+                    why=why,
+                    outcome=outcome,
+                )
+            )
+
+        enter("")
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            enter(f"failed: {error.strerror}")
+            raise UnavailableError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        if len(data) > MAX_BYTES:
+            enter("failed: too large")
+            raise BadInputError(f"more than {MAX_BYTES} bytes", where=str(path))
+        if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), promised.digest):
+            enter("failed: other bytes than promised")
+            raise RejectedError("these are not the data the model was made from", where=str(path))
+        enter("done")
+        return data
