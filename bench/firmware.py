@@ -2,8 +2,8 @@
 
 T1 verifies a 34 MB bitstream (hybrid signatures, version, ledger proof, SHA-384) against the SHA-384 alone.
 T2 tampers with signed releases of every family. T3 puts implants into genuine updates (an older and a newer real image
-of one file): *bare*, without a declaration, the rules being admitted on the other families at no more than one false
-alarm in a hundred of their updates; and *declared*, where the maker says which regions and facts change (there a
+of one file): *bare*, without a declaration, the rules that need none being admitted on the other families at no more
+than one false alarm in a hundred of their updates; and *declared*, where the maker says which regions and facts change (there a
 genuine update raises nothing by construction, and the figure is recall only).
 """
 
@@ -40,10 +40,8 @@ from mumetal.trust.ledger.log import MerkleLedger
 YEAR = 365 * 86_400 * 10**9
 FALSE_ALARMS = 0.01
 PAIRS_PER_FAMILY = 10
-ORDER = (
-    "promise", "format", "rights", "identity", "padding", "trailer", "promise-new", "keys", "commands", "addresses",
-    "regions",
-)  # fmt: skip
+BARE = ("promise", "identity", "padding", "promise-new", "format")
+ORDER = (*BARE, "rights", "keys", "commands", "addresses", "regions")
 
 
 def makers() -> tuple[list[SoftKey], TrustRoot]:
@@ -181,7 +179,7 @@ def admitted(genuine: dict[str, list[frozenset[str]]], held_out: str) -> frozens
     """The rules, in order of how much each is worth, that together stay below one false alarm in a hundred elsewhere."""
     others = [f for family, rows in genuine.items() if family != held_out for f in rows]
     chosen: frozenset[str] = frozenset()
-    for rule in ORDER:
+    for rule in BARE:
         wider = chosen | {rule}
         if sum(bool(f & wider) for f in others) <= FALSE_ALARMS * len(others):
             chosen = wider
@@ -291,7 +289,7 @@ def main() -> None:
     }
     say = partial(print, flush=True)
     if "t1" in wanted:
-        say("T1", json.dumps(t1(max((i for images in families.values() for i in images), key=len)), indent=1))
+        say("T1", json.dumps(t1(max(families["qick"], key=len)), indent=1))
     if "t2" in wanted:
         say("T2", json.dumps(t2(families), indent=1))
     if "t3" in wanted:

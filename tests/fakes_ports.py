@@ -139,6 +139,9 @@ class FakeStore:
     def cursor(self, source: str) -> str:
         return next((d.cursor for d in reversed(self._kept) if d.source == source), "")
 
+    def tenants(self) -> Sequence[str]:
+        return sorted({d.tenant for d in self._kept})
+
     def streams(self, tenant: str) -> Sequence[tuple[str, str]]:
         return ()
 

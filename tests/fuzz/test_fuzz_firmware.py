@@ -5,25 +5,29 @@ import random
 
 import pytest
 from tests import firmware_images as images
+from tests.unit.trust.firmware.makers import envelope
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
-from mumetal.scan.firmware import hwh
+from mumetal.scan.firmware import baseline, hwh
 from mumetal.scan.firmware.diff import decode
 from mumetal.scan.firmware.inspect import inspect
+from mumetal.serve import firmware_fleet
+from mumetal.trust.firmware import release
 
-EACH = 1_200
+EACH = 800
 XML = b'<EDKSYSTEM TIMESTAMP="Mon"><SYSTEMINFO DEVICE="x" NAME="d" PACKAGE="f"/><MODULE FULLNAME="/a"/></EDKSYSTEM>'
 
 
 def fuzz_one(data: bytes) -> None:
-    """Read ``data`` as an image, as a hand-off and as a declaration."""
+    """Read ``data`` as an image, a hand-off, a declaration, a baseline, a release and a fleet."""
     with contextlib.suppress(BadInputError):
         inspect(Artefact(uri="f", kind="firmware", data=data))
     with contextlib.suppress(BadInputError):
         hwh.parse(data)
-    with contextlib.suppress(BadInputError):
-        decode(data)
+    for read in (decode, baseline.decode, release.decode, firmware_fleet.decode):
+        with contextlib.suppress(BadInputError):
+            read(data)
 
 
 def damage(sound: bytes, chance: random.Random) -> bytes:
@@ -39,10 +43,19 @@ def damage(sound: bytes, chance: random.Random) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("name", [*sorted(images.every()), "hand-off"])
+TEXTS = {
+    "hand-off": XML,
+    "baseline": baseline.encode(inspect(Artefact(uri="f", kind="firmware", data=images.elf()))),
+    "release": envelope(),
+    "declaration": b'{"version": "2", "regions": ["fv0/*"], "facts": ["url https://a"]}',
+    "fleet": b'[device.rack1]\nboard = "z7010"\nimage = "/boot/a.bit"\n',
+}
+
+
+@pytest.mark.parametrize("name", [*sorted(images.every()), *TEXTS])
 def test_ten_thousand_damaged_images(name: str) -> None:
     chance = random.Random(name)
-    sound = {**images.every(), "hand-off": XML}[name]
+    sound = {**images.every(), **TEXTS}[name]
     head = min(len(sound), 400)
     for turn in range(EACH):
         if turn % 3:

@@ -36,9 +36,16 @@ def _crypto() -> Scanner:
     return CryptoScanner()
 
 
+def _firmware() -> Scanner:
+    from mumetal.scan.firmware.scanner import FirmwareScanner
+
+    return FirmwareScanner()
+
+
 SCANNERS: Registry[Callable[[], Scanner]] = Registry("scanner", "mumetal.scanners")
 SCANNERS.add("scan.secrets", _secrets)
 SCANNERS.add("scan.code", _code)
 SCANNERS.add("scan.dependencies", _dependencies)
 SCANNERS.add("scan.circuits", _circuits)
 SCANNERS.add("scan.crypto", _crypto)
+SCANNERS.add("scan.firmware", _firmware)

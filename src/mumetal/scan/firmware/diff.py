@@ -84,8 +84,7 @@ def changes(before: FirmwareImage, after: FirmwareImage, declared: DeclaredChang
     differing = [r for name, r in new.items() if _differs(old.get(name), r)]
     open_regions = [r for r in differing if not _matches(r.name, declared.regions)]
     padding = [r for r in open_regions if _was_padding(old.get(r.name), r)]
-    trailers = [r for r in open_regions if r.kind == "trailer" and r not in padding]
-    rest = [r for r in open_regions if r not in padding and r not in trailers]
+    rest = [r for r in open_regions if r not in padding]
     gone = [f"{r.name} is gone" for n, r in old.items() if n not in new and not _matches(n, declared.regions)]
     fresh = [f for f in after.facts if f not in set(before.facts) and not _declared(f, declared)]
     missing = [f for f in before.facts if f not in set(after.facts) and f[0] in {*KEYS, *IDENTITY}]
@@ -103,7 +102,6 @@ def changes(before: FirmwareImage, after: FirmwareImage, declared: DeclaredChang
         _change("commands", Severity.HIGH, 0.7, facts(COMMANDS)),
         _change("rights", Severity.HIGH, 0.7, facts(RIGHTS)),
         _change("padding", Severity.HIGH, 0.7, [_show(old.get(r.name), r) for r in padding]),
-        _change("trailer", Severity.HIGH, 0.7, [_show(old.get(r.name), r) for r in trailers]),
         _change("version", Severity.MEDIUM, 0.8, _version(before, after, declared)),
         _change("addresses", Severity.MEDIUM, 0.5, facts(ADDRESSES)),
         _change("regions", Severity.MEDIUM, 0.4, [*(_show(old.get(r.name), r) for r in rest), *gone]),

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from mumetal.core import check
 from mumetal.core.artefact import Artefact
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.firmware import FirmwareImage
 from mumetal.core.ports import PluginInfo
 from mumetal.scan.firmware import diff
 from mumetal.scan.firmware.inspect import format_of, inspect
+from mumetal.scan.place import time_of
 
 
 class FirmwareScanner:
@@ -31,7 +31,7 @@ class FirmwareScanner:
             return
         image = inspect(artefact)
         for change in alone(image):
-            yield diff.finding(image, change, _time(artefact), device=dict(artefact.facts).get("device", "-"))
+            yield diff.finding(image, change, time_of(artefact), device=dict(artefact.facts).get("device", "-"))
 
 
 def alone(image: FirmwareImage) -> tuple[diff.Change, ...]:
@@ -43,9 +43,3 @@ def alone(image: FirmwareImage) -> tuple[diff.Change, ...]:
         diff.Change(rule="private-key", severity=Severity.HIGH, confidence=0.8, items=keys),
     )
     return tuple(c for c in found if c.items)
-
-
-def _time(artefact: Artefact) -> int:
-    said = dict(artefact.facts).get("t_ns", "")
-    t_ns = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else check.EARLIEST_NS
-    return t_ns if check.EARLIEST_NS <= t_ns < check.LATEST_NS else check.EARLIEST_NS

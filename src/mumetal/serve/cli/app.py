@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mumetal import __version__
-from mumetal.serve.cli import audit, bench, check, incident, keys, model, power, scan, status, twin, up, watch
+from mumetal.serve.cli import audit, bench, check, firmware, incident, keys, model, power, scan, status, twin, up, watch
 from mumetal.serve.cli.guarded import guarded
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ app.command("settings")(guarded(check.show_settings))
 app.add_typer(audit.app(guarded), name="audit")
 app.add_typer(scan.app(guarded), name="scan")
 app.add_typer(twin.app(guarded), name="twin")
+app.add_typer(firmware.app(guarded), name="firmware")
 app.add_typer(keys.app(guarded), name="keys")
 app.add_typer(model.app(guarded), name="model")
 app.add_typer(bench.app(guarded), name="bench")

@@ -12,7 +12,7 @@ from mumetal.core.errors import MumetalError, UnavailableError
 
 P = ParamSpec("P")
 PARTS = dict.fromkeys(
-    ("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime"), "server"
+    ("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime", "tuf"), "server"
 ) | {
     "cryptography": "crypto",
     "cyclonedx": "crypto",

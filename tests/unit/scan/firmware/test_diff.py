@@ -38,14 +38,14 @@ def test_another_part_is_a_change_of_identity() -> None:
     assert "identity" in rules(images.bit(body), images.bit(body, part="xczu28dr-ffvg1517-2-e"))
 
 
-def test_boot_arguments_padding_and_trailers_have_rules_of_their_own() -> None:
+def test_boot_arguments_padding_and_appendages_have_rules_of_their_own() -> None:
     tree = images.fdt({"chosen": {"bootargs": b"console=ttyS0\0"}})
     other = images.fdt({"chosen": {"bootargs": b"init=/bin/sh\0\0"}})
     assert "commands" in rules(tree, other)
     full = bytearray(images.volume())
     full[3_000] = 0
     assert "padding" in rules(images.volume(), bytes(full))
-    assert "trailer" in rules(images.elf(), images.elf(extra=b"x" * 40))
+    assert "promise" in rules(images.elf(), images.elf(extra=b"x" * 40))
 
 
 def test_the_version_is_the_declared_one() -> None:
@@ -58,7 +58,7 @@ def test_the_version_is_the_declared_one() -> None:
 def test_findings_carry_place_and_digest() -> None:
     after = images.elf(extra=b"x" * 40)
     found = findings(look(images.elf()), look(after), DeclaredChange(), NOW, device="board1")
-    assert {f.rule for f in found} >= {"scan.firmware.promise", "scan.firmware.trailer"}
+    assert {f.rule for f in found} >= {"scan.firmware.promise", "scan.firmware.regions"}
     assert all(f.device == "board1" and f.evidence[0].digest == look(after).sha256 for f in found)
     assert len({f.finding_id for f in found}) == len(found)
 
