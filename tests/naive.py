@@ -94,3 +94,40 @@ def quadratic_shapley(a: Array, d: Array) -> Array:
             out[channel] += after - before
             before = after
     return out / len(orders)
+
+
+def vus_pr(labels: NDArray[np.bool_], scores: Array, buffer: int) -> float:
+    """Volume under the range-PR surface, sample by sample and threshold by threshold (Paparrizos et al. 2022)."""
+    n = len(labels)
+    starts = [i for i in range(n) if labels[i] and (i == 0 or not labels[i - 1])]
+    ends = [i + 1 for i in range(n) if labels[i] and (i == n - 1 or not labels[i + 1])]
+    order = sorted(scores.tolist(), reverse=True)
+    levels = [order[int(k)] for k in np.linspace(0, n - 1, 250).astype(int)]
+    areas = []
+    for width in range(buffer + 1):
+        half = width // 2
+        weight = [1.0 if labels[i] else 0.0 for i in range(n)]
+        near = [bool(labels[i]) for i in range(n)]
+        for a, b in zip(starts, ends, strict=True):
+            for d in range(1, half + 1):
+                for i in (a - d, b - 1 + d):
+                    if 0 <= i < n and not labels[i]:
+                        weight[i] = min(1.0, weight[i] + math.sqrt(1 - d / width))
+                        near[i] = True
+        zones = [i for i in range(n) if near[i] and (i == 0 or not near[i - 1])]
+        area, before = 0.0, 0.0
+        for level in levels:
+            taken = [i for i in range(n) if scores[i] >= level]
+            hit = sum(weight[i] for i in taken)
+            spill = sum(weight[i] for i in taken if not labels[i])
+            found = 0
+            for start in zones:
+                stop = start
+                while stop < n and near[stop]:
+                    stop += 1
+                found += any(scores[i] >= level for i in range(start, stop))
+            recall = min(1.0, hit / (sum(labels) + spill / 2)) * found / len(zones)
+            area += (recall - before) * hit / len(taken)
+            before = recall
+        areas.append(area)
+    return sum(areas) / len(areas)

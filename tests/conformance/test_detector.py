@@ -11,10 +11,15 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Detector
 from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
+from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.timing import TimingChannel
 from mumetal.watch.detectors import DETECTORS
 
-LISTED: list[tuple[str, Callable[[], Detector]]] = [*DETECTORS, (TimingChannel.info.plugin_id, TimingChannel)]
+LISTED: list[tuple[str, Callable[[], Detector]]] = [
+    *DETECTORS,
+    (TimingChannel.info.plugin_id, TimingChannel),
+    (Replay.info.plugin_id, Replay),
+]
 EACH = pytest.mark.parametrize(("plugin_id", "make"), LISTED, ids=[i for i, _ in LISTED])
 T0 = 1_760_000_000 * 10**9
 CUTS = (0, 1, 3, 16, 16, 64, 257, 700, 1200)

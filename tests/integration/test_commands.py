@@ -40,7 +40,7 @@ def test_a_demonstration_finds_something_and_ends_by_itself(tmp_path: Path) -> N
     assert truth["attacks"] >= 2
     assert truth["found"] >= 1
     assert truth["refused"] == 0
-    assert 0 < truth["first_incident_s"]
+    assert truth["first_incident_s"] > 0
     assert {i["device"] for i in said["incidents"]} <= {"brisbane", "hanoi", "perth", "sherbrooke"}
     verified = mumetal("audit", "verify", "--json", cwd=tmp_path)
     assert verified.returncode == 0
@@ -188,7 +188,7 @@ def test_the_tutorial_works_as_printed(tmp_path: Path) -> None:
             words += ["--port", "0"]
         done = mumetal(*words[1:], cwd=tmp_path)
         assert done.returncode in {0, 1}, done.stderr
-        expected = [b.partition(command + "\n")[2] for b in blocks if command in b][0].split("$ ")[0].strip()
+        expected = next(b.partition(command + "\n")[2] for b in blocks if command in b).split("$ ")[0].strip()
         assert expected in done.stdout
         if words[1] == "up":
             listed = json.loads(mumetal("incidents", "--json", cwd=tmp_path).stdout)

@@ -1,15 +1,12 @@
 """From scores to how often ordinary data would give them: thresholds without labels, from an alert budget."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mumetal.core.series import Series
 from mumetal.numerics.tails import Tail, fit_tail
-from mumetal.watch.detectors.standard import Scale, Standardised
 
 Array = NDArray[np.float64]
 WEEK_S = 604_800.0
@@ -77,21 +74,6 @@ class Calibration:
     def confidence(self, score: float) -> float:
         """Return the probability that a cluster with this peak is real, given one real event a week, in [0, 0.99]."""
         return min(0.99, TRUE_PER_WEEK / (TRUE_PER_WEEK + self.false_per_week(score)))
-
-
-def held_out_scores(make: Callable[[], Standardised], history: Series) -> Array:
-    """Score each half of the history with a detector fitted to the other half, in order of time, shape (about n,).
-
-    The first rows of each half, in which slow features still rise, are left out.
-    """
-    middle = len(history) // 2
-    out: list[Array] = []
-    for learn, judge in ((history.rows(middle, len(history)), history.rows(0, middle)),
-                         (history.rows(0, middle), history.rows(middle, len(history)))):  # fmt: skip
-        detector = make()
-        detector.fit_scaled(Scale(learn), learn)
-        out.append(detector.score(judge)[min(32, len(judge) // 8) :])
-    return np.concatenate(out)
 
 
 def calibrate(scores: Array, rate_hz: float, power: float = 1.0, nominal_scale: float = 0.0) -> Calibration:

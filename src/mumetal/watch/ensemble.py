@@ -8,18 +8,21 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
-from mumetal.watch.calibrate import Budget, Calibration, calibrate, held_out_scores
+from mumetal.watch.calibrate import Budget, Calibration, calibrate
+from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.ewma import Ewma
+from mumetal.watch.detectors.held_out import held_out_scores
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.spectral import Spectral
-from mumetal.watch.detectors.standard import Scale, Standardised
+from mumetal.watch.detectors.standard import Scale, Standardised, rate_of
 
 Array = NDArray[np.float64]
 PIECE = 2048  # rows scored at once: they stay in the processor's cache
 SPECTRAL_HZ = 8.0  # below it there is nothing periodic to see that the level detectors miss
+REPLAY_HZ = 1_000.0  # faster streams would spend their time on comparing rows
 
 Make = Callable[[], Standardised]
 LEVEL: tuple[Make, ...] = (Limits, Ewma, Cusum, Mahalanobis)
@@ -55,8 +58,8 @@ class Ensemble:
             detector = make()
             if len(history) // 2 < detector.info.min_history:
                 continue
-            held_out = held_out_scores(make, history)
             detector.fit_scaled(self.scale, history)
+            held_out = held_out_scores(make, history) if detector.held_out is None else detector.held_out
             detector.score_z(*self.scale.apply(history.values))  # its state goes on from the end of the history
             members.append(
                 Member(
@@ -97,4 +100,9 @@ class Ensemble:
 def extras_for(history: Series) -> tuple[tuple[Make, str], ...]:
     """Return the detectors that a stream's channels call for beside the general ones, with their families."""
     timing, _ = timing_channels(history.names, tuple(c.unit for c in history.channels))
-    return ((TimingChannel, "covert.timing"),) if timing else ()
+    out: list[tuple[Make, str]] = []
+    if timing:
+        out.append((TimingChannel, "covert.timing"))
+    if 0 < rate_of(history.t_ns) <= REPLAY_HZ:
+        out.append((Replay, "covert.replay"))
+    return tuple(out)

@@ -38,7 +38,7 @@ HINTS = (
         remedy="Compare the controller's firmware with its signed image, and stop exports from this controller.",
     ),
     Hint(
-        rule=r"watch\.covert\.replay",
+        rule=r"watch\.covert\.(noisy_)?replay",
         title="{stream} of {device} repeats an earlier stretch",
         severity=Severity.HIGH,
         techniques=("evasion.telemetry_replay",),

@@ -158,8 +158,9 @@ class StreamMonitor:
     def _note(self, chunk: Series) -> None:
         self.last_ns = int(chunk.t_ns[-1]) if len(chunk) else self.last_ns
         self.channels = len(chunk.channels)
-        window = last(joined(self._recent, chunk) if self._recent is not None else chunk, WINDOW)
-        self._recent = window
+        # Whatever row of the chunk is raised, an attribution can look back a whole window from it.
+        self._recent = last(joined(self._recent, chunk) if self._recent is not None else chunk, WINDOW + len(chunk))
+        window = last(self._recent, WINDOW)
         rate = rate_of(window.t_ns)
         if rate > 0:
             self.rate_hz = rate

@@ -17,7 +17,8 @@ from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.calibrate import Budget
 from mumetal.watch.causes import CAUSES
-from mumetal.watch.covert.replay import Replay
+from mumetal.watch.covert.misreport import CanaryWitness
+from mumetal.watch.covert.noisy_replay import NoisyReplay
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.breach import Breach
@@ -78,6 +79,7 @@ class Watch:
         self._streams: dict[Key, Stream] = {}
         self._events: dict[tuple[str, str], EventRules] = {}
         self._ongoing = Ongoing(hold_ns=QUIET_NS)
+        self._witnesses: dict[tuple[str, str], CanaryWitness] = {}
         self._standing: dict[str, Standing] = {}
 
     def observe(self, datum: Datum) -> list[Finding]:
@@ -94,9 +96,13 @@ class Watch:
             rows = datum
         if len(rows) == 0:
             return out
+        witness = self._witnesses.setdefault((rows.tenant, rows.device), CanaryWitness())
+        if isinstance(datum, DeviceSnapshot):
+            out += [self._considered(f) for f in witness.judge(datum)]
         stream = self._stream(rows)
         fresh = rows.rows(int(np.searchsorted(rows.t_ns, stream.monitor.last_ns, side="right")), len(rows))
         if isinstance(datum, Series) and len(fresh):
+            witness.note(fresh)
             breaches = tuple(stream.rules.check(fresh, now))
             out += self._broken(breaches, rows.tenant, rows.device, rows.stream, int(fresh.t_ns[-1]))
         found = stream.monitor.observe(rows)
@@ -167,7 +173,7 @@ class Watch:
                 monitor=monitor,
                 rules=SeriesRules(self._settings.clock_skew_s),
                 silence=Silence(self._settings.silence_factor),
-                replay=None if series.stream == "calibration" else Replay(),
+                replay=None if series.stream == "calibration" else NoisyReplay(),
             )
         return self._streams[key]
 
@@ -236,7 +242,7 @@ class Stream:
     monitor: StreamMonitor | SnapshotMonitor
     rules: SeriesRules
     silence: Silence
-    replay: Replay | None
+    replay: NoisyReplay | None
 
 
 def _where(breach: Breach, device: str, stream: str) -> Evidence:

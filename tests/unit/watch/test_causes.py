@@ -10,6 +10,9 @@ from mumetal.core.finding import Attribution, Finding
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
 from mumetal.watch.causes.authorised_recalibration import AuthorisedRecalibration
+from mumetal.watch.causes.co_tenant_load import CoTenantLoad
+from mumetal.watch.causes.pulse_tube import PulseTube
+from mumetal.watch.causes.radiation_burst import RadiationBurst
 from mumetal.watch.causes.tls_jump import TlsJump
 from mumetal.watch.causes.warm_up import WarmUp
 
@@ -131,3 +134,125 @@ def test_a_jump_too_far_or_with_company_is_none() -> None:
         assert not TlsJump().explain(seen, Scene(series=series)).explained
     shared = finding("qubits", ("q0.canary_error", "q1.canary_error"))
     assert not TlsJump().explain(shared, Scene(series=(canaries((1, 1.5, 1, 1)),))).explained
+
+
+def test_a_recalibration_moves_no_cryostat_no_clock_and_makes_no_canary_worse() -> None:
+    good = write(change_ticket="CH-7")
+    warm = Scene(series=(cryostat(np.full(5, 0.1)),), events=(good,))
+    cause = AuthorisedRecalibration()
+    assert not cause.explain(finding("cryostat", PLATES[:1]), warm).explained
+    assert not cause.explain(finding("control", ("awg.timing_residual",)), warm).explained
+    worse = cause.explain(
+        finding("qubits", ("q1.canary_error",)), Scene(series=(canaries((1, 1.3, 1, 1)),), events=(good,))
+    )
+    assert not worse.explained
+    assert "worse" in worse.reason
+    better = Scene(series=(canaries((1, 0.7, 1, 1)),), events=(good,))
+    assert cause.explain(finding("qubits", ("q1.canary_error",)), better).explained
+    lie = finding("calibration", ("q1.readout_error",), "watch.covert.misreport")
+    assert not cause.explain(lie, Scene(series=(calibration(0.8),), events=(good,))).explained
+
+
+def strike(rows: int, factors: tuple[float, ...]) -> Series:
+    values = 0.03 + 0.005 * np.random.default_rng(3).normal(size=(640, len(factors)))
+    values[600 : 600 + rows] += 0.05 * np.array(factors)
+    return stream(values, names=tuple(f"q{i}.canary_error" for i in range(len(factors))))
+
+
+def test_a_burst_lifts_all_canaries_for_a_row_and_what_lasts_or_picks_is_none() -> None:
+    seen = finding("qubits", ("q0.canary_error", "q1.canary_error"))
+    cause = RadiationBurst()
+    assert cause.explain(seen, Scene(series=(strike(1, (1, 1, 1, 1, 1)),))).explained
+    for series in (strike(20, (1, 1, 1, 1, 1)), strike(1, (3, 0, 0, 3, 0)), strike(1, (0, 0, 0, 0, 0))):
+        assert not cause.explain(seen, Scene(series=(series,))).explained
+    assert not cause.explain(finding("queue", ("shots.rate",)), Scene(series=(strike(1, (1, 1, 1, 1, 1)),))).explained
+    begun = replace(seen, stop_ns=START + 10**9)
+    first = strike(1, (1, 1, 1, 1, 1)).rows(0, 601)
+    assert "so far" in cause.explain(begun, Scene(series=(first,))).reason
+
+
+def field(line: float, other: float = 0.0, hz: float = 40.0) -> Series:
+    t = np.arange(round(660 * hz)) / hz
+    now = (t >= 590) & (t < 630)
+    rng = np.random.default_rng(4)
+    b = 3e-9 * (1 + line * now) * np.sin(2 * np.pi * 1.4 * t) + 2e-8 * np.sin(2 * np.pi * 10 * t)
+    b += other * now * 3e-9 * np.sin(2 * np.pi * 5.3 * t) + 4e-9 * rng.normal(size=t.size)
+    return stream(
+        np.stack([b, rng.normal(size=t.size)], axis=1),
+        hz=hz,
+        names=("magnetometer", "rack.power"),
+        units=("T", "W"),
+        name="control",
+    )
+
+
+def test_a_louder_pulse_tube_is_explained_and_a_line_beside_it_is_a_remainder() -> None:
+    seen = replace(finding("control", ("magnetometer",)), stop_ns=START + 20 * 10**9)
+    cause = PulseTube()
+    assert cause.explain(seen, Scene(series=(field(7),))).explained
+    both = cause.explain(seen, Scene(series=(field(7, other=9),)))
+    assert not both.explained
+    assert "remainder" in both.reason
+    assert not cause.explain(seen, Scene(series=(field(0),))).explained
+    assert not cause.explain(finding("control", ("awg.timing_residual",)), Scene(series=(field(7),))).explained
+    qubits = replace(finding("qubits", ("q0.canary_error",)), stop_ns=START + 20 * 10**9)
+    assert cause.explain(qubits, Scene(series=(strike(20, (1, 1, 1, 1, 1)), field(7)))).explained
+    assert not cause.explain(qubits, Scene(series=(strike(20, (1, 0, 0, 1, 0)), field(7)))).explained
+
+
+def queue(times: float, density: float = 0.25) -> Series:
+    rng = np.random.default_rng(5)
+    values = np.stack(
+        [rng.poisson(2.0, 640), 8_000 * np.exp(0.08 * rng.normal(size=640)), rng.normal(0.22, 0.01, 640)], axis=1
+    )
+    values[600:] *= np.array([times, times, density / 0.22])
+    return stream(
+        values.astype(np.float64),
+        names=("jobs.rate", "shots.rate", "gate.density"),
+        units=("Hz", "Hz", "1"),
+        name="queue",
+    )
+
+
+def jobs(actor: str, density: str = "0.30") -> tuple[Event, ...]:
+    before = tuple(event("RunJob", event_id=f"b{i}", t_ns=START - (60 + i) * 10**9, actor="ben") for i in range(5))
+    now = event("RunJob", event_id="n", t_ns=START + 10**9, actor=actor, attributes=(("two_qubit_density", density),))
+    return (*before, now)
+
+
+def test_a_busy_queue_is_explained_by_jobs_of_known_people_and_not_when_a_canary_suffers() -> None:
+    seen = replace(finding("queue", ("shots.rate", "gate.density")), stop_ns=START + 20 * 10**9)
+    cause = CoTenantLoad()
+    good = cause.explain(seen, Scene(series=(queue(4.0),), events=jobs("ben")))
+    assert good.explained
+    assert good.evidence[0].uri == "event:n"
+    for scene in (
+        Scene(series=(queue(4.0),), events=jobs("mallory")),
+        Scene(series=(queue(4.0),), events=()),
+        Scene(series=(queue(1.0, density=0.4),), events=jobs("ben")),
+        Scene(series=(queue(4.0, density=0.6),), events=jobs("ben")),
+        Scene(series=(queue(4.0),), events=jobs("ben", "0.90")),
+        Scene(series=(queue(4.0), strike(20, (3, 0, 0, 3, 0))), events=jobs("ben")),
+    ):
+        assert not cause.explain(seen, scene).explained
+    assert (
+        "remainder"
+        in cause.explain(seen, Scene(series=(queue(4.0), strike(20, (3, 0, 0, 3, 0))), events=jobs("ben"))).reason
+    )
+
+
+def test_heat_moves_no_compressor() -> None:
+    values = np.column_stack(
+        [cryostat(np.full(5, 0.5)).values, np.full(900, 297.0) + 0.05 * np.random.default_rng(6).normal(size=900)]
+    )
+    names, units = (*PLATES, "compressor.water_out"), ("K",) * 6
+    told = (event("cryostat.warm_up"),)
+    plain = stream(values, names=names, units=units, name="cryostat")
+    assert WarmUp().explain(finding("cryostat", PLATES), Scene(series=(plain,), events=told)).explained
+    values = values + 10 * (np.arange(900)[:, None] >= 600) * (np.arange(6) == 5)
+    hidden = WarmUp().explain(
+        finding("cryostat", PLATES),
+        Scene(series=(stream(values, names=names, units=units, name="cryostat"),), events=told),
+    )
+    assert not hidden.explained
+    assert "remainder" in hidden.reason

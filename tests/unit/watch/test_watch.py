@@ -190,9 +190,9 @@ def test_the_timing_channel_is_found_and_ordinary_jitter_is_not() -> None:
 def test_a_replay_is_found_also_with_some_noise_and_slow_courses_are_none(noise: float) -> None:
     rng = np.random.default_rng(13)
     values = 0.01 + 1e-4 * np.cumsum(rng.normal(size=(3_000, 3)), axis=0) * 0.05 + 1e-4 * rng.normal(size=(3_000, 3))
-    assert [f for f in feed(watch(), stream(values.copy())) if f.rule == "watch.covert.replay"] == []
+    assert [f for f in feed(watch(), stream(values.copy())) if f.rule == "watch.covert.noisy_replay"] == []
     values[2_000:2_500] = values[1_203:1_703] + noise * 1e-4 * rng.normal(size=(500, 3))
-    found = [f for f in feed(watch(), stream(values)) if f.rule == "watch.covert.replay"]
+    found = [f for f in feed(watch(), stream(values)) if f.rule == "watch.covert.noisy_replay"]
     assert len(found) == 2
     assert found[0].finding_id == found[1].finding_id
     assert abs(found[0].start_ns - (T0 + 2_000 * 10**9)) <= 128 * 10**9

@@ -10,7 +10,7 @@ import typer
 
 from mumetal import __version__
 from mumetal.core.errors import MumetalError, UnavailableError
-from mumetal.serve.cli import audit, check, incident, keys, model, status, twin, up, watch
+from mumetal.serve.cli import audit, check, incident, keys, model, power, status, twin, up, watch
 
 P = ParamSpec("P")
 SERVER_PARTS = {
@@ -96,6 +96,7 @@ app.command("watch")(_guard(watch.watch))
 app.command("status")(_guard(status.status))
 app.command("incidents")(_guard(incident.incidents))
 app.command("incident")(_guard(incident.incident))
+app.command("power")(_guard(power.power))
 app.command("check")(_guard(check.check))
 app.command("settings")(_guard(check.show_settings))
 app.add_typer(audit.app(_guard), name="audit")

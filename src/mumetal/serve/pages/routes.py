@@ -12,6 +12,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from mumetal.core.errors import BadInputError
 from mumetal.core.incident import IncidentState, Label
 from mumetal.core.ports import Ledger
+from mumetal.core.settings import WatchSettings
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.problems import MissingError
@@ -20,9 +21,14 @@ from mumetal.serve.desk import Change, Desk, Overview
 from mumetal.serve.pages import views
 from mumetal.serve.pages.evidence import open_evidence
 from mumetal.serve.pages.render import html
+from mumetal.serve.power_ledger import ledger_of
 
 MAX_FORM_BYTES = 16_384
 DAY_NS = 86_400 * 10**9
+LOOK_POINTS = (
+    50_000  # rows of a short stretch that come unthinned: thinning keeps extremes, and noise would look larger
+)
+ALERTS_PER_WEEK = WatchSettings().alerts_per_week
 PLOT_NS = 120 * 10**9
 Report = Callable[[str, str], str]
 
@@ -33,6 +39,7 @@ def pages_router(desk: Desk, *, ledger: Ledger | None, report: Report | None) ->
     _overview(router, desk)
     _incident(router, desk, report)
     _device(router, desk)
+    _power(router, desk)
     _rest(router, desk, ledger)
     return router
 
@@ -159,6 +166,29 @@ def _device(router: APIRouter, desk: Desk) -> None:
             "incidents": [i for i in desk.incidents(tenant, None, views.ROWS) if i.device == device][:8],
         }
         return html("device_live.html" if _is_refresh(request) else "device.html", values)
+
+
+def _power(router: APIRouter, desk: Desk) -> None:
+    @router.get("/power")
+    def power(request: Request, lasting: Annotated[float, Query(ge=1, le=604_800)] = 3_600.0) -> Response:
+        tenant = caller_of(request).tenant
+        now = desk.overview(tenant)
+        entries = ledger_of(
+            [(s.device, s.stream, s.last_ns) for s in now.streams if s.last_ns],
+            lambda device, stream, start, stop: desk.series(tenant, device, stream, start, stop, LOOK_POINTS),
+            lambda device: desk.snapshots(tenant, device, 30),
+            lasting_s=lasting,
+            alerts_per_week=ALERTS_PER_WEEK,
+        )
+        values = {
+            "at": "power",
+            "twin": bool(truth_of(desk, tenant)),
+            "lasting": lasting,
+            "budget": ALERTS_PER_WEEK,
+            "seeing": [e for e in entries if not e.power.blind],
+            "blind": [e for e in entries if e.power.blind],
+        }
+        return html("power.html", values)
 
 
 def _liveliest(tile: views.DeviceTile) -> object:

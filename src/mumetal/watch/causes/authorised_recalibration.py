@@ -12,6 +12,7 @@ from mumetal.core.ports import PluginInfo, Scene
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.causes.authority import authorised, ticket_of, verdict
 from mumetal.watch.causes.shift import shifts
+from mumetal.watch.causes.unmoved import moved_beside
 
 WRITE = "calibration.write"
 START = "calibration.start"
@@ -54,10 +55,13 @@ class AuthorisedRecalibration:
         """Explain when an authorised event declares at least what changed."""
         if finding.rule.endswith(".identity"):
             return self._verdict(None, -6.0, "a recalibration does not move a whole chip's frequencies by megahertz")
+        if finding.rule.endswith(".misreport"):
+            return self._verdict(None, -6.0, "what a recalibration changes, the canaries see as well")
         if finding.stream == "calibration":
             return self._declared(finding, scene, BEFORE_NS)
         carrying = [a.channel for a in finding.attribution if a.share >= CARRIES]
-        if carrying and all("power" in c.lower() for c in carrying):
+        powers = [c for c in carrying if "power" in c.lower()]
+        if powers and scene.series and not moved_beside(scene.series[0], carrying, powers, finding):
             return self._running(finding, scene)
         foreign = [c for c in carrying if not QUBIT.fullmatch(c)]
         if foreign or not carrying:

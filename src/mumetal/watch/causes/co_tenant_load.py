@@ -9,8 +9,10 @@ from mumetal.core.event import Event
 from mumetal.core.finding import CauseVerdict, Finding
 from mumetal.core.ports import PluginInfo, Scene
 from mumetal.core.series import Series
+from mumetal.numerics.robust import location_scale
 from mumetal.watch.causes.authority import verdict
-from mumetal.watch.causes.shift import Shift, shifts
+from mumetal.watch.causes.shift import FEWEST, WIDEST, Shift, shifts
+from mumetal.watch.causes.unmoved import moved_beside
 
 RUN = re.compile(r"(run|submit|create).?(job|circuit|program).*", re.IGNORECASE)
 QUEUE = re.compile(r".*(queue|jobs|scheduler).*", re.IGNORECASE)
@@ -22,6 +24,8 @@ BEFORE_NS = 10 * 10**9  # a job sent so long before may be what runs now
 DENSEST = 0.5  # two-qubit gates per qubit and layer that ordinary circuits stay below
 ROSE = 4.0  # standard errors
 CARRIES = 0.1
+JUST_BEFORE = 5  # rows
+LAG_NS = 20 * 10**9  # a window that looks back shows in power what the queue did so long before
 BLOCK_S = 10.0  # power and load are averaged so long before they are compared
 PEOPLE_FOR_BUSY = 0.9  # chance that a busy queue shows the jobs that make it so …
 CHANCE = 0.1  # … and that an attack comes with a rise of both jobs and shots by ordinary accounts
@@ -43,18 +47,20 @@ class CoTenantLoad:
     def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain when queue, jobs and power tell one story."""
         carrying = [a.channel for a in finding.attribution if a.share >= CARRIES]
+        powers = [c for c in carrying if POWER.fullmatch(c)]
         own = QUEUE.fullmatch(finding.stream) is not None
-        if not carrying or not (own or all(POWER.fullmatch(c) for c in carrying)):
+        drawn = bool(powers and scene.series) and not moved_beside(scene.series[0], carrying, powers, finding)
+        if not (own and carrying) and not drawn:
             return self._no(-5.0, "a busy queue moves the queue's figures and power, nothing else")
         queues = [s for s in scene.series if QUEUE.fullmatch(s.stream)]
         if not queues:
             return self._no(-1.0, "the queue around it is not at hand")
-        start_ns, stop_ns = finding.start_ns, max(finding.stop_ns, finding.start_ns + 1)
-        queue = shifts(queues[0], start_ns, stop_ns)
-        busy = [m for m in queue if BUSY.fullmatch(m.channel)]
-        rising = [m for m in busy if m.deviations > ROSE]
-        if not rising or any(m.deviations < 0.0 for m in busy):
+        stop_ns = max(finding.stop_ns, finding.start_ns + 1)
+        busy = _busy(queues[0], finding.start_ns - (0 if own else LAG_NS), stop_ns)
+        if busy is None:
             return self._no(-4.0, "jobs and shots did not rise with it")
+        start_ns, factor = busy
+        queue = shifts(queues[0], start_ns, stop_ns)
         jobs = [e for e in scene.events if RUN.fullmatch(e.activity) and start_ns - BEFORE_NS <= e.t_ns <= stop_ns]
         known = {e.actor for e in scene.events if RUN.fullmatch(e.activity) and e.t_ns < start_ns - BEFORE_NS}
         strangers = sorted({e.actor for e in jobs} - known)
@@ -65,8 +71,7 @@ class CoTenantLoad:
         remainder = _dense(queue, jobs) or _canaries(scene, start_ns, stop_ns) or _power(finding, scene, queues[0])
         if remainder:
             return self._no(-3.0, f"a remainder is left: {remainder}", jobs[-1])
-        ratio = math.log(PEOPLE_FOR_BUSY / CHANCE) * len(rising) / max(1, len(busy))
-        factor = max(m.after / m.before for m in rising if m.before > 0) if any(m.before > 0 for m in rising) else 0.0
+        ratio = math.log(PEOPLE_FOR_BUSY / CHANCE)
         who = ", ".join(sorted({e.actor for e in jobs})[:3])
         return verdict(
             self.info.plugin_id,
@@ -78,6 +83,23 @@ class CoTenantLoad:
 
     def _no(self, ratio: float, reason: str, event: Event | None = None) -> CauseVerdict:
         return verdict(self.info.plugin_id, ratio, reason, event=event)
+
+
+def _busy(queue: Series, start_ns: int, stop_ns: int) -> tuple[int, float] | None:
+    """Return from when on jobs and shots were up, and the factor; None when they were not."""
+    columns = [i for i, name in enumerate(queue.names) if BUSY.fullmatch(name)]
+    first = int(np.searchsorted(queue.t_ns, start_ns))
+    within = queue.rows(max(0, first - 1), max(first + 1, int(np.searchsorted(queue.t_ns, stop_ns))))
+    past = queue.rows(max(0, first - WIDEST), max(0, first - 2))
+    if not columns or len(past) < FEWEST or len(within) == 0:
+        return None
+    location, scale = location_scale(past.values[:, columns])
+    z = (within.values[:, columns] - location) / scale
+    up = np.flatnonzero((z > ROSE).any(axis=1))
+    if up.size == 0 or np.nanmin(np.nanmean(z[up], axis=0)) <= 0:  # jobs without shots, or the other way round
+        return None
+    level = np.nanmean(within.values[up][:, columns], axis=0)
+    return int(within.t_ns[up[0]]), float(np.max(level / np.maximum(location, 1e-12)))
 
 
 def _dense(queue: tuple[Shift, ...], jobs: list[Event]) -> str:
@@ -97,12 +119,15 @@ def _is_number(text: str) -> bool:
 
 
 def _canaries(scene: Scene, start_ns: int, stop_ns: int) -> str:
-    worse = [
-        m.channel
-        for series in scene.series
-        for m in shifts(series, start_ns, stop_ns)
-        if CANARY.fullmatch(m.channel) and m.deviations > 6
-    ]
+    worse = []
+    for series in scene.series:
+        for move in shifts(series, start_ns, stop_ns):
+            if CANARY.fullmatch(move.channel) and move.deviations > 6:
+                lately = series.rows(0, int(np.searchsorted(series.t_ns, start_ns)) - 1).column(move.channel)[
+                    -JUST_BEFORE:
+                ]
+                if np.nanmedian(lately) - move.before < (move.after - move.before) / 2:  # it was not up already
+                    worse.append(move.channel)
     return f"{', '.join(worse[:3])} rose with it" if worse else ""
 
 

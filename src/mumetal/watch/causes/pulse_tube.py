@@ -12,14 +12,16 @@ from mumetal.core.series import Series
 from mumetal.numerics.spectrum import hann_power
 from mumetal.watch.causes.authority import verdict
 from mumetal.watch.causes.common_rise import CANARY, common_rise
+from mumetal.watch.causes.unmoved import moved_beside
 
 SENSOR = re.compile(r".*(magnet|vibration|accelero|geophone|field).*", re.IGNORECASE)
 BAND_HZ = (1.0, 2.0)  # where pulse tubes run: 1.4 Hz mostly
-HARMONICS = 4
+HARMONICS = 3
 WINDOW_S = 8.0
-NEAR_HZ = 0.4  # a Hann line is four bins wide
+NEAR_HZ = 0.3  # a Hann line is four bins wide, and the frequency is known to half a bin
 DRIFT_HZ = 0.5  # below it everything wanders
-GREW = 3.0  # the line's power over what it was
+LONGEST_NS = 60 * 10**9  # so much of a finding is looked at
+GREW = 12.0  # the line's power in its loudest window over what it was
 FEWEST_WINDOWS = 6
 CHANCE = 0.02  # that an attack puts its line within the pulse tube's band and leaves all else as it was
 WITH_CANARIES = 0.1  # that an attack on the qubits does
@@ -40,7 +42,8 @@ class PulseTube:
     def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain when the line grew and nothing but it."""
         carrying = [a.channel for a in finding.attribution if a.share >= 0.1]
-        shaken = bool(carrying) and all(SENSOR.fullmatch(c) for c in carrying)
+        felt = [c for c in carrying if SENSOR.fullmatch(c)]
+        shaken = bool(felt and scene.series) and not moved_beside(scene.series[0], carrying, felt, finding)
         canaries = bool(carrying) and all(CANARY.fullmatch(c) for c in carrying)
         if not shaken and not canaries:
             return self._no(-5.0, "a pulse tube shakes the field and the qubits, nothing else")
@@ -84,18 +87,20 @@ def _line(series: Series, channel: str, start_ns: int, stop_ns: int) -> tuple[fl
     width = round(WINDOW_S * 1e9 / step_ns) if step_ns > 0 else 0
     if width < 4 * WINDOW_S or width > 100_000:  # below 4 Hz the line cannot be told
         return None
-    end = int(np.searchsorted(series.t_ns, max(stop_ns, start_ns + round(4e9))))
+    stop_ns = min(max(stop_ns, start_ns + round(4e9)), start_ns + LONGEST_NS)
+    begin, end = (int(i) for i in np.searchsorted(series.t_ns, [start_ns - round(0.5e9 * WINDOW_S), stop_ns]))
     split = int(np.searchsorted(series.t_ns, start_ns - round(2 * WINDOW_S * 1e9)))
     values = series.column(channel)
     ordinary = _windows(values[:split], width)
-    now = _windows(values[max(0, end - 3 * width // 2) : end], width)
+    now = _windows(values[max(0, min(begin, end - 3 * width // 2)) : end], width)
     if ordinary.shape[0] < FEWEST_WINDOWS or now.shape[0] == 0:
         return None
-    before, after = hann_power(ordinary).mean(axis=0), hann_power(now).mean(axis=0)
+    each = hann_power(now)
+    before, after, loudest = hann_power(ordinary).mean(axis=0), each.mean(axis=0), each.max(axis=0)
     hertz = np.arange(before.shape[0]) * 1e9 / step_ns / width
     ratio = (after / np.maximum(before, 1e-30))[:, 0]
     band = (hertz >= BAND_HZ[0]) & (hertz <= BAND_HZ[1])
-    peak = int(np.flatnonzero(band)[after[band, 0].argmax()])
+    peak = int(np.flatnonzero(band)[loudest[band, 0].argmax()])
     nyquist = hertz[-1]
     own = np.zeros(hertz.shape, bool)
     for order in range(1, HARMONICS + 1):
@@ -105,7 +110,8 @@ def _line(series: Series, channel: str, start_ns: int, stop_ns: int) -> tuple[fl
     windows = 1 + (now.shape[0] - 1) / 2  # half-overlapping windows share rows
     allowed = (math.log(1e4 * max(1, int(others.sum()))) / windows + 1) * (1 + 2 / math.sqrt(ordinary.shape[0] / 2))
     worst = int(np.flatnonzero(others)[ratio[others].argmax()])
-    return float(ratio[peak]), float(hertz[peak]), float(ratio[worst] / allowed), float(hertz[worst])
+    grew = float(loudest[peak, 0] / max(before[peak, 0], 1e-30))  # it may be over by now
+    return grew, float(hertz[peak]), float(ratio[worst] / allowed), float(hertz[worst])
 
 
 def _windows(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

@@ -89,6 +89,7 @@ class Standardised:
         2.0  # scores in standard deviations: their squares have an exponential tail, which fits extrapolate
     )
 
+    held_out: Array | None = None  # scores of ordinary rows, where fitting already had to learn without them
     nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
 
     def __init__(self) -> None:

@@ -1,0 +1,85 @@
+"""``mumetal bench``: how well Mumetal does beside its peers, on data with labels."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from mumetal.core.errors import BadInputError
+from mumetal.serve.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from mumetal.watch.benchmark.evaluate import Report, Summary
+
+
+def watch(
+    *,
+    data: Annotated[Path, typer.Option("--data", help="Folder with <set>/<series>.npz.")],
+    sets: Annotated[str, typer.Option("--sets", help="Sets, separated by commas.")] = "SKAB,MSL,SMAP,NAB",
+    only: Annotated[str, typer.Option("--only", help="Contenders, separated by commas [default: all].")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many series per set; 0 for all.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
+    as_json: JsonOption = False,
+) -> int:
+    """Score labelled series by our detectors and their peers in one run, and print one table with intervals."""
+    from mumetal.watch.benchmark.evaluate import run
+    from mumetal.watch.benchmark.peers import contenders
+    from mumetal.watch.benchmark.sets import labelled
+
+    makes, missing = contenders()
+    if only:
+        wanted = [name.strip() for name in only.split(",")]
+        unknown = [name for name in wanted if name not in makes]
+        if unknown:
+            raise BadInputError(f"no contender is called {unknown[0]!r}", hint=f"known: {', '.join(makes)}")
+        makes = {name: makes[name] for name in wanted}
+    names = tuple(part.strip() for part in sets.split(",") if part.strip())
+    report = run(makes, labelled(data, names, limit), missing, seed, _say)
+    typer.echo(msgspec.json.encode(report).decode() if as_json else as_text(report))
+    return 0
+
+
+def _say(what: str) -> None:
+    typer.echo(what, err=True)
+
+
+def as_text(report: "Report") -> str:
+    """Return the report as two Markdown tables."""
+    lines = [
+        "| contender | set | series, events | VUS-PR [95%] | false alerts per 10k at 50% / 90% recall |"
+        " label-free recall; realised / stated budget | rows per CPU-s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for f in report.figures:
+        budget = "–" if f.budget_recall != f.budget_recall else f"{f.budget_recall:.0%}; {f.budget_ratio:.1f}"
+        lines.append(
+            f"| {f.contender} | {f.set_name} | {f.series}, {f.events} | {f.vus_pr:.3f} [{f.low:.2f}, {f.high:.2f}] |"
+            f" {f.false_50:.0f} / {f.false_90:.0f} | {budget} | {f.rows_per_s:,.0f} |"
+        )
+    lines += [
+        "",
+        "| contender | mean VUS-PR | against Sub-PCA [95%] | false alerts against static limits at 50% [95%] | at 90% |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [_row(s) for s in report.summaries]
+    if report.missing:
+        lines += ["", f"Not installed, so not run: {', '.join(report.missing)} (`pip install 'mumetal[train]'`)."]
+    return "\n".join(lines)
+
+
+def _row(s: "Summary") -> str:
+    def share(three: tuple[float, float, float]) -> str:
+        return f"{three[0]:+.0%} [{three[1]:+.0%}, {three[2]:+.0%}]"
+
+    gain = f"{s.gain[0]:+.3f} [{s.gain[1]:+.3f}, {s.gain[2]:+.3f}]"
+    return f"| {s.contender} | {s.vus_pr:.3f} | {gain} | {share(s.less_50)} | {share(s.less_90)} |"
+
+
+def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typer.Typer:
+    """Return the ``bench`` commands."""
+    group = typer.Typer(help="Measure Mumetal beside its peers.", no_args_is_help=True)
+    group.callback()(lambda: None)
+    group.command("watch")(guard(watch))
+    return group

@@ -1,0 +1,1 @@
+"""How well the detectors do beside their peers, on data with labels: ``mumetal bench watch``."""
