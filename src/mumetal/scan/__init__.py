@@ -30,8 +30,15 @@ def _circuits() -> Scanner:
     return CircuitScanner()
 
 
+def _crypto() -> Scanner:
+    from mumetal.scan.crypto.scanner import CryptoScanner
+
+    return CryptoScanner()
+
+
 SCANNERS: Registry[Callable[[], Scanner]] = Registry("scanner", "mumetal.scanners")
 SCANNERS.add("scan.secrets", _secrets)
 SCANNERS.add("scan.code", _code)
 SCANNERS.add("scan.dependencies", _dependencies)
 SCANNERS.add("scan.circuits", _circuits)
+SCANNERS.add("scan.crypto", _crypto)
