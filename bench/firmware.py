@@ -286,7 +286,7 @@ def main() -> None:
     chosen = parser.parse_args()
     wanted = [chosen.only] if chosen.only else ["t1", "t2", "t3"]
     families = {
-        f.name: [p.read_bytes() for p in sorted(sorted(f.iterdir())[-1].iterdir()) if p.suffix != ".hwh"][:3]
+        f.name: [p.read_bytes() for p in sorted(max(f.iterdir()).iterdir()) if p.suffix != ".hwh"][:3]
         for f in sorted((chosen.folder / "images").iterdir())
     }
     say = partial(print, flush=True)

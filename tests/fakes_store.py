@@ -69,6 +69,9 @@ class FakeStore:
     def cursor(self, source: str) -> str:
         return self._cursors.get(source, "")
 
+    def tenants(self) -> Sequence[str]:
+        return sorted({k[0] for k, rows in self._rows.items() if rows})
+
     def streams(self, tenant: str) -> Sequence[tuple[str, str]]:
         return sorted({(k[1], k[2]) for k, rows in self._rows.items() if k[0] == tenant and rows})
 

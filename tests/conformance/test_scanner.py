@@ -43,7 +43,9 @@ def test_the_id_is_the_listed_one(plugin_id: str) -> None:
     assert info.title
 
 
-@pytest.mark.parametrize("name", ["a.py", "a.qasm", "a.ipynb", "a.bin", "requirements.txt", "uv.lock", "a.qpy", "a.json", "x.pem"])
+@pytest.mark.parametrize(
+    "name", ["a.py", "a.qasm", "a.ipynb", "a.bin", "requirements.txt", "uv.lock", "a.qpy", "a.json", "x.pem"]
+)
 def test_any_text_is_scanned_or_refused_and_twice_the_same(scanner: Scanner, name: str) -> None:
     for text in TEXTS:
         artefact = Artefact(uri=name, data=text, facts=(("t_ns", "1700000000000000000"),))

@@ -85,9 +85,9 @@ class ScanSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         tuple[str, ...], Meta(max_length=1_000, description="Paths left out, as patterns such as `tests/data/*`.")
     ] = ()
     baseline: Annotated[str, Meta(description="File with known findings, which are counted and not told.")] = ""
-    max_file_mib: Annotated[
-        int, Meta(ge=1, le=1_048_576, description="Larger files are named and not read, MiB.")
-    ] = 4_096
+    max_file_mib: Annotated[int, Meta(ge=1, le=1_048_576, description="Larger files are named and not read, MiB.")] = (
+        4_096
+    )
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

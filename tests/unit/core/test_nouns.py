@@ -24,7 +24,7 @@ CHANNELS = (Channel(name="a", unit="K"), Channel(name="b", unit="1"))
 
 def series(t: list[int], values: Any = None, seq: list[int] | None = None) -> Series:
     given_values = np.zeros((len(t), 2)) if values is None else np.array(values, float)
-    extra = {} if seq is None else {"seq": np.array(seq)}
+    extra: dict[str, Any] = {} if seq is None else {"seq": np.array(seq)}
     return Series(device="d", stream="s", channels=CHANNELS, t_ns=np.array(t) + T0, values=given_values, **extra)
 
 
@@ -115,7 +115,8 @@ def test_evidence_opens_again() -> None:
 
 
 def finding(**changed: Any) -> Finding:
-    return Finding(**({"rule": "r", "title": "t", "start_ns": T0, "stop_ns": T0, "confidence": 0.5} | changed))
+    base: dict[str, Any] = {"rule": "r", "title": "t", "start_ns": T0, "stop_ns": T0, "confidence": 0.5}
+    return Finding(**(base | changed))
 
 
 def test_a_finding_is_known_by_where_and_when_it_began() -> None:
@@ -145,7 +146,7 @@ def test_priority_is_likelihood_times_impact() -> None:
 
 
 def test_an_action_needs_a_bound_an_undo_a_permit_and_the_ledger() -> None:
-    good = {"action_id": "a", "verb": "v", "target": "t", "bound": "60 s", "undo": "u", "reason": "i"}
+    good: dict[str, Any] = {"action_id": "a", "verb": "v", "target": "t", "bound": "60 s", "undo": "u", "reason": "i"}
     assert Action(**good).dry_run
     for bad in ({"bound": ""}, {"undo": ""}, {"dry_run": False}, {"dry_run": False, "permit": "p"}):
         with pytest.raises(BadInputError):

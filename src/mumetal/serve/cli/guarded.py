@@ -11,7 +11,9 @@ import typer
 from mumetal.core.errors import MumetalError, UnavailableError
 
 P = ParamSpec("P")
-PARTS = dict.fromkeys(("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy"), "server") | {
+PARTS = dict.fromkeys(
+    ("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime"), "server"
+) | {
     "cryptography": "crypto",
     "cyclonedx": "crypto",
 }

@@ -57,7 +57,7 @@ class Box:
 def lineage(shown: Shown) -> tuple[Box, ...]:
     """Return what a version was made from, one box each: data, parents, code."""
     m = shown.manifest
-    found = [(d.use, d.uri, f"sha256 {d.digest}") for d in m.data]
+    found: list[tuple[str, str, str]] = [(d.use, d.uri, f"sha256 {d.digest}") for d in m.data]
     found += [("parent", p[:12], p) for p in m.parents]
     found.append(("code", m.code, f"seeds {', '.join(map(str, m.seeds)) or 'none'}"))
     return tuple(
