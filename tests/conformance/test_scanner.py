@@ -17,6 +17,9 @@ TEXTS = [
     b"import pickle\npickle.loads(job.payload)\n",
     b"OPENQASM 3.0;\nqubit q;\nreset q;\n",
     RNG.bytes(3_000),
+    b"a" * 100_000,
+    b"QISKIT",
+    b"{}",
     b"(" * 3_000,
 ]
 
@@ -33,12 +36,16 @@ def seen(scanner: Scanner, artefact: Artefact) -> list[str]:
         return []
 
 
-def test_the_id_follows_the_registry(scanner: Scanner) -> None:
-    assert scanner.info.plugin_id in IDS
-    assert scanner.info.title
+@pytest.mark.parametrize("plugin_id", IDS)
+def test_the_id_is_the_listed_one(plugin_id: str) -> None:
+    info = SCANNERS.get(plugin_id)().info
+    assert info.plugin_id == plugin_id
+    assert info.title
 
 
-@pytest.mark.parametrize("name", ["a.py", "a.qasm", "a.ipynb", "a.bin", "requirements.txt", "a.qpy"])
+@pytest.mark.parametrize(
+    "name", ["a.py", "a.qasm", "a.ipynb", "a.bin", "requirements.txt", "uv.lock", "a.qpy", "a.json", "x.pem"]
+)
 def test_any_text_is_scanned_or_refused_and_twice_the_same(scanner: Scanner, name: str) -> None:
     for text in TEXTS:
         artefact = Artefact(uri=name, data=text, facts=(("t_ns", "1700000000000000000"),))

@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -71,6 +71,25 @@ class ServeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_body_mib: Annotated[int, Meta(ge=1, le=1024, description="Largest body the push door takes, MiB.")] = 64
 
 
+class ScanSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How code and files are scanned; ``[tool.mumetal.scan]`` in ``pyproject.toml`` takes the same fields."""
+
+    fail_on: Annotated[
+        Literal["none", "info", "low", "medium", "high", "critical"],
+        Meta(description="Least severity of a finding that makes `mumetal scan` end with 1."),
+    ] = "low"
+    only: Annotated[
+        tuple[str, ...], Meta(max_length=16, description="Kinds to look for: secrets, code, …; empty looks for all.")
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...], Meta(max_length=1_000, description="Paths left out, as patterns such as `tests/data/*`.")
+    ] = ()
+    baseline: Annotated[str, Meta(description="File with known findings, which are counted and not told.")] = ""
+    max_file_mib: Annotated[int, Meta(ge=1, le=1_048_576, description="Larger files are named and not read, MiB.")] = (
+        4_096
+    )
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -78,6 +97,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     watch: WatchSettings = WatchSettings()
     triage: TriageSettings = TriageSettings()
     serve: ServeSettings = ServeSettings()
+    scan: ScanSettings = ScanSettings()
     sources: Annotated[tuple[str, ...], Meta(max_length=256, description="Sources to read, KIND:PLACE each.")] = ()
     sinks: Annotated[tuple[str, ...], Meta(max_length=64, description="Sinks to write, KIND:PLACE each.")] = ()
 

@@ -12,6 +12,30 @@ def _secrets() -> Scanner:
     return SecretScanner()
 
 
+def _code() -> Scanner:
+    from mumetal.scan.code.scanner import CodeScanner
+
+    return CodeScanner()
+
+
+def _dependencies() -> Scanner:
+    from mumetal.scan.dependencies.scanner import DependencyScanner
+
+    return DependencyScanner()
+
+
+def _circuits() -> Scanner:
+    from mumetal.scan.circuits.scanner import CircuitScanner
+
+    return CircuitScanner()
+
+
+def _crypto() -> Scanner:
+    from mumetal.scan.crypto.scanner import CryptoScanner
+
+    return CryptoScanner()
+
+
 def _firmware() -> Scanner:
     from mumetal.scan.firmware.scanner import FirmwareScanner
 
@@ -20,4 +44,8 @@ def _firmware() -> Scanner:
 
 SCANNERS: Registry[Callable[[], Scanner]] = Registry("scanner", "mumetal.scanners")
 SCANNERS.add("scan.secrets", _secrets)
+SCANNERS.add("scan.code", _code)
+SCANNERS.add("scan.dependencies", _dependencies)
+SCANNERS.add("scan.circuits", _circuits)
+SCANNERS.add("scan.crypto", _crypto)
 SCANNERS.add("scan.firmware", _firmware)

@@ -97,10 +97,10 @@ class Watch:
         if len(rows) == 0:
             return out
         witness = self._witnesses.setdefault((rows.tenant, rows.device), CanaryWitness())
-        if isinstance(datum, DeviceSnapshot):
-            out += [self._considered(f) for f in witness.judge(datum)]
         stream = self._stream(rows)
         fresh = rows.rows(int(np.searchsorted(rows.t_ns, stream.monitor.last_ns, side="right")), len(rows))
+        if isinstance(datum, DeviceSnapshot) and len(fresh):
+            out += [self._considered(f) for f in witness.judge(datum)]
         if isinstance(datum, Series) and len(fresh):
             witness.note(fresh)
             breaches = tuple(stream.rules.check(fresh, now))

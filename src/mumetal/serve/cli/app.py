@@ -1,31 +1,12 @@
 """The commands, each in a module of its own; heavy imports wait until a command runs."""
 
-import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
-import msgspec
 import typer
 
 from mumetal import __version__
-from mumetal.core.errors import MumetalError, UnavailableError
-from mumetal.serve.cli import audit, check, firmware, incident, keys, model, power, status, twin, up, watch
-
-P = ParamSpec("P")
-SERVER_PARTS = {
-    "duckdb",
-    "arro3",
-    "fastapi",
-    "uvicorn",
-    "jinja2",
-    "structlog",
-    "sqlalchemy",
-    "onnxruntime",
-    "cryptography",
-    "cyclonedx",
-    "tuf",
-}
+from mumetal.serve.cli import audit, bench, check, firmware, incident, keys, model, power, scan, status, twin, up, watch
+from mumetal.serve.cli.guarded import guarded
 
 app = typer.Typer(
     name="mumetal",
@@ -55,54 +36,21 @@ def root(
 ) -> None:
     """Security for quantum computing stacks. Without a command: what is going on, and what to do next."""
     if context.invoked_subcommand is None:
-        _guard(status.status)(store=None, settings=None, as_json=as_json)
+        guarded(status.status)(store=None, settings=None, as_json=as_json)
 
 
-def _guard(command: Callable[P, int | None]) -> Callable[P, None]:
-    """Give a command the design's exit codes and one way to say what went wrong."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            code = command(*args, **kwargs)
-        except MumetalError as error:
-            _complain(error, as_json=bool(kwargs.get("as_json")))
-            raise typer.Exit(error.exit_code) from None
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in SERVER_PARTS:
-                raise
-            missing = UnavailableError(
-                f"this command needs the server part ({error.name} is missing)",
-                hint="install it: pip install 'mumetal[server]'",
-            )
-            _complain(missing, as_json=bool(kwargs.get("as_json")))
-            raise typer.Exit(missing.exit_code) from None
-        raise typer.Exit(code or 0)
-
-    return run
-
-
-def _complain(error: MumetalError, *, as_json: bool) -> None:
-    if as_json:
-        body = {"error": type(error).__name__, "message": error.message, "where": error.where, "hint": error.hint}
-        sys.stdout.write(msgspec.json.encode(body).decode() + "\n")
-        return
-    place = f"{error.where}: " if error.where else ""
-    sys.stderr.write(f"mumetal: {place}{error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"  to mend it: {error.hint}\n")
-
-
-app.command("up")(_guard(up.up))
-app.command("watch")(_guard(watch.watch))
-app.command("status")(_guard(status.status))
-app.command("incidents")(_guard(incident.incidents))
-app.command("incident")(_guard(incident.incident))
-app.command("power")(_guard(power.power))
-app.command("check")(_guard(check.check))
-app.command("settings")(_guard(check.show_settings))
-app.add_typer(audit.app(_guard), name="audit")
-app.add_typer(firmware.app(_guard), name="firmware")
-app.add_typer(model.app(_guard), name="model")
-app.add_typer(keys.app(_guard), name="keys")
-app.add_typer(twin.app(_guard), name="twin")
+app.command("up")(guarded(up.up))
+app.command("watch")(guarded(watch.watch))
+app.command("status")(guarded(status.status))
+app.command("incidents")(guarded(incident.incidents))
+app.command("incident")(guarded(incident.incident))
+app.command("power")(guarded(power.power))
+app.command("check")(guarded(check.check))
+app.command("settings")(guarded(check.show_settings))
+app.add_typer(audit.app(guarded), name="audit")
+app.add_typer(firmware.app(guarded), name="firmware")
+app.add_typer(scan.app(guarded), name="scan")
+app.add_typer(twin.app(guarded), name="twin")
+app.add_typer(keys.app(guarded), name="keys")
+app.add_typer(model.app(guarded), name="model")
+app.add_typer(bench.app(guarded), name="bench")

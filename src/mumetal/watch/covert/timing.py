@@ -20,7 +20,7 @@ TECHNIQUE = "exfiltration.timing_covert_channel"
 TIMING = re.compile(r".*(timing|jitter).*", re.IGNORECASE)
 REFERENCE = re.compile(r".*(reference|ref).*", re.IGNORECASE)
 BLOCK = 64  # pulses whose mean is taken out: slower wander cancels
-SPANS = (4, 16, 64)  # blocks averaged
+SPANS = tuple(2**k for k in range(1, 13))  # blocks averaged, none longer than the history that tells what is ordinary
 CLIP = 8.0  # standard deviations: one late pulse is no message
 SIGMA_KNOWN = 0.01  # relative: how well jitter is known without reference pulses
 
@@ -34,7 +34,7 @@ def timing_channels(names: tuple[str, ...], units: tuple[str, ...]) -> tuple[lis
 
 
 class TimingChannel(Standardised):
-    """Variance of pulse timing against that of reference pulses, and its fourth moment, on three time scales.
+    """Variance of pulse timing against that of reference pulses, and its fourth moment, on doubling time scales.
 
     Shifts of ±dσ raise the variance to σ²(1 + d²) and bring the excess kurtosis to -2d⁴/(1 + d²)². The variance of
     reference pulses, which carry no message, is divided out: so a change of the jitter itself cancels. Without reference
@@ -78,18 +78,26 @@ class TimingChannel(Standardised):
         """Learn location and spread of each feature."""
         self._location = np.zeros((2, len(self._data)))
         self._spread = np.ones((2, len(self._data)))
+        self._spans: tuple[int, ...] = ()
         self.reset()
         features = self._features(z, seen)
         self._location = features.mean(axis=0)
         self._spread = np.maximum(features.std(axis=0, ddof=1), 0.25 * math.sqrt(2 / BLOCK))
         self._blocks_learnt = features.shape[0]
+        self._spans = tuple(s for s in SPANS if s <= max(SPANS[0], self._blocks_learnt))
+        self.reset()
+
+    @property
+    def scales(self) -> int:
+        """How many features are looked at: both moments on each time scale."""
+        return 2 * len(self._spans)
 
     def reset(self) -> None:
         """Forget what was scored so far, keep what was learnt."""
         count = len(self._data)
         self._rest = np.empty((0, count + len(self._reference)))
         self._rest_seen = np.empty(self._rest.shape, bool)
-        self._state = [np.zeros((2 * count,)) for _ in SPANS]
+        self._state = [np.zeros((2 * count,)) for _ in self._spans]
         self._held = 0.0
 
     def _features(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
@@ -127,7 +135,7 @@ class TimingChannel(Standardised):
         features = (self._features(z, seen) - self._location) / self._spread
         flat = features.reshape(features.shape[0], 2 * len(self._data))
         out = np.zeros((features.shape[0], len(self._data)))
-        for index, span in enumerate(SPANS):
+        for index, span in enumerate(self._spans):
             alpha = 2 / (span + 1)
             smooth, self._state[index] = ewma(flat, alpha, self._state[index])
             sigma = math.sqrt(alpha / (2 - alpha) + 1 / self._blocks_learnt)

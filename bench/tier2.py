@@ -1,0 +1,57 @@
+"""D12, tier 2: rows scored per CPU-second at 64 channels by the window detectors, and the time of a single row.
+
+One row a second, so every row has its own window: 24 rows of past for the forecast, 16 for Sub-PCA and the coreset.
+"""
+
+import time
+
+import numpy as np
+
+from mumetal.core.series import Channel, Series
+from mumetal.watch.detectors.forecast import Forecast
+from mumetal.watch.detectors.nearest import Nearest
+from mumetal.watch.detectors.shape import Shape
+from mumetal.watch.detectors.standard import Scale
+from mumetal.watch.detectors.sub_pca import SubPca
+
+CHANNELS = 64
+ROWS = 16_384
+HISTORY = 2_400
+PIECE = 2_048
+SINGLE = 500
+
+
+def run() -> None:
+    """Print per detector: seconds to fit, rows per CPU-second in pieces, and p50 and p99 of a single row, ms."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(ROWS, 8)) @ rng.normal(size=(8, CHANNELS)) + rng.normal(size=(ROWS, CHANNELS))
+    history = Series(
+        device="bench",
+        stream="cryostat",
+        channels=tuple(Channel(name=f"c{i}", unit="1") for i in range(CHANNELS)),
+        t_ns=1_760_000_000 * 10**9 + np.arange(HISTORY) * 10**9,
+        values=values[:HISTORY],
+    )
+    scale = Scale(history)
+    z, seen = scale.apply(values)
+    print("| detector | fit, CPU-s | rows per CPU-s | one row, ms CPU p50 / p99 |\n|---|---|---|---|")
+    for make in (Forecast, SubPca, Nearest, Shape):
+        detector = make()
+        start = time.process_time()
+        detector.fit_scaled(scale, history)
+        fitting = time.process_time() - start
+        start = time.process_time()
+        for first in range(0, ROWS, PIECE):
+            detector.score_z(z[first : first + PIECE], seen)
+        rate = ROWS / (time.process_time() - start)
+        single = []
+        for row in range(SINGLE):
+            start = time.process_time()
+            detector.score_z(z[row : row + 1], None)
+            single.append(1e3 * (time.process_time() - start))
+        p50, p99 = np.quantile(single, (0.5, 0.99))
+        print(f"| {make.__name__} | {fitting:.2f} | {rate:,.0f} | {p50:.2f} / {p99:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    run()

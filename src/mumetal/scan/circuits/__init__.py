@@ -1,0 +1,1 @@
+"""A circuit antivirus: reads circuits of every kind, never runs them, and says which look like attacks on a neighbour."""

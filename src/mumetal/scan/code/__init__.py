@@ -1,0 +1,1 @@
+"""Reads Python and notebooks of quantum programs and job runtimes, never runs them, and says what is unsafe."""

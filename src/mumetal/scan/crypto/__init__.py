@@ -1,0 +1,1 @@
+"""Which cryptography is in use where, how long it will hold, and what to replace first."""

@@ -1,0 +1,228 @@
+"""``mumetal scan``: look through files, staged changes or a history before somebody else does."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import typer
+from typer.core import TyperGroup
+
+from mumetal.core.errors import BadInputError
+from mumetal.core.settings import ScanSettings
+from mumetal.serve.cli import scan_crypto, scan_fix
+from mumetal.serve.cli.guarded import guarded
+from mumetal.serve.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from mumetal.core.clock import Clock
+    from mumetal.core.finding import Severity
+    from mumetal.core.ports import Scanner
+    from mumetal.scan.engine import Progress
+    from mumetal.scan.report.outcome import Outcome
+
+Format = Literal["text", "json", "sarif", "junit"]
+DEFAULT = "paths"
+PROGRESS_AFTER_S = 1.0
+POLL_S = 0.25
+
+PathsArgument = Annotated[list[Path] | None, typer.Argument(help="Files and folders [default: this folder].")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="Settings file [default: mumetal.toml or pyproject.toml here].")
+]
+OnlyOption = Annotated[str, typer.Option("--only", help="Kinds to look for, with commas between: secrets, code, …")]
+
+
+class _PathsFirst(TyperGroup):
+    """A group whose first word may be a path: ``mumetal scan src`` is ``mumetal scan paths src``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's own context
+        if not args or (args[0] not in self.commands and args[0] not in {"-h", "--help"}):
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+def paths(
+    paths: PathsArgument = None,
+    *,
+    staged: Annotated[bool, typer.Option("--staged", help="Scan what is staged for the next commit.")] = False,
+    diff: Annotated[str, typer.Option("--diff", help="Scan what differs from where the branch left this commit.")] = "",
+    history: Annotated[bool, typer.Option("--history", help="Scan every commit of every branch.")] = False,
+    follow: Annotated[
+        Path | None, typer.Option("--follow", help="Scan a log as it grows, until Ctrl-C; tells findings at once.")
+    ] = None,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read what to scan from standard input.")] = False,
+    only: OnlyOption = "",
+    form: Annotated[Format, typer.Option("--format", help="How to tell it.")] = "text",
+    out: Annotated[Path | None, typer.Option("--out", help="Write the report to this file.")] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option("--fail-on", help="Least severity that ends with 1: none, info, low, medium, high, critical."),
+    ] = None,
+    baseline: Annotated[Path | None, typer.Option("--baseline", help="Known findings, counted and not told.")] = None,
+    write_baseline: Annotated[
+        bool, typer.Option("--write-baseline", help="Write what is found now into the baseline, and end with 0.")
+    ] = False,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Leave out paths like this pattern.")] = None,
+    settings: SettingsFile = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Look for leaked secrets, unsafe code and weak cryptography; ends with 1 when something was found."""
+    from mumetal.core.clock import SystemClock
+    from mumetal.core.delivery import Quarantined
+    from mumetal.scan.report import baseline as known_findings
+    from mumetal.scan.report.outcome import level
+    from mumetal.serve import scanning
+
+    chosen = _settled(scanning.load(Path(), settings), fail_on, only, exclude, baseline)
+    least = level(chosen.fail_on)
+    problems: list[Quarantined] = []
+    clock = SystemClock()
+    looking = scanning.scanners(chosen.only)
+    if follow is not None:
+        return _followed(follow, looking, clock, least)
+    where = scanning.Where(
+        paths=tuple(paths or [Path()]),
+        staged=staged,
+        diff=diff,
+        history=history,
+        stdin=sys.stdin.buffer if stdin else None,
+    )
+    source = scanning.source_of(where, chosen, clock, problems.append)
+    book = Path(chosen.baseline) if chosen.baseline else None
+    known = known_findings.decode(book.read_bytes(), str(book)) if book and book.exists() else {}
+    with _progress(shown=not as_json and (form == "text" or out is not None)) as tell:
+        outcome = scanning.scan(
+            source,
+            looking,
+            clock=clock,
+            known={} if write_baseline else known,
+            problems=problems,
+            progress=tell,
+        )
+    if write_baseline:
+        book = book or Path("mumetal-baseline.json")
+        book.write_bytes(known_findings.encode(outcome.entries, known))
+        typer.echo(f"wrote {len(outcome.entries)} known findings to {book}; give each a reason there", err=True)
+        return 0
+    _tell(outcome, "json" if as_json else form, out)
+    return 1 if outcome.fails(least) else 0
+
+
+def _settled(
+    base: ScanSettings, fail_on: str | None, only: str, exclude: list[str] | None, baseline: Path | None
+) -> ScanSettings:
+    """Return settings with the command line's over them."""
+    changes: dict[str, Any] = {}
+    if fail_on is not None:
+        changes["fail_on"] = fail_on
+    if only:
+        changes["only"] = tuple(part.strip() for part in only.split(",") if part.strip())
+    if exclude:
+        changes["exclude"] = (*base.exclude, *exclude)
+    if baseline is not None:
+        changes["baseline"] = str(baseline)
+    return msgspec.structs.replace(base, **changes)
+
+
+def _tell(outcome: "Outcome", form: Format, out: Path | None) -> None:
+    from mumetal.scan.report import as_json, junit, sarif, text
+
+    if form == "text":
+        said = text.encode(outcome, colour=out is None and sys.stdout.isatty()).encode()
+    else:
+        said = {"json": as_json.encode, "sarif": sarif.encode, "junit": junit.encode}[form](outcome)
+    if out is None:
+        sys.stdout.write(said.decode(errors="replace"))
+        return
+    try:
+        out.write_bytes(said)
+    except OSError as error:
+        raise BadInputError(error.strerror or "cannot be written", where=str(out)) from None
+    typer.echo(f"{text.summary(outcome)}; wrote {out}", err=True)
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator["Callable[[Progress], None] | None"]:
+    """Say on the error stream how far the scan is, once a second has passed; wiped away in the end."""
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    began = time.monotonic()
+    told = False
+
+    def tell(now: "Progress") -> None:
+        nonlocal told
+        if time.monotonic() - began > PROGRESS_AFTER_S:
+            told = True
+            sys.stderr.write(f"\r\x1b[K{now.artefacts:,} files, {now.size / 1e6:,.0f} MB, {now.findings} found")
+            sys.stderr.flush()
+
+    try:
+        yield tell
+    finally:
+        if told:
+            sys.stderr.write("\r\x1b[K")
+
+
+def _followed(log: Path, looking: "Sequence[Scanner]", clock: "Clock", least: "Severity | None") -> int:
+    """Tell findings in a growing log as they come; 1 when one was as severe as asked for."""
+    from mumetal.scan.report import text
+    from mumetal.scan.sources import Follow
+    from mumetal.serve import scanning
+
+    def wait() -> bool:
+        clock.sleep(POLL_S)
+        return True
+
+    failed = False
+    try:
+        for artefact in Follow(log, now=clock.now_ns, wait=wait).blobs():
+            outcome = scanning.scan(scanning.Given(artefact), looking, clock=clock)
+            failed = failed or outcome.fails(least)
+            if outcome.entries:
+                sys.stdout.write(text.entries_text(outcome, colour=sys.stdout.isatty()))
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        pass
+    return 1 if failed else 0
+
+
+def rules(*, only: OnlyOption = "", as_json: JsonOption = False) -> int:
+    """List what is looked for."""
+    from mumetal.serve import scanning
+
+    listed = scanning.rules(tuple(part.strip() for part in only.split(",") if part.strip()))
+    if as_json:
+        typer.echo(msgspec.json.encode(listed).decode())
+        return 0
+    for rule in listed:
+        typer.echo(f"{rule.rule:<48} {rule.severity:<9} {rule.title}")
+    typer.echo(f"{len(listed)} rules")
+    return 0
+
+
+def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typer.Typer:
+    """Return the ``scan`` commands."""
+    group = typer.Typer(
+        cls=_PathsFirst,
+        help="Look through files for leaked secrets, unsafe code and weak cryptography: `mumetal scan [PATH…]`.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+    )
+    group.command(DEFAULT)(guard(paths))
+    group.command("fix")(guard(scan_fix.fix))
+    group.command("crypto")(guard(scan_crypto.crypto))
+    group.command("rules")(guard(rules))
+    return group
+
+
+def alone() -> None:
+    """Run ``mumetal scan`` without loading the other commands."""
+    whole = typer.Typer(name="mumetal", pretty_exceptions_enable=False)
+    whole.add_typer(app(guarded), name="scan")
+    whole.callback()(lambda: None)
+    whole()

@@ -1,0 +1,104 @@
+"""``mumetal scan fix``: take secrets out of files, after showing what would change."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+import typer
+
+from mumetal.core.errors import BadInputError
+from mumetal.serve.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from mumetal.scan.fix.plan import Plan
+
+RootArgument = Annotated[Path | None, typer.Argument(help="Folder to mend [default: this one].")]
+
+
+def fix(
+    root: RootArgument = None,
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the changes; without it they are only shown.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last change back.")] = False,
+    to: Annotated[Literal["env", "keyring"], typer.Option("--to", help="Where Python looks the secrets up.")] = "env",
+    as_json: JsonOption = False,
+) -> int:
+    """Replace secrets in files by look-ups; shows what would change, or writes it with --apply. 1 when work is left."""
+    from mumetal.core.clock import SystemClock
+    from mumetal.core.delivery import Quarantined
+    from mumetal.scan.fix import apply as writing
+    from mumetal.scan.fix.plan import Planner, read
+    from mumetal.scan.secrets.scanner import SecretScanner
+    from mumetal.serve import scanning
+
+    folder = root or Path()
+    if not folder.is_dir():
+        raise BadInputError("this is no folder", where=str(folder))
+    if undo:
+        restored = writing.undo(folder)
+        typer.echo(
+            msgspec.json.encode({"restored": restored}).decode()
+            if as_json
+            else "\n".join(f"restored {p}" for p in restored)
+        )
+        return 0
+    clock = SystemClock()
+    problems: list[Quarantined] = []
+    chosen = scanning.load(folder)
+    scanner = next(s for s in scanning.scanners(("secrets",)) if isinstance(s, SecretScanner))
+    source = scanning.Excluding([scanning.tree(folder, chosen, problems.append)], chosen.exclude)
+    found = scanning.scan(source, [scanner], clock=clock, problems=problems)
+    whole, inside = scanning.files_of(found.entries)
+    plan = Planner(scanner, to).plan(*read(folder, whole))
+    kept = writing.apply(folder, plan.changes, clock.now_ns()) if apply and plan.changes else None
+    if as_json:
+        body = {
+            "changes": [{"path": c.path, "notes": c.notes} for c in plan.changes],
+            "left": plan.left,
+            "archives": inside,
+            "variables": plan.variables,
+            "applied": kept is not None,
+        }
+        typer.echo(msgspec.json.encode(body).decode())
+    else:
+        _tell(plan, inside, kept)
+    work_left = bool(plan.left or inside) or (bool(plan.changes) and not apply)
+    return 1 if work_left else 0
+
+
+def _tell(plan: "Plan", inside: tuple[str, ...], kept: Path | None) -> None:
+    from mumetal.scan.fix.plan import diff
+    from mumetal.scan.report.entry import plain
+
+    out = sys.stdout.write
+    for change in plan.changes:
+        out(f"{_lines(diff(change))}\n")
+        for note in change.notes:
+            out(f"  note: {plain(change.path)}: {note}\n")
+    for left in plan.left:
+        out(f"by hand: {plain(left.where)}: {plain(left.reason)}\n")
+    for path in inside:
+        out(f"by hand: {plain(path)}: inside an archive\n")
+    if not (plan.changes or plan.left or inside):
+        out("No secret was found.\n")
+        return
+    if plan.variables:
+        out(f"Set from now on: {', '.join(plan.variables)}\n")
+    if plan.advice:
+        out("A secret that was written down is known to others: revoke it first.\n")
+    for vendor, revoke, rotate in plan.advice:
+        out(f"  {vendor}: {revoke}{' ' + rotate if rotate else ''}\n")
+    out("Git's history still holds what was committed; see `mumetal scan --history`. Rewriting it (git filter-repo\n")
+    out("--replace-text) changes every commit after it and helps only after the secret is revoked.\n")
+    if kept is not None:
+        out(f"Written. The originals, secrets included, are in {kept}: `mumetal scan fix --undo` takes it all back;\n")
+        out("delete that folder once you are content.\n")
+    elif plan.changes:
+        out("Nothing was written: add --apply.\n")
+
+
+def _lines(text: str) -> str:
+    from mumetal.scan.report.entry import plain
+
+    return "\n".join(plain(line) for line in text.split("\n"))

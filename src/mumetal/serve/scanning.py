@@ -1,0 +1,293 @@
+"""One scan from end to end: settings, scanners, source, baseline; the command prints what comes of it."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from mumetal import __version__
+from mumetal.core import settings as settings_file
+from mumetal.core.artefact import Artefact
+from mumetal.core.clock import Clock
+from mumetal.core.delivery import Quarantined
+from mumetal.core.errors import BadInputError
+from mumetal.core.ports import BlobSource, Scanner
+from mumetal.core.settings import ScanSettings
+from mumetal.scan import SCANNERS
+from mumetal.scan.engine import Progress, scan_blobs
+from mumetal.scan.report.baseline import Known
+from mumetal.scan.report.entry import Entry, Remembering, entries
+from mumetal.scan.report.outcome import Outcome, ranked
+from mumetal.scan.secrets.matcher import cache_folder
+from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
+from mumetal.scan.sources import History, Limits, Report, Staged, Stream, WorkTree, branch_changes
+
+MAX_PYPROJECT_BYTES = 4_000_000
+MIB = 2**20
+
+
+class _Mumetal(msgspec.Struct, frozen=True):
+    scan: ScanSettings = ScanSettings()
+
+
+class _Tool(msgspec.Struct, frozen=True):
+    mumetal: _Mumetal = _Mumetal()
+
+
+class _Pyproject(msgspec.Struct, frozen=True):
+    tool: _Tool = _Tool()
+
+
+def load(folder: Path, named: Path | None = None) -> ScanSettings:
+    """Return what ``mumetal.toml`` (section ``scan``) or ``pyproject.toml`` (``tool.mumetal.scan``) says.
+
+    Args:
+        folder: Where the two files are looked for; the first that says anything counts.
+        named: A settings file given by name; then no other is read.
+
+    Raises:
+        BadInputError: The file cannot be read, or says something impossible.
+    """
+    own = named or folder / "mumetal.toml"
+    if named or own.exists():
+        said = settings_file.decode(_read(own), str(own)).scan
+        if named or said != ScanSettings():
+            return said
+    project = folder / "pyproject.toml"
+    if not project.exists():
+        return ScanSettings()
+    try:
+        return msgspec.toml.decode(_read(project), type=_Pyproject).tool.mumetal.scan
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(str(error)[:300], where=str(project), hint="see docs/how-to/scan-in-ci.md") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_PYPROJECT_BYTES + 1)
+    except OSError as error:
+        raise BadInputError(error.strerror or "cannot be read", where=str(path)) from None
+    if len(data) > MAX_PYPROJECT_BYTES:
+        raise BadInputError(f"larger than {MAX_PYPROJECT_BYTES} bytes", where=str(path))
+    return data
+
+
+def scanners(only: Sequence[str]) -> list[Scanner]:
+    """Return the scanners asked for by the last part of their ids; all when nothing is asked for.
+
+    Raises:
+        BadInputError: A kind is asked for that there is none of.
+    """
+    known = {plugin_id.rsplit(".", 1)[-1]: make for plugin_id, make in SCANNERS}
+    for kind in only:
+        if kind not in known:
+            raise BadInputError(f"nothing looks for {kind[:40]!r}", where="--only", hint="known: " + ", ".join(known))
+    cache = cache_folder(Path.home(), os.environ.get("XDG_CACHE_HOME", ""))
+    return [
+        SecretScanner(SecretConfig(cache=cache)) if kind == "secrets" else make()
+        for kind, make in known.items()
+        if not only or kind in only
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleLine:
+    """One rule, as listed."""
+
+    rule: str
+    title: str
+    severity: str
+
+
+def rules(only: Sequence[str]) -> list[RuleLine]:
+    """List the rules of the scanners asked for; a scanner without a list of its own stands for itself."""
+    from mumetal.scan.code.rules import CODE_RULES
+    from mumetal.scan.code.scanner import CodeScanner
+
+    listed: list[RuleLine] = []
+    for scanner in scanners(only):
+        if isinstance(scanner, SecretScanner):
+            listed += [
+                RuleLine(rule=f"{scanner.info.plugin_id}.{r.id}", title=r.title, severity=r.severity)
+                for r in scanner.rules
+            ]
+        elif isinstance(scanner, CodeScanner):
+            listed += [RuleLine(rule=n, title=r.title, severity=r.severity.name.lower()) for n, r in CODE_RULES]
+        else:
+            listed.append(RuleLine(rule=scanner.info.plugin_id, title=scanner.info.title, severity="-"))
+    return sorted(listed, key=lambda r: r.rule)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """What to scan; at most one of ``staged``, ``diff``, ``history`` and ``stdin`` is set.
+
+    Args:
+        paths: Files and folders; for the git sources the repository.
+        staged: The index.
+        diff: What differs from where the branch left this commit.
+        history: Every commit.
+        stdin: A stream to read to its end.
+    """
+
+    paths: tuple[Path, ...] = (Path(),)
+    staged: bool = False
+    diff: str = ""
+    history: bool = False
+    stdin: BinaryIO | None = None
+
+
+def source_of(where: Where, chosen: ScanSettings, clock: Clock, report: Report) -> BlobSource:
+    """Return the artefacts to scan, without what the settings exclude.
+
+    Raises:
+        BadInputError: Several things at once were asked for, a path is not there, or a commit is not known.
+        UnavailableError: Git is asked for and is not there, or there is no repository.
+    """
+    if sum((where.staged, bool(where.diff), where.history, where.stdin is not None)) > 1:
+        raise BadInputError("only one of --staged, --diff, --history and --stdin can be scanned at once")
+    limits = Limits(file_bytes=chosen.max_file_mib * MIB)
+    sources: list[BlobSource]
+    if where.stdin is not None:
+        sources = [Stream(where.stdin, t_ns=clock.now_ns(), limits=limits, report=report)]
+    elif where.staged:
+        sources = [Staged(p, t_ns=clock.now_ns(), limits=limits, report=report) for p in where.paths]
+    elif where.diff:
+        sources = [branch_changes(p, where.diff, limits=limits, report=report) for p in where.paths]
+    elif where.history:
+        sources = [History(p, limits=limits, report=report) for p in where.paths]
+    else:
+        sources = [Below(p, tree(p, chosen, report)) for p in where.paths]
+    return Excluding(sources, chosen.exclude)
+
+
+def tree(root: Path, chosen: ScanSettings, report: Report) -> WorkTree:
+    """Return the files below a folder, by their paths in it.
+
+    Raises:
+        BadInputError: It is not there.
+    """
+    return WorkTree(root, limits=Limits(file_bytes=chosen.max_file_mib * MIB), report=report)
+
+
+def files_of(found: Sequence[Entry]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the files in which something was found, and the members of archives, each once in order."""
+    streams = sorted({e.finding.stream for e in found})
+    inside = tuple(s for s in streams if "!" in s)
+    whole = {s.partition("#")[0] if ".ipynb#" in s else s for s in streams if "!" not in s}
+    return tuple(sorted(whole)), inside
+
+
+class Below:
+    """A work tree whose files are called by their path from here, as the user named it.
+
+    Args:
+        root: File or folder as named.
+        source: What reads it, with paths relative to it.
+    """
+
+    def __init__(self, root: Path, source: BlobSource) -> None:
+        name = os.fsencode(root.as_posix()).decode(errors="replace")
+        self._prefix = "" if name == "." or root.is_file() else f"{name}/"
+        self._root = name if root.is_file() else ""
+        self._source = source
+
+    def blobs(self) -> Iterator[Artefact]:
+        """Yield what the source yields, by its whole path."""
+        for artefact in self._source.blobs():
+            if self._root:
+                bare = artefact.uri.removeprefix(Path(self._root).name)
+                yield replaced(artefact, uri=f"{self._root}{bare}")
+            elif self._prefix:
+                yield replaced(artefact, uri=f"{self._prefix}{artefact.uri}")
+            else:
+                yield artefact
+
+
+def replaced(artefact: Artefact, *, uri: str) -> Artefact:
+    """Return the artefact under another name."""
+    return Artefact(
+        tenant=artefact.tenant, uri=uri[:4_096], kind=artefact.kind, data=artefact.data, facts=artefact.facts
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One artefact at hand."""
+
+    artefact: Artefact
+
+    def blobs(self) -> Iterator[Artefact]:
+        """Yield it."""
+        yield self.artefact
+
+
+class Excluding:
+    """Blob sources, one after the other, without the paths that match a pattern.
+
+    Args:
+        sources: Where the artefacts come from.
+        patterns: Shell patterns over the whole path; ``docs/`` means all below a folder of that name.
+    """
+
+    def __init__(self, sources: Sequence[BlobSource], patterns: Sequence[str]) -> None:
+        self._sources = tuple(sources)
+        self._patterns = tuple(f"{p}*" if p.endswith("/") else p for p in (*patterns, ".mumetal/"))
+
+    def blobs(self) -> Iterator[Artefact]:
+        """Yield what matches no pattern."""
+        for source in self._sources:
+            for artefact in source.blobs():
+                path = artefact.uri.removeprefix("./")
+                if not any(fnmatchcase(path, p) or fnmatchcase(path, f"*/{p}") for p in self._patterns):
+                    yield artefact
+
+
+def scan(
+    source: BlobSource,
+    looking: Sequence[Scanner],
+    *,
+    clock: Clock,
+    known: dict[str, Known] | None = None,
+    problems: list[Quarantined] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Outcome:
+    """Scan and return what came of it.
+
+    Args:
+        source: Where artefacts come from.
+        looking: Who looks into each.
+        clock: For the time it took.
+        known: Findings that are counted and not told, by fingerprint.
+        problems: What the source could not read; grows while it is read.
+        progress: Called now and then.
+    """
+    began = clock.monotonic_ns()
+    refused = problems if problems is not None else []
+    remembering = Remembering(source)
+    last = Progress(artefacts=0, size=0, findings=0, where="")
+
+    def tell(now: Progress) -> None:
+        nonlocal last
+        last = now
+        if progress:
+            progress(now)
+
+    found = scan_blobs(remembering, looking, progress=tell, problem=refused.append)
+    all_entries = list(entries(found, remembering))
+    fresh = [e for e in all_entries if e.fingerprint not in (known or {})]
+    return Outcome(
+        entries=ranked(fresh),
+        known=len(all_entries) - len(fresh),
+        problems=tuple(refused),
+        scanners=tuple(s.info.plugin_id for s in looking),
+        artefacts=last.artefacts,
+        size=last.size,
+        seconds=(clock.monotonic_ns() - began) / 1e9,
+        version=__version__,
+    )
