@@ -245,7 +245,7 @@ def main() -> None:
     for name, run in (
         ("t5", lambda: t5(40 if given.quick else 200)),
         ("t6", lambda: t6(5 if given.quick else 30)),
-        ("t7", lambda: t7(1 if given.quick else 4, 10 if given.quick else 40)),
+        ("t7", lambda: t7(1 if given.quick else 3, 10 if given.quick else 20)),
     ):
         if given.only in {"", name}:
             run()

@@ -10,15 +10,9 @@ from mumetal.core.series import LOCAL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """One part of an image.
+    """One part of an image: bytes ``start`` to ``stop`` of the file, or of the unpacked region ``parent``.
 
-    Args:
-        name: Path inside the image, such as ``"fv0/lzma/DxeCore"``; unique in it.
-        kind: ``"header"``, ``"code"``, ``"data"``, ``"padding"``, ``"container"``, ``"trailer"``, …
-        start: First byte, counted in ``parent``.
-        stop: Just past the last byte.
-        sha256: Over its bytes, 64 hex digits.
-        parent: The unpacked region it lies in; empty when it lies in the file itself.
+    ``name`` is a path, unique in the image: ``"fv0/DxeCore"``; ``kind`` is ``"code"``, ``"padding"``, ``"trailer"``, …
     """
 
     name: str
@@ -36,13 +30,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """Something the format promises of its own bytes; anybody who rewrites the image can keep it.
-
-    Args:
-        name: ``"crc"``, ``"checksum"``, ``"length"``, with the region before it: ``"fdri0.crc"``.
-        held: Whether the bytes keep it.
-        detail: What was computed and what was found.
-    """
+    """Whether a promise of the format, ``"fdri0.frame-ecc"``, is held; whoever rewrites the image can keep it."""
 
     name: str
     held: bool

@@ -98,6 +98,35 @@ def drift_test(
     )
 
 
+def rate_test(
+    reference: NDArray[np.bool_],
+    sample: NDArray[np.bool_],
+    *,
+    rng: np.random.Generator,
+    block: int,
+    permutations: int = 599,
+) -> float:
+    """Return the two-sided p of a difference between two rates of alarms, permuting blocks of rows.
+
+    Args:
+        reference: Alarms in order of time, shape (n,), n ≥ block.
+        sample: Alarms in question, shape (m,), m ≥ block.
+        rng: Randomness.
+        block: Rows that change places together, ≥ 1.
+        permutations: How many.
+
+    Raises:
+        ValueError: A side is shorter than a block.
+    """
+    if block < 1 or min(reference.size, sample.size) < block:
+        raise ValueError("a side is shorter than a block")
+    n, m = reference.size // block, sample.size // block
+    sums = np.r_[reference[: n * block], sample[: m * block]].reshape(-1, block).sum(axis=1).astype(np.float64)
+    inside = _labels(n, m, 1, permutations, rng) @ sums
+    gap = np.abs(inside / m - (sums.sum() - inside) / n)
+    return _p(gap)
+
+
 def psi(reference: Array, sample: Array) -> Array:
     """Return the population stability index of each channel, shape (C,), over ten bins of the pooled quantiles."""
     labels = np.r_[np.zeros(len(reference)), np.ones(len(sample))][None, :]

@@ -84,6 +84,18 @@ def test_constant_channels_do_not_drift() -> None:
     assert test.p == 1.0
 
 
+def test_a_rate_moves_only_where_it_does() -> None:
+    rng = np.random.default_rng(3)
+    quiet = [
+        drift.rate_test(rng.random(900) < 0.1, rng.random(300) < 0.1, rng=rng, block=5, permutations=99)
+        for _ in range(20)
+    ]
+    assert sum(p <= 0.05 for p in quiet) <= 4
+    assert drift.rate_test(rng.random(900) < 0.1, rng.random(300) < 0.3, rng=rng, block=5, permutations=99) <= 0.02
+    with pytest.raises(ValueError, match="shorter"):
+        drift.rate_test(np.ones(3, bool), np.ones(9, bool), rng=rng, block=5)
+
+
 def test_effective_size() -> None:
     rng = np.random.default_rng(1)
     assert effective_size(rng.normal(size=1_000)) > 850

@@ -4,15 +4,13 @@ A day of rows against the reference the version was validated on. Each of the fi
 all of them together under one false alarm a model-month (:data:`ALARM` a look, one look a day); the canary is exact.
 """
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError, RejectedError
-from mumetal.numerics.drift import DriftTest, drift_test
-from mumetal.numerics.effective import effective_size
+from mumetal.numerics.drift import DriftTest, drift_test, rate_test
 from mumetal.trust.models.gates.trial import Scorer
 from mumetal.trust.models.lineage import Probe, reproduce
 from mumetal.trust.models.registry import ModelRegistry
@@ -114,29 +112,21 @@ def look(
     if not (np.isfinite(before).all() and np.isfinite(now).all()):
         raise BadInputError("the model gives scores that are not finite", where=patient.name)
     limit = float(np.quantile(before, 1 - TAIL, method="higher"))
-    rate, p = _calibration(before > limit, now > limit)
+    scored = drift_test(before[:, None], now[:, None], rng=rng, permutations=PERMUTATIONS)
+    moved = drift_test(reference, rows, rng=rng, permutations=PERMUTATIONS)
+    block = max(scored.block, moved.block)
+    p = rate_test(before > limit, now > limit, rng=rng, block=block, permutations=PERMUTATIONS)
     return Checkup(
         name=patient.name,
         version=patient.version,
-        input=drift_test(reference, rows, rng=rng, permutations=PERMUTATIONS),
-        score=drift_test(before[:, None], now[:, None], rng=rng, permutations=PERMUTATIONS),
+        input=moved,
+        score=scored,
         calibration_p=p,
-        alarm_rate=rate,
+        alarm_rate=float(np.mean(now > limit)),
         canary=_canary(registry, canaries),
         rows=len(rows),
         channels=patient.channels,
     )
-
-
-def _calibration(before: NDArray[np.bool_], now: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the rate of alarms and its two-sided p against the reference's, with effective sizes."""
-    a, b = before.astype(np.float64), now.astype(np.float64)
-    had, has = float(a.mean()), float(b.mean())
-    sizes = effective_size(a), effective_size(b)
-    # the reference's correlation holds for both: a day without an alarm says nothing of its own
-    sizes = sizes[0], min(sizes[1], b.size * sizes[0] / a.size)
-    spread = math.sqrt(max(had * (1 - had), 1e-12) * (1 / sizes[0] + 1 / sizes[1]))
-    return has, math.erfc(abs(has - had) / spread / math.sqrt(2))
 
 
 def _canary(registry: ModelRegistry | None, canaries: tuple[Probe, ...]) -> str:
