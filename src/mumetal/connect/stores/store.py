@@ -248,8 +248,7 @@ class LogStore:
 
     def tenants(self) -> Sequence[str]:
         """Return every tenant that has samples, in order."""
-        with self._wal.lock:
-            return self._identity.tenants()
+        return self._identity.tenants()
 
     def streams(self, tenant: str) -> Sequence[tuple[str, str]]:
         """Return the (device, stream) pairs of a tenant, in order."""
