@@ -20,6 +20,7 @@ if __name__ == "__main__":
         print(f"| {name} | {figure} |", flush=True)
     for key, value in tier1.run().items():
         print(f"| D12 tier 1, {key} | {value:,.3g} |", flush=True)
-    doors.run()
+    for what, speed, read in doors.run():
+        print(f"| W3 parse, {what} ({read}) | {speed:.3g} M values per CPU-s |", flush=True)
     for name, figure in store.run(kill=a.kills, minutes=a.minutes):
         print(f"| {name} | {figure} |", flush=True)

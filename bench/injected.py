@@ -1,7 +1,7 @@
 """D4: attacks injected into real daily calibrations, against ±30% a day, ±3σ and the best generic peer.
 
 ``--data`` is the folder of the QPROV figures (57 days of ibmq_athens and ibmq_valencia, 2020). Strengths are read from
-``injected_strengths.toml``, frozen before tuning. Each method's false alerts are days of the untouched background past
+``injected_strengths.toml``, fixed before this bench first ran (``day_to_day`` had been set on the same data earlier). Each method's false alerts are days of the untouched background past
 the threshold at which it finds a stated share of the attacks; how much ours finds at its own limit stands beside.
 """
 

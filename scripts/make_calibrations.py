@@ -101,7 +101,9 @@ def notice(sources: list[str]) -> str:
     return (
         "Mumetal\n\nThis product includes calibration figures of quantum devices published by IBM in the Python\n"
         "packages below (files props_*.json), rounded and put into one table by scripts/make_calibrations.py:\n\n"
-        f"{listed}\n\nThe packages are (C) Copyright IBM and the Qiskit contributors.\n"
+        f"{listed}\n\nThe packages are (C) Copyright IBM and the Qiskit contributors.\n\n"
+        "The pages carry htmx 4.0.1 (Zero-Clause BSD) and uPlot 1.6.32 (MIT, (C) Leon Sorokin), unchanged, with their licences, in\n"
+        "src/mumetal/serve/pages/static/vendor.\n"
     )
 
 

@@ -1,6 +1,6 @@
 """The seams between rooms: what one needs of another, it receives as an argument of one of these types.
 
-Each port has a fake in ``tests/fakes.py``, a conformance test in ``tests/conformance`` and an example in
+Each port has a fake in ``tests/fakes_*.py``, a conformance test in ``tests/conformance`` and an example in
 ``docs/reference/ports.md``.
 """
 

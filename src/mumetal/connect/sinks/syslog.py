@@ -19,6 +19,7 @@ from mumetal.core.ports import PluginInfo
 from mumetal.formats import ocsf_findings, syslog_lines
 
 LONGEST_EVENT = 7_000  # with header and structured data below the 8,192 octets of RFC 5425 section 4.3.1
+REFUSAL_S = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +126,29 @@ class Syslog:
 
     def _send_tls(self, context: ssl.SSLContext, plain: socket.socket, data: bytes) -> None:
         with context.wrap_socket(plain, server_hostname=self._name) as secure:
+            self._await_refusal(secure)
             secure.sendall(data)
             try:
                 rest = secure.unwrap()  # sends close_notify and waits for the receiver's
-            except ssl.SSLEOFError:  # the receiver closed without one, after reading ours
+            except ssl.SSLEOFError:  # the receiver closed without one, after reading ours: rsyslog does
                 return
             _await_end(rest)
+
+    @staticmethod
+    def _await_refusal(secure: ssl.SSLSocket) -> None:
+        """Give the receiver a moment to refuse our certificate: TLS 1.3 tells the client after the handshake only.
+
+        Raises:
+            OSError: It did: an alert, or it hung up.
+        """
+        before = secure.gettimeout()
+        secure.settimeout(REFUSAL_S)
+        try:
+            said = secure.recv(1)
+        except TimeoutError:
+            secure.settimeout(before)
+            return
+        raise ConnectionError("it hung up after the handshake" if not said else "it talks, which no receiver does")
 
     def _message(self, item: Finding | Incident) -> bytes:
         text = ocsf_findings.encode(item, version=self._version, limit=LONGEST_EVENT).decode()

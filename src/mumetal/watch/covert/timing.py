@@ -20,6 +20,7 @@ TECHNIQUE = "exfiltration.timing_covert_channel"
 TIMING = re.compile(r".*(timing|jitter).*", re.IGNORECASE)
 REFERENCE = re.compile(r".*(reference|ref).*", re.IGNORECASE)
 BLOCK = 64  # pulses whose mean is taken out: slower wander cancels
+LEARNT_MOST = 40_000  # rows a stream is learnt from at most: a longer average has nothing to be held against
 SPANS = tuple(2**k for k in range(1, 13))  # blocks averaged, none longer than the history that tells what is ordinary
 CLIP = 8.0  # standard deviations: one late pulse is no message
 SIGMA_KNOWN = 0.01  # relative: how well jitter is known without reference pulses
@@ -175,7 +176,8 @@ class TimingChannel(Standardised):
                 self.info, technique, "jitter σ", f"needs {2 * BLOCK} pulses and had {n:g}", "record more pulses"
             )
         total = z_upper(conditions.false_alarm / 2) - z_upper(conditions.power)
-        used = min(n, SPANS[-1] * BLOCK)
+        span = self._spans[-1] if self._spans else SPANS[-1]
+        used = min(n, span * BLOCK, LEARNT_MOST)
         by_noise = math.sqrt(math.expm1(total * math.sqrt(4 / used)))
         optimal = (2 * (z_upper(conditions.false_alarm) - z_upper(conditions.power)) ** 2 / n) ** 0.25
         wall = math.sqrt(2 * SIGMA_KNOWN)
