@@ -97,7 +97,9 @@ def score(truth: Sequence[Truth], incidents: Sequence[Incident], findings: Seque
     def seen(t: Truth) -> bool:
         return any(f.device == t.device and _overlaps(t, f.start_ns, f.stop_ns) for f in pages)
 
-    alone = [t for t in innocent if not any(_overlaps(a, t.start_ns, t.stop_ns) for a in attacks)]
+    alone = [
+        t for t in innocent if not any(a.device == t.device and _overlaps(a, t.start_ns, t.stop_ns) for a in attacks)
+    ]
     return Score(
         attacks=len(attacks),
         found=sum(seen(t) for t in attacks),

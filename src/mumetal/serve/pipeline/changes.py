@@ -60,5 +60,5 @@ def changes(
             moved = calibration_change(history[-2], history[-1])
             lines.append(f"{device} was recalibrated" + (f": median {moved}" if moved else ""))
     if quarantined:
-        lines.append(f"{quarantined} piece{'s' if quarantined > 1 else ''} of input were refused; see quarantine")
+        lines.append(f"{quarantined} of what came in was refused; see quarantine")
     return tuple(lines)
