@@ -1,6 +1,7 @@
 """The house rules a tool can check."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,28 @@ def test_every_public_name_is_documented_and_every_module_says_what_it_is_for() 
         if not ast.get_docstring(n)
     ]
     assert not bare
+
+
+def test_every_plugin_file_is_listed() -> None:
+    """A file that declares a plug-in (`info = PluginInfo(plugin_id=…)`) is in its folder's registry, under that id."""
+    from mumetal.connect.sinks import SINKS
+    from mumetal.connect.sources import SOURCES
+    from mumetal.scan import SCANNERS
+    from mumetal.watch.causes import CAUSES
+    from mumetal.watch.detectors import DETECTORS
+
+    folders = {
+        "watch/detectors": {p for p, _ in DETECTORS},
+        "watch/causes": {p for p, _ in CAUSES},
+        "connect/sources": {f.info.plugin_id for _, f in SOURCES},
+        "connect/sinks": {p for p, _ in SINKS} | {f"connect.sinks.{p}" for p, _ in SINKS},
+    }
+    for folder, listed in folders.items():
+        declared = {
+            match
+            for path in (SRC / folder).glob("*.py")
+            for match in re.findall(r'\binfo = PluginInfo\(\s*plugin_id="([^"]+)"', path.read_text())
+        }
+        assert declared, folder
+        assert declared <= listed, f"{folder}: not listed {declared - listed}"
+    assert len(SCANNERS) >= 6
