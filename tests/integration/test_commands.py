@@ -33,7 +33,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_demonstration_finds_something_and_ends_by_itself(tmp_path: Path) -> None:
-    done = mumetal("up", "--for", "45s", "--port", "0", "--json", cwd=tmp_path)
+    done = mumetal("up", "--for", "90s", "--port", "0", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     truth = said["summary"]

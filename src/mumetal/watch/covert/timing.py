@@ -42,6 +42,7 @@ class TimingChannel(Standardised):
     pulses, variance is compared with the history and no shift below the wall that σ's own uncertainty sets is seen.
     """
 
+    _spans: tuple[int, ...] = ()  # none before it has learnt
     info = PluginInfo(
         plugin_id="watch.covert.timing",
         title="Variance and kurtosis of pulse timing against reference pulses",
@@ -79,7 +80,7 @@ class TimingChannel(Standardised):
         """Learn location and spread of each feature."""
         self._location = np.zeros((2, len(self._data)))
         self._spread = np.ones((2, len(self._data)))
-        self._spans: tuple[int, ...] = ()
+        self._spans = ()
         self.reset()
         features = self._features(z, seen)
         self._location = features.mean(axis=0)

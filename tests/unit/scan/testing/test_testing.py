@@ -154,7 +154,7 @@ def test_the_plug_in_as_a_user_runs_it(tmp_path: Path) -> None:
         "    assert_close_to(BELL, device_model([0, 1]), {'00': 0.5, '11': 0.5}, distance=1e-4)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "mumetal.scan.testing.plugin", "--quantum-device", "brisbane", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "--quantum-device", "brisbane", str(tmp_path)],
         check=False, capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin"},
     )  # fmt: skip
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
