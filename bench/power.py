@@ -1,114 +1,15 @@
-"""D6, D8 and D9: causes and what hides under them on the twin, and covert-channel detectors against the optimal test.
-
-Ours on ours (the twin is Mumetal's own): the twin's figures show that the rooms work together, never that they work in
-the world. Seeds of the twin lie apart from those the causes were tuned on (1000 to 1002).
-"""
+"""D8: covert-channel detectors against the optimal test."""
 
 import argparse
-import copy
 import math
 
 import numpy as np
 
-from bench.loop import BACKENDS, QUIET_S, T0, Memory
-from mumetal.catalog import calibrations
-from mumetal.core.clock import ManualClock
-from mumetal.core.finding import Finding
 from mumetal.core.series import Channel, Series
-from mumetal.core.settings import WatchSettings
 from mumetal.numerics.normal import z_upper
-from mumetal.twin.lab import Lab, Pace
-from mumetal.twin.scenarios import find
 from mumetal.watch.covert.timing import BLOCK, TimingChannel
-from mumetal.watch.watch import Watch
 
-INNOCENT = ("tls_jump", "radiation_burst", "pulse_tube", "warm_up", "authorised_recalibration", "co_tenant_load")
-HIDDEN = (  # attack, the cause it hides under
-    ("cryostat_sabotage", "warm_up"), ("telemetry_replay", "warm_up"), ("crosstalk_hammering", "co_tenant_load"),
-    ("timing_covert_channel", "co_tenant_load"), ("calibration_misreport", "authorised_recalibration"),
-    ("device_substitution", "authorised_recalibration"), ("config_edit", "authorised_recalibration"),
-    ("config_edit", "tls_jump"), ("timing_covert_channel", "pulse_tube"), ("config_edit", "radiation_burst"),
-)  # fmt: skip
-FIRST_SEED = 5_000
-
-
-class Ground:
-    """A twin and its watchers after a quiet past; copies of it go different ways."""
-
-    def __init__(self, seed: int) -> None:
-        self.lab = Lab(calibrations.snapshots(BACKENDS[seed % len(BACKENDS)]), seed, T0, pace=Pace(control_hz=40.0))
-        self.clock, self.memory = ManualClock(T0), Memory()
-        self.watch = Watch(WatchSettings(), self.clock, self.memory.scene)
-        self.said: list[Finding] = []
-
-    def live(self, seconds: int) -> None:
-        """Let the twin and its watchers run."""
-        for _ in range(seconds):
-            data = self.lab.advance(1.0)
-            self.memory.data += data
-            self.clock.set_ns(self.lab.now_ns)
-            for d in data:
-                self.said += self.watch.observe(d)
-            self.said += self.watch.tick(self.lab.now_ns)
-
-    def after(self, *names: str) -> list[Finding]:
-        """Return every word said of findings that are not over when ``names`` begin together."""
-        one = copy.deepcopy(self)
-        one.said = []
-        begun = one.lab.now_ns
-        for name in names:
-            one.lab.perturb(name, find(name).usual, 0.15 if name == "radiation_burst" else 30.0)
-        one.live(60)
-        return [f for f in one.said if f.stop_ns >= begun and not f.rule.startswith("watch.quality.s")]
-
-
-def streams_of(name: str) -> set[str]:
-    """Return the streams that a perturbation may move."""
-    return {m.split("/")[0] for m in find(name).moves} - {"events"}
-
-
-def causes(seeds: int) -> None:
-    """D6."""
-    tally: dict[tuple[str, ...], list[int]] = {}
-    for seed in range(FIRST_SEED, FIRST_SEED + seeds):
-        ground = Ground(seed)
-        ground.live(round(QUIET_S))
-        for name in INNOCENT:
-            words = ground.after(name)
-            own = [f for f in words if f.stream in streams_of(name)]
-            row = tally.setdefault((name,), [0, 0, 0, 0])
-            row[0] += 1
-            row[1] += bool(own)
-            row[2] += any(not f.explained for f in own)
-            row[3] += any(not f.explained for f in words)
-        for attack, cause in HIDDEN:
-            words = ground.after(attack, cause)
-            row = tally.setdefault((attack, cause), [0, 0, 0, 0])
-            row[0] += 1
-            row[1] += any(f.stream in streams_of(attack) for f in words)
-            row[2] += any(not f.explained and f.stream in streams_of(attack) for f in words)
-        print(f"seed {seed} done", flush=True)
-    print("\n| innocent cause | runs | seen | paged on its streams | paged anywhere |\n|---|---|---|---|---|")
-    for key, row in tally.items():
-        if len(key) == 1:
-            print(f"| {key[0]} | {row[0]} | {row[1]} | {row[2]} | {row[3]} |")
-    print("\n| attack | under | runs | seen | found unexplained |\n|---|---|---|---|---|")
-    for key, row in tally.items():
-        if len(key) == 2:
-            print(f"| {key[0]} | {key[1]} | {row[0]} | {row[1]} | {row[2]} |")
-    calm = [r for k, r in tally.items() if len(k) == 1]
-    dark = [r for k, r in tally.items() if len(k) == 2]
-    print(f"\nnot paged on its own streams {_share(sum(r[0] - r[2] for r in calm), sum(r[0] for r in calm))}")
-    print(f"of those seen: explained {_share(sum(r[1] - r[2] for r in calm), sum(r[1] for r in calm))}")
-    print(f"hidden attacks found {_share(sum(r[2] for r in dark), sum(r[0] for r in dark))}")
-
-
-def _share(k: int, n: int) -> str:
-    """K of n with its 95% Wilson interval."""
-    z, p = 1.96, k / max(n, 1)
-    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = ((middle + s * half) / (1 + z * z / n) for s in (-1, 1))
-    return f"{k}/{n} = {p:.2f} ({low:.2f} to {high:.2f})"
+T0 = 1_790_000_000 * 10**9
 
 
 def optimal_pulses(d: float, alpha: float, beta: float) -> float:
@@ -186,7 +87,7 @@ def timing(runs: int) -> None:
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--what", choices=("causes", "timing"), default="causes")
+    p.add_argument("--what", choices=("timing",), default="timing")
     p.add_argument("--seeds", type=int, default=5)
     a = p.parse_args()
-    causes(a.seeds) if a.what == "causes" else timing(4 * a.seeds)
+    timing(4 * a.seeds)
