@@ -137,15 +137,12 @@ class Series:
             ) from None
 
     def _with(self, rows: slice) -> "Series":
-        return Series(
-            tenant=self.tenant,
-            device=self.device,
-            stream=self.stream,
-            channels=self.channels,
-            t_ns=self.t_ns[rows],
-            values=self.values[rows],
-            seq=self.seq[rows],
-        )
+        part = object.__new__(Series)  # rows of a checked series are checked: the scorer cuts many times a chunk
+        for name in ("tenant", "device", "stream", "channels", "epoch"):
+            object.__setattr__(part, name, getattr(self, name))
+        for name in ("t_ns", "values", "seq"):
+            object.__setattr__(part, name, getattr(self, name)[rows])
+        return part
 
 
 def sorted_by_time(

@@ -30,9 +30,10 @@ def location_scale(
         raise ValueError(f"values have shape {values.shape}, not (n, C) with n >= 1")
     seen = np.isfinite(values)
     if seen.all():
-        location = np.median(values, axis=0)
-        spread = MAD_TO_SIGMA * np.median(np.abs(values - location), axis=0)
-        deviation = values.std(axis=0)
+        columns = np.ascontiguousarray(values.T)  # a selection along rows jumps through memory
+        location = np.median(columns, axis=1)
+        spread = MAD_TO_SIGMA * np.median(np.abs(columns - location[:, None]), axis=1)
+        deviation = columns.std(axis=1)
     else:
         never = ~seen.any(axis=0)
         filled = np.where(never, 0.0, np.where(seen, values, np.nan))

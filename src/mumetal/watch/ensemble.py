@@ -13,7 +13,7 @@ from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.ewma import Ewma
-from mumetal.watch.detectors.held_out import held_out_scores
+from mumetal.watch.detectors.held_out import halves, held_out_scores
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.spectral import Spectral
@@ -53,13 +53,14 @@ class Ensemble:
         makes: list[tuple[Make, str]] = [(make, "level") for make in LEVEL]
         if self.scale.rate_hz >= SPECTRAL_HZ:
             makes.append((Spectral, "spectral"))
+        parts = halves(history)
         members: list[Member] = []
         for make, family in (*makes, *extra):
             detector = make()
             if len(history) // 2 < detector.info.min_history:
                 continue
             detector.fit_scaled(self.scale, history)
-            held_out = held_out_scores(make, history) if detector.held_out is None else detector.held_out
+            held_out = held_out_scores(make, parts) if detector.held_out is None else detector.held_out
             detector.score_z(*self.scale.apply(history.values))  # its state goes on from the end of the history
             members.append(
                 Member(

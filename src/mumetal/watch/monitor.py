@@ -1,5 +1,6 @@
 """One fast stream: learning, scoring, and episodes that become findings."""
 
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +27,8 @@ PATIENCE = 2  # times the learning period, for a stream that wanders slowly
 INDEPENDENT = 8  # spans of a stream's memory that teach what is ordinary
 LOOKED_AT = 4_096
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
+TAKE_OVER = 8  # a refit takes over after an eighth of the rows it learnt from: however long it took, at the same row
+CATCH_UP = 2_048  # rows that bring a refitted detector's slow averages up to date
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,16 +39,39 @@ class Open:
     calibration: Calibration
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refit:
+    """An ensemble that is being fitted while the former one goes on.
+
+    Args:
+        ensemble: Comes from another thread, or is fitted when asked for.
+        history: What it learns from.
+        seen_rows: Rows learnt when it began.
+        due: Rows learnt when it takes over.
+    """
+
+    ensemble: "Future[Ensemble] | None"
+    history: Series
+    seen_rows: int
+    due: int
+
+    def take(self) -> Ensemble:
+        """Return it, waiting if it is not ready."""
+        return self.ensemble.result() if self.ensemble is not None else _ensemble(self.history)
+
+
 class StreamMonitor:
     """Watches one stream of one device.
 
     Args:
         settings: How streams are watched.
         budget: Shared by all streams.
+        background: Where refits run; without it they run where the rows are judged. The outcome is the same.
     """
 
-    def __init__(self, settings: WatchSettings, budget: Budget) -> None:
-        self._settings, self._budget = settings, budget
+    def __init__(self, settings: WatchSettings, budget: Budget, background: Executor | None = None) -> None:
+        self._settings, self._budget, self._background = settings, budget, background
+        self._refit: Refit | None = None
         self._epoch = ""
         self._reason = ""
         self._patience = 1
@@ -126,7 +152,8 @@ class StreamMonitor:
                 self._fit()
             chunk = chunk.rows(take, len(chunk))
         while self._ensemble is not None and len(chunk):
-            piece = min(len(chunk), max(1, self._next_fit - self._seen_rows))  # a refit comes at its row, however split
+            due = self._refit.due if self._refit is not None else self._next_fit
+            piece = min(len(chunk), max(1, due - self._seen_rows))  # a refit comes at its row, however split
             out += self._judge(chunk.rows(0, piece))
             chunk = chunk.rows(piece, len(chunk))
         return out
@@ -151,7 +178,7 @@ class StreamMonitor:
         self._history = Kept(
             max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
         )
-        self._recent = self._ensemble = None
+        self._recent = self._ensemble = self._refit = None
         self._episodes, self._open = {}, {}
         self._seen_rows, self.score = 0, 0.0
 
@@ -195,15 +222,16 @@ class StreamMonitor:
             self._patience, self._reason = PATIENCE, "it wanders slowly, learning for longer"
             return
         try:
-            ensemble = Ensemble(history, extras_for(history))
+            self._install(_ensemble(history))
         except BadInputError as error:
             self._reason = error.message
-            return
+
+    def _install(self, ensemble: Ensemble) -> None:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
         self._budget.join(len(ensemble.members))
         self._ensemble, self._reason = ensemble, ""
-        self._next_fit = 2 * max(len(history), self._seen_rows)
+        self._next_fit = 2 * max(len(self._history), self._seen_rows)
         for member in ensemble.members:
             self._episodes.setdefault(member.family, Episodes())
 
@@ -232,14 +260,30 @@ class StreamMonitor:
 
     def _learn_calm(self, chunk: Series, calm: NDArray[np.bool_]) -> None:
         """Learn from rows outside every episode: what was raised is not absorbed."""
-        if self._seen_rows > MATURE * self.needed:
+        if self._refit is None and self._seen_rows > MATURE * self.needed:
             return
         if calm.all():
             self._learn(chunk)
         elif calm.any():
             self._learn(replace(chunk, t_ns=chunk.t_ns[calm], values=chunk.values[calm], seq=chunk.seq[calm]))
-        if self._seen_rows >= self._next_fit:
-            self._fit()
+        if self._refit is not None and self._seen_rows >= self._refit.due:
+            self._take_over(self._refit)
+        elif self._refit is None and self._seen_rows >= self._next_fit:
+            history = self._history.series()
+            future = self._background.submit(_ensemble, history) if self._background is not None else None
+            due = self._seen_rows + max(1, self._seen_rows // TAKE_OVER)
+            self._refit = Refit(ensemble=future, history=history, seen_rows=self._seen_rows, due=due)
+
+    def _take_over(self, refit: Refit) -> None:
+        """Go on with a refitted ensemble, brought up to date with the rows since."""
+        self._refit, self._next_fit = None, 2 * self._seen_rows
+        try:
+            ensemble = refit.take()
+        except BadInputError as error:
+            self._reason = error.message
+            return
+        ensemble.score(last(self._history.series(), min(CATCH_UP, self._seen_rows - refit.seen_rows)).values)
+        self._install(ensemble)
 
     def _raised(self, family: str, episode: Episode, chunk: Series, row: int, member: int, relative: Array) -> Finding:
         ensemble = self._ensemble
@@ -291,6 +335,10 @@ class StreamMonitor:
             confidence=max(opened.finding.confidence, calibration.confidence(score)),
             detail=(opened.finding.detail + ending)[:4_000],
         )
+
+
+def _ensemble(history: Series) -> Ensemble:
+    return Ensemble(history, extras_for(history))
 
 
 def _often(per_week: float) -> str:

@@ -1,6 +1,7 @@
 """The room's front door: committed data in, findings out, with the innocent causes considered."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -71,10 +72,14 @@ class Watch:
         settings: How streams are watched.
         clock: Where the time of arrival comes from.
         scene_of: Returns what surrounds a finding, for the causes to judge by.
+        background: Where detectors are fitted anew while the former ones go on; without it, in the calling thread.
     """
 
-    def __init__(self, settings: WatchSettings, clock: Clock, scene_of: SceneOf) -> None:
+    def __init__(
+        self, settings: WatchSettings, clock: Clock, scene_of: SceneOf, background: Executor | None = None
+    ) -> None:
         self._settings, self._clock, self._scene_of = settings, clock, scene_of
+        self._background = background
         self._budget = Budget(settings.alerts_per_week)
         self._streams: dict[Key, Stream] = {}
         self._events: dict[tuple[str, str], EventRules] = {}
@@ -168,7 +173,7 @@ class Watch:
             if series.stream == "calibration":
                 monitor = SnapshotMonitor()
             else:
-                monitor = StreamMonitor(self._settings, self._budget)
+                monitor = StreamMonitor(self._settings, self._budget, self._background)
             self._streams[key] = Stream(
                 monitor=monitor,
                 rules=SeriesRules(self._settings.clock_skew_s),

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -199,3 +200,17 @@ def test_a_replay_is_found_also_with_some_noise_and_slow_courses_are_none(noise:
     assert abs(found[1].stop_ns - (T0 + 2_500 * 10**9)) <= 128 * 10**9
     assert "797 rows before" in found[0].detail
     assert found[0].techniques == ("evasion.telemetry_replay",)
+
+
+def test_refits_in_the_background_change_nothing_but_when_they_are_computed() -> None:
+    values = gaussian(np.random.default_rng(12), 6_000, 5)
+    values[4_000:4_030, 1] += 9
+    series = stream(values)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        behind = Watch(WatchSettings(learning_s=10.0), ManualClock(T0 + 400 * DAY), lambda _: Scene(), pool)
+        there = feed(behind, series, 50)
+    here = feed(watch(), series, 50)
+    assert [(f.finding_id, f.start_ns, f.confidence) for f in there] == [
+        (f.finding_id, f.start_ns, f.confidence) for f in here
+    ]
+    assert there

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -79,7 +80,8 @@ class Stack:
         self._rates = Rates()
         self.backlog = Backlog()
         self._marks = Watermarks(directory / "scored.json")
-        self._watch = Watch(settings.watch, clock, history.SceneReader(self.store).scene)
+        self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
+        self._watch = Watch(settings.watch, clock, history.SceneReader(self.store).scene, self._fitting)
         self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock) for name, sink in sinks]
         self._sinks = [sink for _, sink in sinks]
         rooms = Rooms(
@@ -121,6 +123,7 @@ class Stack:
             runner.stop()
         self.backlog.close()
         self.scorer.join()
+        self._fitting.shutdown(cancel_futures=True)
         self._feed.stop()
         self._marks.save(now=True)
         for box in self.outboxes:

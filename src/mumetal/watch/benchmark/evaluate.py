@@ -12,7 +12,7 @@ from mumetal.watch.benchmark import metrics
 from mumetal.watch.benchmark.peers import OURS, Contender
 from mumetal.watch.benchmark.sets import Labelled
 from mumetal.watch.calibrate import calibrate
-from mumetal.watch.detectors.held_out import held_out_scores
+from mumetal.watch.detectors.held_out import halves, held_out_scores
 
 Array = NDArray[np.float64]
 RECALLS = (0.5, 0.9)
@@ -145,7 +145,7 @@ def _score(name: str, contender: Contender, one: Labelled) -> Scored:
     if name in OURS:
         detector = OURS[name]()
         detector.fit(one.history)
-        held = held_out_scores(OURS[name], one.history) if detector.held_out is None else detector.held_out
+        held = held_out_scores(OURS[name], halves(one.history)) if detector.held_out is None else detector.held_out
         tail = calibrate(held, 1.0, detector.tail_power, detector.nominal_scale).tail
         level = tail.level(BUDGET / 1e4) ** (1 / detector.tail_power)
         budgeted = metrics.outcome(one.labels, scores, level, one.desk)

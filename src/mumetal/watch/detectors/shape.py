@@ -11,7 +11,7 @@ from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.baseline import Baseline
 from mumetal.watch.detectors.forecast import Forecast
-from mumetal.watch.detectors.held_out import held_out_scores
+from mumetal.watch.detectors.held_out import halves, held_out_scores
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, block_for
 from mumetal.watch.detectors.sub_pca import SubPca
@@ -61,7 +61,8 @@ class Shape(Standardised):
     def fit_scaled(self, scale: Scale, history: Series) -> None:
         """Fit the members, their units on held-out halves, and the first baseline."""
         self._scale = scale
-        held = [held_out_scores(make, history) for make in self.makes]
+        parts = halves(history)
+        held = [held_out_scores(make, parts) for make in self.makes]
         self._units = [_unit(scores) for scores in held]
         self._members = [make() for make in self.makes]
         for member in self._members:
