@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from mumetal.core import LOCAL
 from mumetal.core.artefact import Evidence
 from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
@@ -15,7 +16,7 @@ from mumetal.core.event import Event, EventClass, Status
 from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident, IncidentState, Label, TimelineEntry
 from mumetal.core.ports import Truth
-from mumetal.core.series import LOCAL, Channel, Series
+from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
 from mumetal.serve.desk import Change, Overview, StreamHealth, StreamState
 

@@ -5,9 +5,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -1,13 +1,16 @@
 """What comes through a door: data, what was refused, and where to go on."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
-from mumetal.core import check
-from mumetal.core.event import Event
-from mumetal.core.series import LOCAL, Series
-from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core import LOCAL, check
 
-Datum = Series | Event | DeviceSnapshot
+if TYPE_CHECKING:  # a scan speaks of what it refuses, and needs no samples: NumPy takes a fifth of its start
+    from mumetal.core.event import Event
+    from mumetal.core.series import Series
+    from mumetal.core.snapshot import DeviceSnapshot
+
+Datum: TypeAlias = "Series | Event | DeviceSnapshot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL
 
 MAX_ATTRIBUTES = 64
 

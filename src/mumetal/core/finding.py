@@ -4,10 +4,9 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL
 
 
 class Severity(IntEnum):

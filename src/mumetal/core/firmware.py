@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.artefact import SHA256
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

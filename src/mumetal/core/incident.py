@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Severity
-from mumetal.core.series import LOCAL
 
 
 class IncidentState(StrEnum):

@@ -1,25 +1,28 @@
 """The seams between rooms: what one needs of another, it receives as an argument of one of these types.
 
-Each port has a fake in ``tests/fakes_*.py``, a conformance test in ``tests/conformance`` and an example in
-``docs/reference/ports.md``.
+Each port has a fake in ``tests``, a conformance test in ``tests/conformance``, an example in ``docs/reference/ports.md``.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
-from mumetal.core.artefact import Artefact, Evidence
-from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
-from mumetal.core.event import Event
-from mumetal.core.finding import Attribution, CauseVerdict, Finding
-from mumetal.core.incident import Action, Incident
-from mumetal.core.series import Series
-from mumetal.core.snapshot import DeviceSnapshot
-from mumetal.core.technique import Conditions, Power
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mumetal.core.artefact import Artefact, Evidence
+    from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
+    from mumetal.core.event import Event
+    from mumetal.core.finding import Attribution, CauseVerdict, Finding
+    from mumetal.core.incident import Action, Incident
+    from mumetal.core.series import Series
+    from mumetal.core.snapshot import DeviceSnapshot
+    from mumetal.core.technique import Conditions, Power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

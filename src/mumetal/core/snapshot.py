@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL, Channel, Series
+from mumetal.core.series import Channel, Series
 
 MAX_PARAMETERS = 60_000
 

@@ -23,9 +23,10 @@ from arro3.core import (
 from arro3.io import write_ipc_stream
 from numpy.typing import NDArray
 
+from mumetal.core import LOCAL
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL, MAX_CHANNELS, Channel, Series
+from mumetal.core.series import MAX_CHANNELS, Channel, Series
 from mumetal.formats.arrow_frames import Heading, Rows, floats, read_stream, times
 from mumetal.formats.rows import Refusals, build, to_channel
 from mumetal.formats.units import Conversion

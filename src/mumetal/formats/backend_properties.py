@@ -18,9 +18,9 @@ from datetime import UTC, tzinfo
 
 import msgspec
 
+from mumetal.core import LOCAL
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL
 from mumetal.core.snapshot import MAX_PARAMETERS, DeviceSnapshot, Parameter
 from mumetal.formats.moments import parse_iso
 from mumetal.formats.units import Conversion, to_si

@@ -8,9 +8,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from mumetal.core import LOCAL
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL, MAX_CHANNELS, Channel, Series
+from mumetal.core.series import MAX_CHANNELS, Channel, Series
 from mumetal.formats.rows import Refusals, build, to_channel
 from mumetal.formats.units import Conversion
 

@@ -8,10 +8,9 @@ place in :class:`Event` become attributes, at most 64 short ones.
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError
 from mumetal.core.event import MAX_ATTRIBUTES, Event, EventClass, Status
-from mumetal.core.series import LOCAL
 from mumetal.formats.canonical import Json, Plain, decode_json, encode
 from mumetal.formats.moments import parse_iso
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL, Channel, Series, sorted_by_time
+from mumetal.core.series import Channel, Series, sorted_by_time
 from mumetal.formats.units import Conversion, to_si
 
 MAX_QUARANTINED = 100

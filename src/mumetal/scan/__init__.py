@@ -7,9 +7,14 @@ from mumetal.core.registry import Registry
 
 
 def _secrets() -> Scanner:
-    from mumetal.scan.secrets.scanner import SecretScanner
+    import os
+    from pathlib import Path
 
-    return SecretScanner()
+    from mumetal.scan.secrets.matcher import cache_folder
+    from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
+
+    home, cache = os.environ.get("HOME", ""), os.environ.get("XDG_CACHE_HOME", "")  # a container may have neither
+    return SecretScanner(SecretConfig(cache=cache_folder(Path(home), cache) if home or cache else None))
 
 
 def _code() -> Scanner:

@@ -14,11 +14,10 @@ import msgspec
 from msgspec import Meta
 
 from mumetal.connect.stores.incidents import IncidentStore
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.incident import IncidentState
 from mumetal.core.ports import Ledger, LedgerEntry
-from mumetal.core.series import LOCAL
 from mumetal.trust.firmware.rollout import MAX_BOARDS
 
 MAX_FILE = 1 << 20

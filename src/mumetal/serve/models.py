@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mumetal.access.local import LocalOperator
+from mumetal.core import LOCAL
 from mumetal.core.clock import Clock, SystemClock
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Ledger
-from mumetal.core.series import LOCAL
 from mumetal.formats import dsse
 from mumetal.trust.keys import chain, sealed
 from mumetal.trust.keys.hybrid import Signer, SoftKey

@@ -22,8 +22,7 @@ from mumetal.scan.engine import Progress, scan_blobs
 from mumetal.scan.report.baseline import Known
 from mumetal.scan.report.entry import Entry, Remembering, entries
 from mumetal.scan.report.outcome import Outcome, ranked
-from mumetal.scan.secrets.matcher import cache_folder
-from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
+from mumetal.scan.secrets.scanner import SecretScanner
 from mumetal.scan.sources import History, Limits, Report, Staged, Stream, WorkTree, branch_changes
 
 MAX_PYPROJECT_BYTES = 4_000_000
@@ -87,12 +86,7 @@ def scanners(only: Sequence[str]) -> list[Scanner]:
     for kind in only:
         if kind not in known:
             raise BadInputError(f"nothing looks for {kind[:40]!r}", where="--only", hint="known: " + ", ".join(known))
-    cache = cache_folder(Path.home(), os.environ.get("XDG_CACHE_HOME", ""))
-    return [
-        SecretScanner(SecretConfig(cache=cache)) if kind == "secrets" else make()
-        for kind, make in known.items()
-        if not only or kind in only
-    ]
+    return [make() for kind, make in known.items() if not only or kind in only]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from typing import Self
 
 from msgspec import Struct
 
+from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
-from mumetal.core.series import LOCAL
 from mumetal.core.settings import Settings
 from mumetal.respond.reports.markdown import report
 from mumetal.serve import demo as demonstration

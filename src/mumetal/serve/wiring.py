@@ -10,11 +10,11 @@ import msgspec
 from mumetal.access.local import LocalOperator
 from mumetal.connect.sinks import open_sink, sink_name
 from mumetal.connect.sources import open_source
+from mumetal.core import LOCAL
 from mumetal.core import settings as settings_file
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Source, Truth
-from mumetal.core.series import LOCAL
 from mumetal.core.settings import Settings
 from mumetal.respond.triage import Inventory, decode_inventory
 from mumetal.serve.pipeline.judge import AGENT

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import PluginInfo, Source
-from mumetal.core.series import LOCAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from mumetal.core.snapshot import DeviceSnapshot
+if TYPE_CHECKING:
+    from mumetal.core.snapshot import DeviceSnapshot
 
 TYPICAL_CX_S = 3e-7
 
@@ -18,7 +20,7 @@ class Surroundings:
         others: Qubits that belong to other tenants.
     """
 
-    device: DeviceSnapshot | None = None
+    device: "DeviceSnapshot | None" = None
     others: frozenset[int] = frozenset()
     _figures: dict[str, float] = field(init=False, repr=False, compare=False, default_factory=dict)
     _next: dict[int, set[int]] = field(init=False, repr=False, compare=False, default_factory=dict)

@@ -1,17 +1,19 @@
 """The scanner over circuits: OpenQASM 2 and 3, QPY, and the JSON of SDKs."""
 
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
-from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.formats import circuit_json, openqasm, qpy
 from mumetal.formats.circuit import Circuit
 from mumetal.scan.circuits.context import Surroundings
 from mumetal.scan.circuits.rule import CircuitRule, Sign
-from mumetal.scan.circuits.rules import CIRCUIT_RULES
 from mumetal.scan.place import Place, time_of
+
+if TYPE_CHECKING:
+    from mumetal.core.snapshot import DeviceSnapshot
 
 SAFE_QPY = 13
 MAX_FINDINGS = 500
@@ -33,7 +35,7 @@ class CircuitScanner:
         techniques=("impair.crosstalk_hammering", "execution.malicious_payload", "collection.crosstalk_side_channel"),
     )
 
-    def __init__(self, device: DeviceSnapshot | None = None, others: Collection[int] = ()) -> None:
+    def __init__(self, device: "DeviceSnapshot | None" = None, others: Collection[int] = ()) -> None:
         self._around = Surroundings(device, frozenset(others))
 
     def scan(self, artefact: Artefact) -> Iterator[Finding]:
@@ -62,6 +64,8 @@ class CircuitScanner:
 
     def signs(self, circuit: Circuit) -> Iterator[tuple[CircuitRule, Sign]]:
         """Yield every rule's signs in one circuit."""
+        from mumetal.scan.circuits.rules import CIRCUIT_RULES  # they reckon with matrices: NumPy waits for a circuit
+
         for _, rule in CIRCUIT_RULES:
             for sign in rule.look(circuit, self._around):
                 yield rule, sign

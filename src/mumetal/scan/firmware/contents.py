@@ -8,8 +8,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-import numpy as np
-
 MAX_MATCHES = 500
 MAX_CERTIFICATES = 200
 VERSIONS = (
@@ -39,9 +37,7 @@ DER = (
     ("public-key", bytes.fromhex("301306072a8648ce3d0201"), 2),
     ("public-key", bytes.fromhex("300506032b6570032100"), 2),
 )
-SHORTEST = 8
-PRINTABLE = np.zeros(256, bool)
-PRINTABLE[[9, 10, 13, *range(32, 127)]] = True
+READABLE = re.compile(rb"[\t\n\r -~]{8,}")
 
 
 def read(data: bytes) -> Iterator[tuple[str, str]]:
@@ -55,11 +51,7 @@ def read(data: bytes) -> Iterator[tuple[str, str]]:
 
 def texts(data: bytes) -> bytes:
     """Return the runs of at least eight printable characters, with zero bytes between them."""
-    plain = np.concatenate(([False], PRINTABLE[np.frombuffer(data, np.uint8)], [False]))
-    edges = np.flatnonzero(plain[1:] != plain[:-1])
-    starts, stops = edges[0::2], edges[1::2]
-    long = stops - starts >= SHORTEST
-    return b"\0".join(data[a:b] for a, b in zip(starts[long].tolist(), stops[long].tolist(), strict=True))
+    return b"\0".join(READABLE.findall(data))
 
 
 def _all(data: bytes) -> Iterator[tuple[str, str]]:

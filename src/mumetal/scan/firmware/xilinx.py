@@ -6,12 +6,12 @@ and whoever alters frames can compute a new one: a CRC that holds shows no inten
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mumetal.scan.firmware import xilinx_crc
 from mumetal.scan.firmware.parsed import Parsed, text
-from mumetal.scan.firmware.xilinx_crc import Words
+
+if TYPE_CHECKING:
+    from mumetal.scan.firmware.xilinx_crc import Words
 
 MAGIC = bytes.fromhex("00090ff00ff00ff00ff0000001")
 SYNC = bytes.fromhex("aa995566")
@@ -29,7 +29,7 @@ FAMILY_7 = 0x03600000, 0x0FE00000
 class _Replay:
     """Where the replay of register writes is."""
 
-    words: Words
+    words: "Words"
     base: int
     crc: int = 0
     checks: int = 0
@@ -95,6 +95,8 @@ def parse_packets(draft: Parsed, start: int, stop: int) -> None:
     Raises:
         BadInputError: There is no sync word, a packet reaches past the end, or there are too many packets.
     """
+    import numpy as np  # only a bitstream needs it: telling that a file is none does not
+
     head = draft.data[start : min(stop, start + SYNC_WITHIN)]
     at, swapped = head.find(SYNC), False
     if at < 0:
@@ -142,6 +144,8 @@ def _replay(draft: Parsed, replay: _Replay) -> int:
 
 
 def _write(draft: Parsed, replay: _Replay, address: int, at: int, count: int) -> None:
+    from mumetal.scan.firmware import xilinx_crc
+
     block = replay.words[at : at + count]
     if address == CRC and count:
         replay.checks += 1
@@ -181,8 +185,10 @@ def _register(draft: Parsed, replay: _Replay, address: int, value: int) -> None:
         draft.fact("user-access", f"{value:08x}")
 
 
-def _frames(draft: Parsed, name: str, block: Words) -> None:
+def _frames(draft: Parsed, name: str, block: "Words") -> None:
     """Check the ECC of each frame where the code is known: 7-series devices, whole frames."""
+    from mumetal.scan.firmware import xilinx_crc
+
     code, mask = FAMILY_7
     idcode = next((int(t, 16) for kind, t in draft.facts if kind == "idcode"), 0)
     if idcode & mask != code or block.size % xilinx_crc.FRAME_WORDS_7:

@@ -14,7 +14,7 @@ from mumetal.scan.secrets.expression import prefilter
 from mumetal.scan.secrets.matcher import MAX_HITS
 from mumetal.scan.secrets.rule import Rule
 
-_MAGIC = b"mumetal-hs-2\n"
+_MAGIC = b"mumetal-hs-3\n"
 _MAX_BYTES = 256 << 20
 
 
@@ -34,18 +34,27 @@ def _key(rules: Sequence[Rule]) -> str:
     return hashlib.sha256(_MAGIC + said.encode()).hexdigest()
 
 
-def _load(path: Path) -> hyperscan.Database | None:
-    """Return the cached database; None when it is away, altered, another user's, or writable by others."""
+def _seal(key: str, raw: bytes) -> bytes:
+    """Bind a database to its rules: one of older rules under this name would find less than it should."""
+    return hashlib.sha256(key.encode() + b"\0" + raw).digest()
+
+
+def _load(path: Path, key: str) -> hyperscan.Database | None:
+    """Return the cached database; None when it is away, altered, of other rules, a link, or open to other users.
+
+    A database is a program for Hyperscan, so it is read only from a file that nobody but this user could have written: its
+    own, without write permission for others, in a folder of the same kind.
+    """
     try:
-        with path.open("rb") as file:
-            state = os.fstat(file.fileno())
-            if state.st_uid != os.getuid() or state.st_mode & 0o022 or state.st_size > _MAX_BYTES:
-                return None
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            for state in (os.fstat(file.fileno()), path.parent.stat()):
+                if state.st_uid != os.getuid() or state.st_mode & 0o022:
+                    return None
             raw = file.read(_MAX_BYTES)
     except OSError:
         return None
     head = len(_MAGIC)
-    if not raw.startswith(_MAGIC) or hashlib.sha256(raw[head + 32 :]).digest() != raw[head : head + 32]:
+    if not raw.startswith(_MAGIC) or _seal(key, raw[head + 32 :]) != raw[head : head + 32]:
         return None
     try:
         return hyperscan.loadb(raw[head + 32 :], mode=hyperscan.HS_MODE_BLOCK)
@@ -53,15 +62,18 @@ def _load(path: Path) -> hyperscan.Database | None:
         return None
 
 
-def _save(database: hyperscan.Database, path: Path) -> None:
-    """Write the database beside its digest, whole or not at all, mode 0600; a folder that cannot be written is no error."""
+def _save(database: hyperscan.Database, path: Path, key: str) -> None:
+    """Write the database beside its seal, whole or not at all, mode 0600; a folder that cannot be written is no error."""
     raw = hyperscan.dumpb(database)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(_MAGIC + hashlib.sha256(raw).digest() + raw)
-        Path(name).replace(path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(_MAGIC + _seal(key, raw) + raw)
+            Path(name).replace(path)
+        except OSError:  # such as a full disk: leave nothing half written behind
+            Path(name).unlink(missing_ok=True)
 
 
 class HyperscanPrefilter:
@@ -73,13 +85,14 @@ class HyperscanPrefilter:
     """
 
     def __init__(self, rules: Sequence[Rule], cache: Path | None = None) -> None:
-        path = cache / f"secrets-{_key(rules)[:32]}.hs" if cache else None
-        database = _load(path) if path else None
+        key = _key(rules)
+        path = cache / f"secrets-{key[:32]}.hs" if cache else None
+        database = _load(path, key) if path else None
         self.cached = database is not None
         if database is None:
             database = _compile(rules)
             if path:
-                _save(database, path)
+                _save(database, path, key)
         database.scratch = hyperscan.Scratch(database)
         self._database = database
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from mumetal.core import LOCAL
 from mumetal.core.artefact import Artefact
-from mumetal.core.series import LOCAL
 
 _OVERLAP = 16_384  # of pieces of one line without end, so that a secret on the cut is whole in one of them
 

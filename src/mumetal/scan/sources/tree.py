@@ -5,10 +5,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from mumetal.core import LOCAL
 from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
-from mumetal.core.series import LOCAL
 from mumetal.scan.sources.expand import expanded
 from mumetal.scan.sources.git import Git
 from mumetal.scan.sources.limits import Limits, Report, silent

@@ -6,9 +6,8 @@ from typing import Any
 
 from fastapi import Request
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError, RejectedError
-from mumetal.core.series import LOCAL
 
 PEER = "mumetal_peer"
 

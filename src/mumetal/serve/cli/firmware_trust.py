@@ -185,8 +185,8 @@ def rollout(
     import os
 
     from mumetal.access.local import LocalOperator
+    from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
-    from mumetal.core.series import LOCAL
     from mumetal.serve import firmware_fleet
     from mumetal.trust.firmware.floors import Floors
     from mumetal.trust.firmware.rollout import Outcome, Plan, Rollout

@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.incident import IncidentState, Label
-from mumetal.core.series import LOCAL
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 StateOption = Annotated[IncidentState | None, typer.Option("--state", help="Set the state.")]

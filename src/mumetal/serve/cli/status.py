@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import typer
 
-from mumetal.core.series import LOCAL
+from mumetal.core import LOCAL
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 NEXT_FRESH = (

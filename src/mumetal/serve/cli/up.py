@@ -43,8 +43,8 @@ def up(
     as_json: JsonOption = False,
 ) -> int:
     """Watch, live, until Ctrl-C: your own sources, or a demonstration on real calibration figures when none is named."""
+    from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
-    from mumetal.core.series import LOCAL
     from mumetal.serve import running, wiring
     from mumetal.serve.demo import Demonstration
     from mumetal.serve.session import Session

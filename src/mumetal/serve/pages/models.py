@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError, MumetalError
-from mumetal.core.series import LOCAL
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.problems import MissingError
 from mumetal.serve.api.reading import truth_of

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from mumetal.core import check
+from mumetal.core import LOCAL, check
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError, RejectedError
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
-from mumetal.core.series import LOCAL
 from mumetal.trust.firmware import release as releases
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
 from mumetal.trust.keys.root import TrustRoot

@@ -1,9 +1,9 @@
 """Every change of a model: permitted, entered in the ledger durably, then made; the outcome is a second entry."""
 
+from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Permit, Request
-from mumetal.core.series import LOCAL
 from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import record as records
 from mumetal.trust.models import report as reports

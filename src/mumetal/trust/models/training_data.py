@@ -4,10 +4,10 @@ import hashlib
 import hmac
 from pathlib import Path
 
+from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
-from mumetal.core.series import LOCAL
 from mumetal.trust.models.manifest import DataSet
 
 READ = "model.read_training_data"

@@ -171,6 +171,37 @@ def test_both_engines_find_the_same(tmp_path: Path) -> None:
         ], text[:80]
 
 
+def test_a_cache_that_another_could_have_written_is_not_loaded(tmp_path: Path) -> None:
+    fast = pytest.importorskip("mumetal.scan.secrets.fast")
+    rules = shipped().rules[:3]
+    cache = tmp_path / "cache"
+    assert not fast.HyperscanPrefilter(rules, cache).cached
+    assert fast.HyperscanPrefilter(rules, cache).cached
+    (file,) = cache.iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+    for place in (file, cache):
+        mode = place.stat().st_mode
+        place.chmod(mode | 0o022)
+        assert not fast.HyperscanPrefilter(rules, cache).cached, place
+        (file,) = cache.iterdir()
+        place.chmod(mode)
+    assert fast.HyperscanPrefilter(rules, cache).cached
+    kept = file.rename(tmp_path / "elsewhere")
+    file.symlink_to(kept)
+    assert not fast.HyperscanPrefilter(rules, cache).cached
+
+
+def test_a_database_of_fewer_rules_is_not_taken_for_the_whole(tmp_path: Path) -> None:
+    fast = pytest.importorskip("mumetal.scan.secrets.fast")
+    rules = shipped().rules[:3]
+    fast.HyperscanPrefilter(rules[:1], tmp_path)
+    (few,) = tmp_path.iterdir()
+    fast.HyperscanPrefilter(rules, tmp_path)
+    (all_of_them,) = set(tmp_path.iterdir()) - {few}
+    all_of_them.write_bytes(few.read_bytes())
+    assert not fast.HyperscanPrefilter(rules, tmp_path).cached
+
+
 def test_an_altered_cache_is_not_loaded(tmp_path: Path) -> None:
     fast = pytest.importorskip("mumetal.scan.secrets.fast")
     rules = shipped().rules[:3]

@@ -1,8 +1,8 @@
 """A model that ails is a finding like any other: what was seen, how sure, where, what to do."""
 
+from mumetal.core import LOCAL
 from mumetal.core.artefact import Evidence
 from mumetal.core.finding import Attribution, Finding, Severity
-from mumetal.core.series import LOCAL
 from mumetal.trust.models.health.checkup import Checkup
 
 TECHNIQUES = ("impair.detector_model_swap",)
