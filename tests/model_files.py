@@ -16,6 +16,7 @@ from tests.fakes_ports import T0, FakeLedger
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import RejectedError
 from mumetal.core.ports import Permit, Request
+from mumetal.serve.models import ModelDesk
 from mumetal.trust.models.chronicle import Chronicle
 from mumetal.trust.models.lifecycle import Lifecycle
 from mumetal.trust.models.manifest import InputRange, Promises
@@ -139,4 +140,16 @@ class House:
         self.registry = ModelRegistry(folder, seal=self.seal, chronicle=self.chronicle)
         self.lifecycle = Lifecycle(
             self.registry, ledger=self.ledger, authorizer=self.policy, clock=self.clock, required=required
+        )
+
+    @property
+    def desk(self) -> ModelDesk:
+        """What a running stack is given."""
+        return ModelDesk(
+            registry=self.registry,
+            lifecycle=self.lifecycle,
+            ledger=self.ledger,
+            authorizer=self.policy,
+            clock=self.clock,
+            actor="operator",
         )

@@ -1,4 +1,8 @@
-"""Opens a store's model registry: its keys, its ledger, and who may change it."""
+"""Opens a store's model registry: its keys, its ledger, and who may change it.
+
+A running stack opens it with :func:`attach`, on the stack's own ledger and authorizer; commands open it for themselves
+while no stack runs.
+"""
 
 import os
 import pwd
@@ -12,7 +16,7 @@ from mumetal.access.local import LocalOperator
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock, SystemClock
 from mumetal.core.errors import BadInputError
-from mumetal.core.ports import Ledger
+from mumetal.core.ports import Authorizer, Ledger
 from mumetal.formats import dsse
 from mumetal.trust.keys import chain, sealed
 from mumetal.trust.keys.hybrid import Signer, SoftKey
@@ -39,7 +43,7 @@ class ModelDesk:
     registry: ModelRegistry
     lifecycle: Lifecycle
     ledger: Ledger
-    authorizer: LocalOperator
+    authorizer: Authorizer
     clock: Clock
     actor: str
 
@@ -101,6 +105,35 @@ def reading(store: Path, *, root: Path | None = None) -> Iterator[ModelRegistry]
         ledger.close()
 
 
+def attach(store: Path, *, ledger: Ledger, authorizer: Authorizer, clock: Clock, actor: str) -> ModelDesk:
+    """Open a store's registry beside a running stack: on its very ledger, decided by its authorizer.
+
+    Makes the registry's own key and root at the first start.
+
+    Raises:
+        RejectedError: Root or key do not hold.
+        UnavailableError: A file cannot be read or written.
+    """
+    folder = store / FOLDER
+    if not (folder / ROOT_FILE).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        make_trust(folder, clock, user())
+    signer: Signer = open_key(f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
+    return _desk(folder, read_root(folder / ROOT_FILE, clock), signer, ledger, authorizer, clock, actor)
+
+
+def _desk(
+    folder: Path, root: TrustRoot, signer: Signer, ledger: Ledger, authorizer: Authorizer, clock: Clock, actor: str
+) -> ModelDesk:
+    chronicle = Chronicle(ledger, LOCAL)
+    registry = ModelRegistry(folder, seal=SignedSeal(root, clock, [signer]), chronicle=chronicle)
+    settle(registry, ledger, clock, chronicle)
+    lifecycle = Lifecycle(registry, ledger=ledger, authorizer=authorizer, clock=clock, required=REQUIRED)
+    return ModelDesk(
+        registry=registry, lifecycle=lifecycle, ledger=ledger, authorizer=authorizer, clock=clock, actor=actor
+    )
+
+
 @contextmanager
 def changing(store: Path, *, root: Path | None = None, key: str = "", make: bool = False) -> Iterator[ModelDesk]:
     """Open a store's registry to be changed by the operating system's user.
@@ -123,14 +156,8 @@ def changing(store: Path, *, root: Path | None = None, key: str = "", make: bool
     signer: Signer = open_key(key or f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
     ledger = ChainedFileLedger(store / "ledger.jsonl")
     try:
-        chronicle = Chronicle(ledger, LOCAL)
-        registry = ModelRegistry(folder, seal=SignedSeal(trusted, clock, [signer]), chronicle=chronicle)
-        settle(registry, ledger, clock, chronicle)
         authorizer = LocalOperator(principal=actor, tenant=LOCAL, actions=(*ACTIONS, READ))
-        lifecycle = Lifecycle(registry, ledger=ledger, authorizer=authorizer, clock=clock, required=REQUIRED)
-        yield ModelDesk(
-            registry=registry, lifecycle=lifecycle, ledger=ledger, authorizer=authorizer, clock=clock, actor=actor
-        )
+        yield _desk(folder, trusted, signer, ledger, authorizer, clock, actor)
     finally:
         ledger.close()
 

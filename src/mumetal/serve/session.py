@@ -67,7 +67,10 @@ class Session:
         self._began = time.monotonic()
         self.stack = wiring.build(settings, clock, notice=self.notice, truth=demo.truth if demo else tuple)
         self._server = Server(
-            create_app(self.stack, settings.serve, ledger=self.stack.ledger, report=self._report), settings.serve
+            create_app(
+                self.stack, settings.serve, ledger=self.stack.ledger, report=self._report, models=self.stack.models.desk
+            ),
+            settings.serve,
         )
         self.url = ""
 

@@ -17,13 +17,16 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Source, Truth
 from mumetal.core.settings import Settings
 from mumetal.respond.triage import Inventory, decode_inventory
+from mumetal.serve.live_models import LiveModels
 from mumetal.serve.pipeline.judge import AGENT
 from mumetal.serve.pipeline.stack import Stack
 from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.models.lifecycle import ADOPT, HEALTH_AGENT, RELEASE_AGENT
 
 DEFAULT_FILE = Path("mumetal.toml")
 OPERATOR = "operator"
-OPERATOR_ACTIONS = ("incident.change",)
+# registering and reading training data stay with the operating system's user at the command line
+OPERATOR_ACTIONS = ("incident.change", "model.approve", "model.promote", "model.rollback", "model.undo", "model.retire")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +87,9 @@ def inventory(settings: Settings) -> Inventory:
 
 
 def authorizer() -> LocalOperator:
-    """Return who decides until there is more than one operator: one person, and the agent that pages."""
-    return LocalOperator(OPERATOR, LOCAL, OPERATOR_ACTIONS, agents={AGENT: ("incident.page",)})
+    """Return who decides until there is more than one operator: one person, and agents with one verb each."""
+    agents = {AGENT: ("incident.page",), HEALTH_AGENT: ("model.rollback",), RELEASE_AGENT: (ADOPT,)}
+    return LocalOperator(OPERATOR, LOCAL, OPERATOR_ACTIONS, agents=agents)
 
 
 def open_ledger(settings: Settings) -> ChainedFileLedger:
@@ -107,12 +111,14 @@ def build(settings: Settings, clock: Clock, *, notice: str = "", truth: Callable
         MumetalError: A source, a sink, the inventory or the folder cannot be used.
     """
     settings_file.path_in(settings).mkdir(parents=True, exist_ok=True)
+    ledger, decides = open_ledger(settings), authorizer()
     return Stack(
         settings,
         clock,
         inventory=inventory(settings),
-        ledger=open_ledger(settings),
-        authorizer=authorizer(),
+        ledger=ledger,
+        authorizer=decides,
+        models=LiveModels.open(settings_file.path_in(settings), ledger=ledger, authorizer=decides, clock=clock),
         sources=sources_of(settings),
         sinks=[(sink_name(spec), open_sink(spec)) for spec in settings.sinks],
         notice=notice,

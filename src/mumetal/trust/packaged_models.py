@@ -11,14 +11,15 @@ from mumetal.trust.digest import DigestVerifier, decode_manifest
 
 MANIFEST = "manifest.json"
 MAX_MODEL_BYTES = 64 * 2**20
+PAPERS = (PROMISES, REPORT) = ("-promises.json", "-report.json")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\.(json|onnx|safetensors)")
 
 
 class PackagedModels:
     """Loads models by name from one folder.
 
-    The formats are JSON, ONNX and safetensors: none of them runs code when it is read. Nothing is shipped yet; give a
-    folder, or a package that has one.
+    The formats are JSON, ONNX and safetensors: none of them runs code when it is read. Beside ``NAME.onnx`` lie what is
+    promised of it (``NAME-promises.json``) and what the gates said at the release (``NAME-report.json``).
 
     Args:
         folder: A :class:`pathlib.Path`, or what :func:`importlib.resources.files` returns.
@@ -32,7 +33,13 @@ class PackagedModels:
 
     def __init__(self, folder: Traversable, *, verifier: Verifier | None = None) -> None:
         self._folder = folder
-        self._verifier = verifier if verifier is not None else DigestVerifier(_manifest(folder))
+        listed = _manifest(folder) if verifier is None else {}
+        self._verifier = verifier if verifier is not None else DigestVerifier(listed)
+        self._listed = tuple(sorted(listed))
+
+    def models(self) -> tuple[str, ...]:
+        """Return the file names of the models that the folder's manifest lists, without the papers beside them."""
+        return tuple(name for name in self._listed if not name.endswith(PAPERS))
 
     @classmethod
     def of_package(cls, package: str, folder: str = "models") -> "PackagedModels":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.spectral import Spectral
 from mumetal.watch.detectors.standard import Scale, Standardised, rate_of
+from mumetal.watch.learned import Learned, RowModel, fitting
 
 Array = NDArray[np.float64]
 PIECE = 2048  # rows scored at once: they stay in the processor's cache
@@ -98,7 +100,7 @@ class Ensemble:
         return out
 
 
-def extras_for(history: Series) -> tuple[tuple[Make, str], ...]:
+def extras_for(history: Series, models: tuple[RowModel, ...] = ()) -> tuple[tuple[Make, str], ...]:
     """Return the detectors that a stream's channels call for beside the general ones, with their families."""
     timing, _ = timing_channels(history.names, tuple(c.unit for c in history.channels))
     out: list[tuple[Make, str]] = []
@@ -106,4 +108,5 @@ def extras_for(history: Series) -> tuple[tuple[Make, str], ...]:
         out.append((TimingChannel, "covert.timing"))
     if 0 < rate_of(history.t_ns) <= REPLAY_HZ:
         out.append((Replay, "covert.replay"))
+    out += [(partial(Learned, model), f"model.{model.name}") for model in fitting(models, history)]
     return tuple(out)

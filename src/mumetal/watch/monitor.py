@@ -15,6 +15,7 @@ from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.findings import marked, stream_finding
+from mumetal.watch.learned import Models, RowModel, no_models
 from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
@@ -46,18 +47,20 @@ class Refit:
     Args:
         ensemble: Comes from another thread, or is fitted when asked for.
         history: What it learns from.
+        models: The models of the registry that watch beside it.
         seen_rows: Rows learnt when it began.
         due: Rows learnt when it takes over.
     """
 
     ensemble: "Future[Ensemble] | None"
     history: Series
+    models: tuple[RowModel, ...]
     seen_rows: int
     due: int
 
     def take(self) -> Ensemble:
         """Return it, waiting if it is not ready."""
-        return self.ensemble.result() if self.ensemble is not None else _ensemble(self.history)
+        return self.ensemble.result() if self.ensemble is not None else _ensemble(self.history, self.models)
 
 
 class StreamMonitor:
@@ -67,10 +70,18 @@ class StreamMonitor:
         settings: How streams are watched.
         budget: Shared by all streams.
         background: Where refits run; without it they run where the rows are judged. The outcome is the same.
+        models: Says which models of the registry are active now.
     """
 
-    def __init__(self, settings: WatchSettings, budget: Budget, background: Executor | None = None) -> None:
+    def __init__(
+        self,
+        settings: WatchSettings,
+        budget: Budget,
+        background: Executor | None = None,
+        models: Models = no_models,
+    ) -> None:
         self._settings, self._budget, self._background = settings, budget, background
+        self._models, self._fitted_with = models, models()
         self._refit: Refit | None = None
         self._epoch = ""
         self._reason = ""
@@ -145,6 +156,10 @@ class StreamMonitor:
             return out
         out += self._check_rate(chunk)
         self._note(chunk)
+        if self._ensemble is not None and self._fitted_with != self._models():
+            out += self.finish("another version of a model is active")
+            self._refit = None
+            self._fit()
         if self._ensemble is None:
             take = min(len(chunk), max(0, self.needed - len(self._history)))
             self._learn(chunk.rows(0, take))
@@ -221,16 +236,17 @@ class StreamMonitor:
         if self._ensemble is None and self._patience < PATIENCE and self._wanders(history):
             self._patience, self._reason = PATIENCE, "it wanders slowly, learning for longer"
             return
+        models = self._models()
         try:
-            self._install(_ensemble(history))
+            self._install(_ensemble(history, models), models)
         except BadInputError as error:
-            self._reason = error.message
+            self._reason, self._fitted_with = error.message, models
 
-    def _install(self, ensemble: Ensemble) -> None:
+    def _install(self, ensemble: Ensemble, models: tuple[RowModel, ...]) -> None:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
         self._budget.join(len(ensemble.members))
-        self._ensemble, self._reason = ensemble, ""
+        self._ensemble, self._reason, self._fitted_with = ensemble, "", models
         self._next_fit = 2 * max(len(self._history), self._seen_rows)
         for member in ensemble.members:
             self._episodes.setdefault(member.family, Episodes())
@@ -269,10 +285,10 @@ class StreamMonitor:
         if self._refit is not None and self._seen_rows >= self._refit.due:
             self._take_over(self._refit)
         elif self._refit is None and self._seen_rows >= self._next_fit:
-            history = self._history.series()
-            future = self._background.submit(_ensemble, history) if self._background is not None else None
+            history, models = self._history.series(), self._models()
+            future = self._background.submit(_ensemble, history, models) if self._background is not None else None
             due = self._seen_rows + max(1, self._seen_rows // TAKE_OVER)
-            self._refit = Refit(ensemble=future, history=history, seen_rows=self._seen_rows, due=due)
+            self._refit = Refit(ensemble=future, history=history, models=models, seen_rows=self._seen_rows, due=due)
 
     def _take_over(self, refit: Refit) -> None:
         """Go on with a refitted ensemble, brought up to date with the rows since."""
@@ -283,7 +299,7 @@ class StreamMonitor:
             self._reason = error.message
             return
         ensemble.score(last(self._history.series(), min(CATCH_UP, self._seen_rows - refit.seen_rows)).values)
-        self._install(ensemble)
+        self._install(ensemble, refit.models)
 
     def _raised(self, family: str, episode: Episode, chunk: Series, row: int, member: int, relative: Array) -> Finding:
         ensemble = self._ensemble
@@ -318,6 +334,8 @@ class StreamMonitor:
             detail=detail,
             attribution=chosen.detector.attribute(window),
         )
+        if chosen.detector.model:
+            finding = replace(finding, model_version=chosen.detector.model.partition("@")[2][:12] or "1")
         self._open[family] = Open(finding=finding, calibration=chosen.calibration)
         return finding
 
@@ -337,8 +355,8 @@ class StreamMonitor:
         )
 
 
-def _ensemble(history: Series) -> Ensemble:
-    return Ensemble(history, extras_for(history))
+def _ensemble(history: Series, models: tuple[RowModel, ...]) -> Ensemble:
+    return Ensemble(history, extras_for(history, models))
 
 
 def _often(per_week: float) -> str:

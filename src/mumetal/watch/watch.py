@@ -20,6 +20,7 @@ from mumetal.watch.calibrate import Budget
 from mumetal.watch.causes import CAUSES
 from mumetal.watch.covert.misreport import CanaryWitness
 from mumetal.watch.covert.noisy_replay import NoisyReplay
+from mumetal.watch.learned import Models, no_models
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.breach import Breach
@@ -73,13 +74,19 @@ class Watch:
         clock: Where the time of arrival comes from.
         scene_of: Returns what surrounds a finding, for the causes to judge by.
         background: Where detectors are fitted anew while the former ones go on; without it, in the calling thread.
+        models: Says which models of the registry are active now, verified.
     """
 
     def __init__(
-        self, settings: WatchSettings, clock: Clock, scene_of: SceneOf, background: Executor | None = None
+        self,
+        settings: WatchSettings,
+        clock: Clock,
+        scene_of: SceneOf,
+        background: Executor | None = None,
+        models: Models = no_models,
     ) -> None:
         self._settings, self._clock, self._scene_of = settings, clock, scene_of
-        self._background = background
+        self._background, self._models = background, models
         self._budget = Budget(settings.alerts_per_week)
         self._streams: dict[Key, Stream] = {}
         self._events: dict[tuple[str, str], EventRules] = {}
@@ -173,7 +180,7 @@ class Watch:
             if series.stream == "calibration":
                 monitor = SnapshotMonitor()
             else:
-                monitor = StreamMonitor(self._settings, self._budget, self._background)
+                monitor = StreamMonitor(self._settings, self._budget, self._background, self._models)
             self._streams[key] = Stream(
                 monitor=monitor,
                 rules=SeriesRules(self._settings.clock_skew_s),

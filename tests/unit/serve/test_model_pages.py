@@ -21,7 +21,7 @@ def house(tmp_path: Path) -> House:
 
 
 def client(house: House | None) -> WebClient:
-    return WebClient(create_app(FakeDesk(), ServeSettings(), models=house.registry if house else None))
+    return WebClient(create_app(FakeDesk(), ServeSettings(), models=house.desk if house else None))
 
 
 def test_without_models_the_page_says_how_to_start(house: House) -> None:

@@ -22,10 +22,10 @@ from mumetal.serve.api.problems import problem, problem_of
 from mumetal.serve.api.push import push_router
 from mumetal.serve.api.reading import reading_router
 from mumetal.serve.desk import Desk
+from mumetal.serve.models import ModelDesk
 from mumetal.serve.pages.models import models_router
 from mumetal.serve.pages.render import error_page, static_files
 from mumetal.serve.pages.routes import pages_router
-from mumetal.trust.models.registry import ModelRegistry
 
 Report = Callable[[str, str], str]
 
@@ -37,7 +37,7 @@ def create_app(
     tenant_of: TenantOf = tenant_by_organisation,
     ledger: Ledger | None = None,
     report: Report | None = None,
-    models: ModelRegistry | None = None,
+    models: ModelDesk | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -47,7 +47,7 @@ def create_app(
         tenant_of: Tenant of a peer; raises RejectedError for one that has none.
         ledger: Where ``ledger:`` evidence is opened; without it such evidence is shown as a pointer only.
         report: Draft report of (tenant, incident id), in Markdown; without it pages offer none.
-        models: Registry whose models have pages; without it the page says how to start one.
+        models: The models that have pages, and the way to change them; without it the page says how to start.
     """
     app = FastAPI(
         title="Mumetal", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None

@@ -11,6 +11,7 @@ from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.problems import MissingError
 from mumetal.serve.api.reading import truth_of
 from mumetal.serve.desk import Desk
+from mumetal.serve.models import ModelDesk
 from mumetal.serve.pages.render import html
 from mumetal.trust.models.manifest import NAME, Manifest
 from mumetal.trust.models.record import Record, State, Version
@@ -66,13 +67,13 @@ def lineage(shown: Shown) -> tuple[Box, ...]:
     )
 
 
-def models_router(desk: Desk, registry: ModelRegistry | None) -> APIRouter:
+def models_router(desk: Desk, models: ModelDesk | None) -> APIRouter:
     """Return the routes; without a registry the page says how to start one."""
     router = APIRouter(include_in_schema=False)
 
     def mine(request: Request) -> ModelRegistry | None:
         # the registry is the house's own: a tenant of a shared stack sees none of it
-        return registry if caller_of(request).tenant == LOCAL else None
+        return models.registry if models is not None and caller_of(request).tenant == LOCAL else None
 
     def around(request: Request) -> dict[str, object]:
         tenant = caller_of(request).tenant

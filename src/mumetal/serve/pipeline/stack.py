@@ -21,6 +21,7 @@ from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory, Triage
 from mumetal.serve.desk import Change, Overview, StreamHealth, StreamState
+from mumetal.serve.live_models import LiveModels
 from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.backlog import Backlog
 from mumetal.serve.pipeline.changes import changes
@@ -47,6 +48,7 @@ class Stack:
         inventory: Workloads and how critical they are.
         ledger: Where decisions are written.
         authorizer: Who decides.
+        models: The models it watches with; none where nothing is given.
         sources: What to read, with the tenant each reads for.
         sinks: Where findings go, by name.
         tenant: Whose stack it is.
@@ -62,6 +64,7 @@ class Stack:
         inventory: Inventory,
         ledger: Ledger,
         authorizer: Authorizer,
+        models: LiveModels | None = None,
         sources: Sequence[tuple[Source, str]] = (),
         sinks: Sequence[tuple[str, Sink]] = (),
         notice: str = "",
@@ -71,6 +74,7 @@ class Stack:
         self._notice = notice
         self._truth = truth
         self.ledger = ledger
+        self.models = models if models is not None else LiveModels()
         directory = Path(settings.store.directory)
         self.store = LogStore(directory / "telemetry", settings.store, clock)
         self._incidents = IncidentStore(directory / "incidents.sqlite", sinks=[name for name, _ in sinks])
@@ -81,7 +85,8 @@ class Stack:
         self.backlog = Backlog()
         self._marks = Watermarks(directory / "scored.json")
         self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
-        self._watch = Watch(settings.watch, clock, history.SceneReader(self.store).scene, self._fitting)
+        scenes = history.SceneReader(self.store)
+        self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.running)
         self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock) for name, sink in sinks]
         self._sinks = [sink for _, sink in sinks]
         rooms = Rooms(

@@ -14,7 +14,10 @@ from mumetal.trust.models.record import NEXT, Approval, Record, State, Step
 from mumetal.trust.models.registry import ModelRegistry
 from mumetal.trust.models.report import GateReport
 
-ACTIONS = ("model.register", "model.approve", "model.promote", "model.rollback", "model.retire")
+ACTIONS = ("model.register", "model.approve", "model.promote", "model.rollback", "model.undo", "model.retire")
+ADOPT = "model.adopt"
+HEALTH_AGENT = "trust.models.health"  # puts the last good version back when the active one ails
+RELEASE_AGENT = "mumetal.release"  # takes in what is shipped with Mumetal
 
 
 class Lifecycle:
@@ -68,6 +71,39 @@ class Lifecycle:
             permit = self._permit(actor, "model.register", name, version)
             self._registry.put_model(promised, data)
             self._do(actor, "model.register", step, permit, f"{kind.value}, owner {promised.owner}")
+        return version
+
+    def adopt(self, actor: str, name: str, data: bytes, promises: Promises, report: GateReport, source: str) -> str:
+        """Take in a model that is shipped with Mumetal; returns its version, or nothing new when it is known.
+
+        Active unless a lab's own version is (:func:`mumetal.trust.models.record.adopt`). Its gates ran at the release:
+        their report comes with it and must let this very version pass.
+
+        Args:
+            actor: The release's agent.
+            name: The model's name.
+            data: Its bytes, verified by whoever read them from the package.
+            promises: What the release promises.
+            report: What the gates said at the release; ``against`` is empty there.
+            source: Where it came from, such as ``"mumetal 0.1.0"``; entered in the ledger.
+
+        Raises:
+            RejectedError: It may hold code, the report is not about it, or the actor may not.
+            BadInputError: It is no model.
+        """
+        kind, _ = inspect(data, name)
+        promised = manifests.manifest_of(name, data, kind, promises)
+        version = manifests.version_of(promised)
+        with self._registry.changing():
+            record = self._registry.record_or_new(name)
+            if any(v.version == version for v in record.versions):
+                return version
+            reports.check(report, name, version, "", self._required)
+            step = records.adopt(record, version, self._clock.now_ns(), report=reports.digest(report))
+            permit = self._permit(actor, ADOPT, name, version)
+            self._registry.put_model(promised, data)
+            self._registry.put_report(report)
+            self._do(actor, ADOPT, step, permit, f"shipped with {source}, {step.target.value}")
         return version
 
     def approve(self, actor: str, name: str, version: str) -> Record:
@@ -138,10 +174,25 @@ class Lifecycle:
         """
         with self._registry.changing():
             record = self._registry.record(name)
-            step = records.roll_back(record, self._clock.now_ns())
+            step = records.roll_back(record, self._clock.now_ns(), by=actor, why=why)
             self._registry.load_version(name, step.version)
             permit = self._permit(actor, "model.rollback", name, step.version)
             self._do(actor, "model.rollback", step, permit, why[:500] or "no reason given")
+        return step.after
+
+    def undo(self, actor: str, name: str, why: str) -> Record:
+        """Take the newest rollback back, also one that Mumetal did by itself.
+
+        Raises:
+            BadInputError: There is none since the last promotion.
+            RejectedError: The actor may not, or the version's seal or bytes do not hold.
+        """
+        with self._registry.changing():
+            record = self._registry.record(name)
+            step = records.undo(record, self._clock.now_ns())
+            self._registry.load_version(name, step.version)
+            permit = self._permit(actor, "model.undo", name, step.version)
+            self._do(actor, "model.undo", step, permit, why[:500] or "no reason given")
         return step.after
 
     def retire(self, actor: str, name: str, version: str, why: str) -> Record:

@@ -7,12 +7,13 @@
                                                                      rollback: last good ◄──┘
 
 At most one version is in shadow and at most one is active. ``good`` lists the versions that were active before, newest
-last: a rollback takes the newest of them. The record is sealed, numbered and named on the ledger, so that an old one put
-back in its place does not hold.
+last: a rollback takes the newest of them, and the last rollback can be undone. What is shipped with Mumetal was gated at
+the release and is active at the first start; beside a lab's own active version it is only a draft. The record is sealed,
+numbered and named on the ledger, so that an old one put back in its place does not hold.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -70,6 +71,7 @@ class Version(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         since_ns: Since when, as text.
         report: Digest of the gate report that let it be validated; empty before.
         approvals: Who vouched for it.
+        shipped: Whether it came with Mumetal itself.
     """
 
     version: Sha256
@@ -77,6 +79,23 @@ class Version(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     since_ns: Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
     report: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
     approvals: Annotated[tuple[Approval, ...], Meta(max_length=32)] = ()
+    shipped: bool = False
+
+
+class Rollback(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The newest way back that was taken.
+
+    Args:
+        out: The version it took out of service; putting it back is the undo.
+        by: Person or agent.
+        why: The reason.
+        t_ns: When, as text.
+    """
+
+    out: Sha256
+    by: Short
+    why: Annotated[str, Meta(max_length=500)]
+    t_ns: Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
 
 
 class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,6 +107,7 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         revision: Counts the changes, from 1.
         versions: In order of registration.
         good: Versions that were active before, newest last.
+        back: The newest rollback, while it can be undone.
     """
 
     format: Literal["mumetal-model-record/1"] = "mumetal-model-record/1"
@@ -95,10 +115,12 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     revision: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
     versions: Annotated[tuple[Version, ...], Meta(max_length=MAX_VERSIONS)] = ()
     good: Annotated[tuple[Sha256, ...], Meta(max_length=MAX_GOOD)] = ()
+    back: Rollback | None = None
 
     def __post_init__(self) -> None:
         known = [v.version for v in self.versions]
-        if len(set(known)) != len(known) or not set(self.good) <= set(known):
+        named = {*self.good, *((self.back.out,) if self.back else ())}
+        if len(set(known)) != len(known) or not named <= set(known):
             raise BadInputError("a version is listed twice, or a good one not at all", where=self.name)
         for state in (State.ACTIVE, State.SHADOW):
             if sum(v.state is state for v in self.versions) > 1:
@@ -170,6 +192,22 @@ def add(record: Record, version: str, now_ns: int) -> Step:
     return _step(record, (*record.versions, fresh), record.good, version, State.DRAFT)
 
 
+def adopt(record: Record, version: str, now_ns: int, *, report: str) -> Step:
+    """Take in a version that is shipped with Mumetal: active unless a lab's own version is, beside which it is a draft.
+
+    Raises:
+        BadInputError: It is there already, or there are too many.
+    """
+    added = add(record, version, now_ns).after
+    shipped = msgspec.structs.replace(added.find(version), shipped=True, report=report)
+    added = msgspec.structs.replace(added, versions=_swap(added.versions, shipped))
+    active = record.in_state(State.ACTIVE)
+    if active is not None and not active.shipped:
+        return _step(record, added.versions, record.good, version, State.DRAFT)
+    step = _moved(added, shipped, State.ACTIVE, now_ns, before=record)
+    return replace(step, after=msgspec.structs.replace(step.after, revision=record.revision + 1))
+
+
 def approve(record: Record, version: Version, approval: Approval) -> Step:
     """Note one person's word.
 
@@ -229,13 +267,15 @@ def retire(record: Record, version: Version, now_ns: int) -> Step:
         BadInputError: It is out of service already.
     """
     good = tuple(g for g in record.good if g != version.version)
-    if version.state is State.RETIRED and good == record.good:
+    back = record.back if record.back and record.back.out != version.version else None
+    if version.state is State.RETIRED and (good, back) == (record.good, record.back):
         raise BadInputError("it is retired already", where=f"{record.name}@{version.version[:12]}")
-    return _moved(msgspec.structs.replace(record, good=good), version, State.RETIRED, now_ns, before=record)
+    without = msgspec.structs.replace(record, good=good, back=back)
+    return _moved(without, version, State.RETIRED, now_ns, before=record)
 
 
-def roll_back(record: Record, now_ns: int) -> Step:
-    """Put the last good version back and retire the active one.
+def roll_back(record: Record, now_ns: int, *, by: str, why: str) -> Step:
+    """Put the last good version back and retire the active one, which may be put back in turn.
 
     Raises:
         BadInputError: No version was active before.
@@ -248,7 +288,20 @@ def roll_back(record: Record, now_ns: int) -> Step:
     if active is not None:
         versions = _swap(versions, _at(active, State.RETIRED, now_ns))
     versions = _swap(versions, _at(last, State.ACTIVE, now_ns))
-    return _step(record, versions, record.good[:-1], last.version, State.ACTIVE)
+    step = _step(record, versions, record.good[:-1], last.version, State.ACTIVE)
+    taken = None if active is None else Rollback(out=active.version, by=by, why=why[:500], t_ns=str(now_ns))
+    return replace(step, after=msgspec.structs.replace(step.after, back=taken))
+
+
+def undo(record: Record, now_ns: int) -> Step:
+    """Take the newest rollback back: the version it took out is active again, the one it put in is good as before.
+
+    Raises:
+        BadInputError: Nothing was rolled back since the last promotion.
+    """
+    if record.back is None:
+        raise BadInputError("there is no rollback to take back", where=record.name)
+    return _moved(record, record.find(record.back.out), State.ACTIVE, now_ns)
 
 
 def _moved(record: Record, version: Version, target: State, now_ns: int, *, before: Record | None = None) -> Step:
@@ -279,5 +332,6 @@ def _step(
     *,
     before: Record | None = None,
 ) -> Step:
-    after = msgspec.structs.replace(record, revision=record.revision + 1, versions=versions, good=good)
+    back = None if target is State.ACTIVE else record.back
+    after = msgspec.structs.replace(record, revision=record.revision + 1, versions=versions, good=good, back=back)
     return Step(before=before or record, after=after, version=version, target=target)

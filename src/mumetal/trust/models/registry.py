@@ -23,6 +23,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
@@ -55,6 +56,7 @@ class ModelRegistry:
         self._folder = folder
         self._seal = seal
         self._chronicle = chronicle
+        self._turn = Lock()
 
     def names(self) -> list[str]:
         """Return every model's name, in order."""
@@ -162,11 +164,15 @@ class ModelRegistry:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Keep other processes from changing the registry meanwhile.
+        """Keep other threads and other processes from changing the registry meanwhile; threads queue, processes do not.
 
         Raises:
             UnavailableError: Another one does, or the folder cannot be written.
         """
+        with self._turn:
+            yield from self._alone()
+
+    def _alone(self) -> Iterator[None]:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             file = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

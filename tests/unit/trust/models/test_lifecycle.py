@@ -9,6 +9,7 @@ from tests.model_files import House, KeyedSeal, background, pca_model, promises
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.ports import LedgerEntry
 from mumetal.trust.models import manifest as manifests
+from mumetal.trust.models.files.inspect import Kind
 from mumetal.trust.models.lifecycle import ACTIONS, settle
 from mumetal.trust.models.manifest import DataSet
 from mumetal.trust.models.record import State
@@ -62,6 +63,60 @@ def test_the_whole_way_and_back(house: House) -> None:
         house.lifecycle.roll_back("bob", "cryo", "again")
 
 
+def test_a_rollback_can_be_taken_back_once_and_not_after_another_step(house: House) -> None:
+    first = to_active(house, pca_model(background(seed=1)))
+    second = to_active(house, pca_model(background(seed=2)))
+    with pytest.raises(BadInputError, match="no rollback"):
+        house.lifecycle.undo("bob", "cryo", "")
+    back = house.lifecycle.roll_back("bob", "cryo", "canary failed").back
+    assert back is not None
+    assert (back.out, back.by, back.why) == (second, "bob", "canary failed")
+    again = house.lifecycle.undo("bob", "cryo", "a false alarm")
+    assert dict(house.registry.load("cryo").facts)["version"] == second
+    assert (again.good, again.back) == ((first,), None)
+    house.lifecycle.roll_back("bob", "cryo", "again")
+    assert house.lifecycle.retire("bob", "cryo", second, "for good").back is None
+
+
+def shipped(seed: int) -> tuple[bytes, GateReport]:
+    data = pca_model(background(seed=seed))
+    version = manifests.version_of(manifests.manifest_of("cryo", data, Kind.ONNX, promises()))
+    outcomes = tuple(GateOutcome(gate=g, passed=True, reason="measured") for g in sorted(GATES))
+    return data, GateReport(name="cryo", version=version, data="0" * 64, t_ns="1", outcomes=outcomes)
+
+
+def test_what_is_shipped_is_active_at_first_and_only_a_draft_beside_a_labs_own(house: House) -> None:
+    def adopt(seed: int) -> str:
+        data, report = shipped(seed)
+        return house.lifecycle.adopt("mumetal.release", "cryo", data, promises(), report, "mumetal 9")
+
+    first = adopt(1)
+    assert adopt(1) == first
+    assert len(house.registry.record("cryo").versions) == 1
+    second = adopt(2)
+    assert dict(house.registry.load("cryo").facts)["version"] == second
+    assert house.registry.record("cryo").good == (first,)
+    own = to_active(house, pca_model(background(seed=3)))
+    third = adopt(4)
+    record = house.registry.record("cryo")
+    assert record.find(third).state is State.DRAFT
+    assert record.in_state(State.ACTIVE) == record.find(own)
+    assert [e.action for _, e in house.ledger.entries()][-1] == "model.adopt"
+
+
+def test_what_is_shipped_needs_its_own_passed_report(house: House) -> None:
+    data, good = shipped(1)
+    other, _ = shipped(2)
+    refused = tuple(GateOutcome(gate=g, passed=False, reason="no") for g in sorted(GATES))
+    for given, report in (
+        (other, good),
+        (data, GateReport(name="cryo", version=good.version, data="0" * 64, t_ns="1", outcomes=refused)),
+    ):
+        with pytest.raises(RejectedError, match=r"step [14]"):
+            house.lifecycle.adopt("mumetal.release", "cryo", given, promises(), report, "mumetal 9")
+    assert house.registry.names() == []
+
+
 def test_every_act_is_permitted_then_on_the_ledger_then_done(house: House) -> None:
     to_active(house, pca_model(background()))
     entries = [e for _, e in house.ledger.entries()]
@@ -85,10 +140,13 @@ def test_what_is_not_permitted_leaves_no_trace(house: House, action: str) -> Non
         "model.register": lambda: house.lifecycle.register("ada", "cryo", pca_model(background(seed=4)), promises()),
         "model.approve": lambda: house.lifecycle.approve("bob", "cryo", third),
         "model.rollback": lambda: house.lifecycle.roll_back("bob", "cryo", ""),
+        "model.undo": lambda: house.lifecycle.undo("bob", "cryo", ""),
         "model.retire": lambda: house.lifecycle.retire("bob", "cryo", first, ""),
         "model.promote": lambda: house.lifecycle.promote("ada", "cryo", fourth, report(house, fourth)),
     }
     assert set(acts) == set(ACTIONS)
+    if action == "model.undo":
+        house.lifecycle.roll_back("bob", "cryo", "")
     house.policy.denied.add(action)
     before, entries = house.registry.record("cryo"), len(house.ledger.entries())
     with pytest.raises(RejectedError, match="denied"):

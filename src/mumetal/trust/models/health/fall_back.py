@@ -8,10 +8,8 @@ A drift of the input alone is no reason: the last good version meets the same in
 
 from mumetal.core.errors import BadInputError
 from mumetal.trust.models.health.checkup import Checkup
-from mumetal.trust.models.lifecycle import Lifecycle
+from mumetal.trust.models.lifecycle import HEALTH_AGENT, Lifecycle
 from mumetal.trust.models.record import Record
-
-ACTOR = "trust.models.health"
 
 
 def reason(active: Checkup, last_good: Checkup | None) -> str:
@@ -33,7 +31,9 @@ def reason(active: Checkup, last_good: Checkup | None) -> str:
     return ""
 
 
-def fall_back(lifecycle: Lifecycle, active: Checkup, last_good: Checkup | None, actor: str = ACTOR) -> Record | None:
+def fall_back(
+    lifecycle: Lifecycle, active: Checkup, last_good: Checkup | None, actor: str = HEALTH_AGENT
+) -> Record | None:
     """Put the last good version back if there is a reason to; permitted and entered in the ledger like any rollback.
 
     Raises:

@@ -1,0 +1,171 @@
+"""The models a running stack watches with: each verified when it is loaded; what does not verify is left out and named.
+
+A stack whose registry or whose model is refused goes on watching without it, in *degraded mode*: the pages and
+``mumetal status`` say which model is missing and which step refused it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from mumetal import __version__
+from mumetal.core.clock import Clock
+from mumetal.core.errors import BadInputError, MumetalError, UnavailableError
+from mumetal.core.ports import Authorizer, Ledger
+from mumetal.serve import models as registries
+from mumetal.serve.models import ModelDesk
+from mumetal.trust.models import manifest as manifests
+from mumetal.trust.models import report as reports
+from mumetal.trust.models.files import onnx_file
+from mumetal.trust.models.files.inspect import Kind
+from mumetal.trust.models.lifecycle import RELEASE_AGENT
+from mumetal.trust.models.record import State
+from mumetal.trust.models.scorer import OnnxScorer
+from mumetal.trust.packaged_models import PROMISES, REPORT, PackagedModels
+from mumetal.watch.learned import RowModel
+
+Array = NDArray[np.float64]
+SHIPPED_IN = "mumetal.watch"
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """A model that is not watching, and why.
+
+    Args:
+        model: Its name; empty when the registry itself cannot be used.
+        why: The step that failed, in one sentence.
+    """
+
+    model: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """An active version that scores rows; equal to another of the same version.
+
+    Args:
+        name: The model's name.
+        version: SHA-256 of its manifest.
+        channels: Name and unit of each input column.
+        scorer: Runs it.
+    """
+
+    name: str
+    version: str
+    channels: tuple[tuple[str, str], ...]
+    scorer: OnnxScorer
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LoadedModel) and (self.name, self.version) == (other.name, other.version)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.version))
+
+    def score(self, rows: Array) -> Array:
+        """Score rows, shape (n, C) to (n,); NaN where the model fails, so that the watch goes on and its health tells."""
+        try:
+            return self.scorer.score(rows)
+        except BadInputError:
+            return np.full(len(rows), np.nan)
+
+
+class LiveModels:
+    """Loads every active model and says what could not be loaded.
+
+    Args:
+        desk: The registry; without one nothing is loaded.
+        problems: What is wrong with the registry itself.
+    """
+
+    def __init__(self, desk: ModelDesk | None = None, problems: Sequence[Problem] = ()) -> None:
+        self.desk = desk
+        self._own = tuple(problems)
+        self._problems: tuple[Problem, ...] = self._own
+        self._running: tuple[LoadedModel, ...] = ()
+        self._lock = Lock()
+        self.refresh()
+
+    @classmethod
+    def open(cls, store: Path, *, ledger: Ledger, authorizer: Authorizer, clock: Clock) -> "LiveModels":
+        """Open the registry of a store and take in what is shipped; a registry that is refused leaves a problem."""
+        try:
+            desk = registries.attach(store, ledger=ledger, authorizer=authorizer, clock=clock, actor=RELEASE_AGENT)
+        except MumetalError as error:
+            return cls(None, [Problem(model="", why=f"the registry cannot be used: {error}"[:500])])
+        return cls(desk, adopt_shipped(desk))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is not watching though it should, and why."""
+        return self._problems
+
+    def running(self) -> tuple[RowModel, ...]:
+        """Return the active versions that score rows."""
+        return self._running
+
+    def refresh(self) -> None:
+        """Look at the registry again: every active version is verified anew; the watch takes them up by itself."""
+        if self.desk is None:
+            return
+        with self._lock:
+            running: list[LoadedModel] = []
+            problems: list[Problem] = list(self._own)
+            for name in self.desk.registry.names():
+                try:
+                    found = self._load(name)
+                except MumetalError as error:
+                    problems.append(Problem(model=name, why=str(error)[:500]))
+                    continue
+                if found is not None:
+                    running.append(found)
+            self._running, self._problems = tuple(running), tuple(problems)
+
+    def _load(self, name: str) -> LoadedModel | None:
+        assert self.desk is not None
+        registry = self.desk.registry
+        record = registry.record(name)
+        if record.in_state(State.ACTIVE) is None:
+            return None
+        artefact = registry.load(name)
+        version = dict(artefact.facts)["version"]
+        known = next((m for m in self._running if (m.name, m.version) == (name, version)), None)
+        if known is not None:
+            return known
+        promised = registry.manifest(name, version)
+        if promised.kind is not Kind.ONNX or not scores_rows(artefact.data):
+            return None  # loaded by whoever uses it, such as an encoder
+        channels = tuple((i.channel, i.unit) for i in promised.inputs)
+        return LoadedModel(name=name, version=version, channels=channels, scorer=OnnxScorer(artefact))
+
+
+def scores_rows(data: bytes) -> bool:
+    """Whether an ONNX model takes single rows, shape (n, C), and so can be run as it is."""
+    inputs = onnx_file.read(data).inputs
+    return len(inputs) == 1 and len(inputs[0].shape) == 2 and inputs[0].dtype == "float32"
+
+
+def adopt_shipped(desk: ModelDesk, package: str = "") -> list[Problem]:
+    """Take in the models that the installed package ships; one that is refused is named and left out."""
+    try:
+        shipped = PackagedModels.of_package(package or SHIPPED_IN)
+    except UnavailableError:
+        return []  # nothing is shipped
+    except MumetalError as error:
+        return [Problem(model="", why=f"what is shipped cannot be read: {error}"[:500])]
+    problems = []
+    for file in shipped.models():
+        name = file.rpartition(".")[0]
+        try:
+            promised = manifests.decode_promises(shipped.load(name + PROMISES).data, name + PROMISES)
+            report = reports.decode(shipped.load(name + REPORT).data, name + REPORT)
+            data = shipped.load(file).data
+            desk.lifecycle.adopt(RELEASE_AGENT, name, data, promised, report, f"mumetal {__version__}")
+        except MumetalError as error:
+            problems.append(Problem(model=name, why=f"shipped, but refused: {error}"[:500]))
+    return problems

@@ -1,0 +1,157 @@
+"""What a running stack loads as a model: verified on the stack's own ledger, refused aloud, taken up by the watch."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.fakes_ports import T0
+from tests.model_files import House, background, pca_model, promises
+from tests.unit.trust.models.test_lifecycle import GATES, to_active
+
+from mumetal.core.clock import ManualClock, SystemClock
+from mumetal.core.ports import Scene
+from mumetal.core.series import Channel, Series
+from mumetal.core.settings import Settings, StoreSettings, WatchSettings
+from mumetal.formats import canonical
+from mumetal.serve import live_models, models, wiring
+from mumetal.serve.live_models import LiveModels
+from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.models import manifest as manifests
+from mumetal.trust.models import report as reports
+from mumetal.trust.models.files.inspect import Kind
+from mumetal.trust.models.gates import REQUIRED
+from mumetal.trust.models.record import State
+from mumetal.trust.models.report import GateOutcome, GateReport
+from mumetal.watch.watch import Watch
+
+S = 10**9
+Array = NDArray[np.float64]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "models", GATES)
+
+
+def rows(n: int, start: int, values: Array) -> Series:
+    channels = (Channel(name="extra", unit="1"), *(Channel(name=f"c{i}", unit="K") for i in range(4)))
+    t_ns = T0 + (start + np.arange(n)) * S
+    wide = np.column_stack([np.random.default_rng(start).normal(size=n), values])
+    return Series(device="d", stream="s", channels=channels, t_ns=t_ns, values=wide)
+
+
+def test_an_altered_model_is_left_out_and_named_and_comes_back(house: House, tmp_path: Path) -> None:
+    to_active(house, pca_model(background()))
+    live = LiveModels(house.desk)
+    assert [m.name for m in live.running()] == ["cryo"]
+    assert not live.problems
+    victim = next((tmp_path / "models" / "objects").glob("*/*"))
+    good = victim.read_bytes()
+    victim.write_bytes(good + b"\0")
+    live.refresh()
+    assert not live.running()
+    assert live.problems[0].model == "cryo"
+    assert "step 4" in live.problems[0].why
+    victim.write_bytes(good)
+    live.refresh()
+    assert len(list(live.running())) == 1
+
+
+def test_the_watch_scores_with_the_active_version_and_takes_up_another(house: House) -> None:
+    to_active(house, pca_model(background(seed=1)))
+    live = LiveModels(house.desk)
+    settings = WatchSettings(learning_rows=600, learning_s=0)
+    watch = Watch(settings, ManualClock(T0 + 2_000 * S), lambda _: Scene(), None, live.running)
+    assert not [f for f in watch.observe(rows(700, 0, background(700, seed=3))) if f.rule == "watch.learned"]
+    moved = background(100, seed=4)
+    moved[40:80] += 2.5 * np.array([1.0, -1.0, 1.0, 1.0])
+    found = [f for f in watch.observe(rows(100, 700, moved)) if f.rule == "watch.learned"]
+    active = house.registry.record("cryo").in_state(State.ACTIVE)
+    assert active is not None
+    assert found
+    assert found[0].model_version == active.version[:12]
+    assert {a.channel for a in found[0].attribution} <= {"c0", "c1", "c2", "c3"}
+    second = to_active(house, pca_model(background(seed=2)))
+    live.refresh()
+    found = watch.observe(rows(100, 900, moved))
+    assert {f.model_version for f in found if f.rule == "watch.learned"} == {second[:12]}
+
+
+def test_a_model_of_other_channels_or_units_does_not_watch(house: House) -> None:
+    to_active(house, pca_model(background()))
+    live = LiveModels(house.desk)
+    data = rows(700, 0, background(700, seed=3))
+    other = Series(
+        device="d", stream="s", t_ns=data.t_ns, values=data.values,
+        channels=tuple(Channel(name=c.name, unit="V") for c in data.channels),
+    )  # fmt: skip
+    watch = Watch(
+        WatchSettings(learning_rows=600, learning_s=0),
+        ManualClock(T0 + 2_000 * S),
+        lambda _: Scene(),
+        None,
+        live.running,
+    )
+    watch.observe(other)
+    far = np.full((5, 4), 1e4)
+    assert not [f for f in watch.observe(rows(5, 700, far)) if f.rule == "watch.learned"]
+
+
+def test_a_first_start_makes_a_registry_on_the_stacks_own_ledger_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    clock, path = SystemClock(), tmp_path / "ledger.jsonl"
+    ledger = ChainedFileLedger(path)
+    live = LiveModels.open(tmp_path, ledger=ledger, authorizer=wiring.authorizer(), clock=clock)
+    assert live.desk is not None
+    assert not live.problems
+    (tmp_path / "models" / "root.json").write_bytes(b"{}")
+    broken = LiveModels.open(tmp_path, ledger=ledger, authorizer=wiring.authorizer(), clock=clock)
+    assert broken.desk is None
+    assert "the registry cannot be used" in broken.problems[0].why
+    ledger.close()
+
+
+def package(folder: Path, seed: int, name: str = "cryo") -> None:
+    """Write what a wheel would ship: a model, what is promised of it, and what its gates said."""
+    models_folder = folder / "models"
+    models_folder.mkdir(parents=True, exist_ok=True)
+    data, promised = pca_model(background(seed=seed)), promises()
+    version = manifests.version_of(manifests.manifest_of(name, data, Kind.ONNX, promised))
+    said = tuple(GateOutcome(gate=g, passed=True, reason="at the release") for g in sorted(REQUIRED))
+    report = GateReport(name=name, version=version, data="0" * 64, t_ns="1", outcomes=said)
+    files = {
+        f"{name}.onnx": data,
+        f"{name}-promises.json": canonical.encode(msgspec.to_builtins(promised)),
+        f"{name}-report.json": reports.encode(report),
+    }
+    for file, body in files.items():
+        (models_folder / file).write_bytes(body)
+    digests = {file: hashlib.sha256(body).hexdigest() for file, body in files.items()}
+    (models_folder / "manifest.json").write_text(json.dumps(digests))
+
+
+def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package(tmp_path / "site" / "shipping_package", 1)
+    (tmp_path / "site" / "shipping_package" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setattr(live_models, "SHIPPED_IN", "shipping_package")
+    settings = Settings(store=StoreSettings(directory=str(tmp_path / "store")))
+    with wiring.build(settings, SystemClock()) as stack:
+        assert [m.name for m in stack.models.running()] == ["cryo"]
+        entries = [e for _, e in stack.ledger.entries()]
+        assert [(e.actor, e.action, e.outcome) for e in entries] == [
+            ("mumetal.release", "model.adopt", ""),
+            ("mumetal.release", "model.adopt", "done"),
+        ]
+    assert hasattr(stack.ledger, "close")
+    stack.ledger.close()
+    with models.reading(tmp_path / "store") as registry:
+        assert registry.load("cryo").data == pca_model(background(seed=1))
+    altered = tmp_path / "site" / "shipping_package" / "models" / "cryo.onnx"
+    altered.write_bytes(altered.read_bytes() + b"\0")
+    with wiring.build(settings, SystemClock()) as stack:
+        assert [m.name for m in stack.models.running()] == ["cryo"]  # the registry's own copy still verifies
+        assert "step 2" in stack.models.problems[0].why
