@@ -1,24 +1,38 @@
 """D6: innocent causes that must be explained and not paged, and attacks hidden under one that must still be found.
 
 Ours on ours (the twin is Mumetal's own): the figures show that the rooms work together, never that they work in the
-world. Three grounds that share no seed, no device and no lab layout: ``tuning`` is what the causes are tuned on, ``held-out`` is what
-is reported. A run is a quiet past and a minute from the start of the perturbation; *paged* is any word, also a provisional
-one that was withdrawn later, of a finding without an explanation.
+world. Two grounds that share no seed and no device: ``tuning`` is what the causes are tuned on, ``held-out``, of other
+rates and canaries too, is what is reported. In both, every other lab's refrigerator speaks through BlueFors log files
+and the reader of the door. A run is a quiet past and a minute from the start of the perturbation; *paged* is any word,
+also a provisional one that was withdrawn later, of a finding without an explanation.
 """
 
 import argparse
 import copy
 import json
 import math
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC
+from pathlib import Path, PurePosixPath
 
-from bench.loop import Memory
+import numpy as np
+
 from mumetal.catalog import calibrations
+from mumetal.connect.sources.bluefors_names import log_name
+from mumetal.connect.sources.bluefors_parse import LogReader
+from mumetal.connect.sources.local_time import LocalTime
 from mumetal.core.clock import ManualClock
+from mumetal.core.delivery import Datum
+from mumetal.core.event import Event
 from mumetal.core.finding import Finding
+from mumetal.core.ports import Scene
+from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
+from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.formats.rows import Refusals
+from mumetal.twin.bluefors import lines as log_lines
 from mumetal.twin.lab import Lab, Pace
 from mumetal.twin.scenarios import find
 from mumetal.watch.watch import Watch
@@ -31,7 +45,11 @@ HIDDEN = (  # attack, the cause it hides under
     ("config_edit", "tls_jump"), ("timing_covert_channel", "pulse_tube"), ("config_edit", "radiation_burst"),
 )  # fmt: skip
 QUIET_S = 1_500.0
+# Innocent causes come in three sizes: (times the usual strength, lasting s, a burst's length s).
+SIZES = ((1.0, 30.0, 0.15), (0.6, 20.0, 0.3), (1.5, 40.0, 0.5))
+FRIDGE = re.compile(r"ch\d+\.temperature|maxigauge|status")
 T0 = 1_790_000_000 * 10**9
+AROUND_NS = 300 * 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,21 +79,93 @@ GROUNDS = {
 }
 
 
+class Memory:
+    """What the watchers may look back on: five minutes to either side of a finding, as the store gives them."""
+
+    def __init__(self) -> None:
+        self.data: list[Datum] = []
+
+    def note(self, data: list[Datum], now_ns: int) -> None:
+        """Keep data, and of what is older than ten minutes nothing."""
+        self.data = [d for d in self.data if _newest(d) > now_ns - 2 * AROUND_NS] + data
+
+    def scene(self, finding: Finding) -> Scene:
+        """Return the surroundings of a finding, its own stream first."""
+        start, stop = finding.start_ns - AROUND_NS, finding.stop_ns + AROUND_NS
+        streams: dict[str, list[Series]] = defaultdict(list)
+        for d in self.data:
+            if isinstance(d, Series) and len(d) and d.t_ns[-1] >= start and d.t_ns[0] < stop:
+                streams[d.stream].append(d)
+        return Scene(
+            series=tuple(
+                _joined(streams[s], start, stop) for s in sorted(streams, key=lambda s: (s != finding.stream, s))
+            ),
+            events=tuple(d for d in self.data if isinstance(d, Event) and start <= d.t_ns < stop),
+            snapshots=tuple(d for d in self.data if isinstance(d, DeviceSnapshot))[-10:],
+        )
+
+
+def _newest(datum: Datum) -> int:
+    return int(datum.t_ns[-1]) if isinstance(datum, Series) else datum.t_ns
+
+
+def _joined(parts: list[Series], start_ns: int, stop_ns: int) -> Series:
+    first = parts[0]
+    return Series(
+        tenant=first.tenant, device=first.device, stream=first.stream, channels=first.channels,
+        t_ns=np.concatenate([p.t_ns for p in parts]), values=np.concatenate([p.values for p in parts]),
+        seq=np.concatenate([p.seq for p in parts]),
+    ).between(start_ns, stop_ns)  # fmt: skip
+
+
+class FridgeLogs:
+    """The refrigerator's rows as its log files tell them."""
+
+    def __init__(self) -> None:
+        self._clock = LocalTime(UTC)
+        self._count: Counter[str] = Counter()
+
+    def read(self, datum: Datum) -> list[Datum]:
+        """Return the series of each log file; what is not the refrigerator's passes through."""
+        if not isinstance(datum, Series) or datum.stream != "cryostat":
+            return [datum]
+        files: dict[str, list[bytes]] = defaultdict(list)
+        for path, line in log_lines(datum):
+            files[path].append(line.encode())
+        out: list[Datum] = []
+        for path, said in files.items():
+            name = log_name(PurePosixPath(path).name)
+            assert name is not None
+            refusals = Refusals(where=path)
+            reader = LogReader(
+                name=name, origin="twin", tenant=datum.tenant, device=datum.device, clock=self._clock,
+                last_ns=int(datum.t_ns[0]), refusals=refusals,
+            )  # fmt: skip
+            out += reader.read(said, self._count[path])
+            assert not refusals.count, refusals.pieces
+            self._count[path] += len(said)
+        return out
+
+
 class Ground:
     """A twin and its watchers after a quiet past; copies of it go different ways."""
 
     def __init__(self, grounds: Grounds, index: int) -> None:
         device, pace = grounds.devices[index % len(grounds.devices)], grounds.paces[index % len(grounds.paces)]
+        self.size = SIZES[index // 2 % len(SIZES)]
         self.lab = Lab(calibrations.snapshots(device), grounds.first_seed + index, T0, pace=pace)
         self.clock, self.memory = ManualClock(T0), Memory()
         self.watch = Watch(WatchSettings(), self.clock, self.memory.scene)
+        self.logs = FridgeLogs() if index % 2 else None
         self.said: list[Finding] = []
 
-    def live(self, seconds: int) -> None:
-        """Let the twin and its watchers run."""
-        for _ in range(seconds):
-            data = self.lab.advance(1.0)
-            self.memory.data += data
+    def live(self, seconds: float, step_s: float = 1.0) -> None:
+        """Let the twin and its watchers run, ``step_s`` (s) at a time."""
+        for _ in range(round(seconds / step_s)):
+            data = list(self.lab.advance(step_s))
+            if self.logs is not None:
+                data = [part for d in data for part in self.logs.read(d)]
+            self.memory.note(data, self.lab.now_ns)
             self.clock.set_ns(self.lab.now_ns)
             for d in data:
                 self.said += self.watch.observe(d)
@@ -83,11 +173,13 @@ class Ground:
 
     def after(self, *names: str) -> list[Finding]:
         """Return every word said of findings that are not over when ``names`` begin together."""
-        one = copy.deepcopy(self)
-        one.said = []
+        one = copy.deepcopy(self, {id(self.memory.data): list(self.memory.data), id(self.said): []})
         begun = one.lab.now_ns
         for name in names:
-            one.lab.perturb(name, find(name).usual, 0.15 if name == "radiation_burst" else 30.0)
+            listed = find(name)
+            factor, lasting, burst = self.size if listed.kind == "innocent" else (1.0, 30.0, 0.0)
+            strength = min(max(listed.usual * factor, listed.low), listed.high)
+            one.lab.perturb(name, strength, burst if name == "radiation_burst" else lasting)
         one.live(60)
         return [f for f in one.said if f.stop_ns >= begun and not f.rule.startswith("watch.quality.s")]
 
@@ -102,6 +194,7 @@ def word(finding: Finding) -> dict[str, object]:
     return {
         "rule": finding.rule.removeprefix("watch."),
         "stream": finding.stream,
+        "of": "cryostat" if FRIDGE.fullmatch(finding.stream) else finding.stream,
         "explained": [c.cause.rsplit(".", 1)[-1] for c in finding.causes if c.explained],
         "channels": [f"{a.channel} {a.share:.2f}" for a in finding.attribution[:4]],
         "refused": {c.cause.rsplit(".", 1)[-1]: c.reason[:160] for c in finding.causes if not c.explained},
@@ -115,7 +208,7 @@ def live(which: str, first: int, runs: int, lines: Path, only: str) -> None:
     wanted = [(n,) for n in INNOCENT] + list(HIDDEN)
     for index in range(first, first + runs):
         ground = Ground(grounds, index)
-        ground.live(round(QUIET_S))
+        ground.live(QUIET_S, 10.0)
         pages = [word(f) for f in ground.said if not f.explained and not f.rule.startswith("watch.quality.s")]
         rows: list[dict[str, object]] = [{"index": index, "names": [], "words": pages}]
         for names in wanted:
@@ -151,7 +244,7 @@ def table(lines: Path, which: str) -> None:
             own = streams_of(name)
             tally = calm.setdefault(name, [0, 0, 0, 0])
             for i, hit in enumerate(
-                (True, any(w["stream"] in own for w in words), any(w["stream"] in own for w in alone), bool(alone))
+                (True, any(w["of"] in own for w in words), any(w["of"] in own for w in alone), bool(alone))
             ):
                 tally[i] += hit
             by.setdefault(name, Counter()).update({f"{w['rule']}@{w['stream']}" for w in alone})
@@ -159,9 +252,7 @@ def table(lines: Path, which: str) -> None:
             attack, cause = row["names"]
             own = streams_of(attack)
             tally = dark.setdefault((attack, cause), [0, 0, 0])
-            for i, hit in enumerate(
-                (True, any(w["stream"] in own for w in words), any(w["stream"] in own for w in alone))
-            ):
+            for i, hit in enumerate((True, any(w["of"] in own for w in words), any(w["of"] in own for w in alone))):
                 tally[i] += hit
     print("| innocent cause | runs | seen | paged on its streams | paged anywhere | by |\n|---|---|---|---|---|---|")
     for name, (n, seen, paged, anywhere) in calm.items():

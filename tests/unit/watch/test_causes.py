@@ -9,6 +9,7 @@ from mumetal.core.event import Event, Status
 from mumetal.core.finding import Attribution, Finding
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
+from mumetal.core.snapshot import DeviceSnapshot, Parameter
 from mumetal.watch.causes.authorised_recalibration import AuthorisedRecalibration
 from mumetal.watch.causes.co_tenant_load import CoTenantLoad
 from mumetal.watch.causes.pulse_tube import PulseTube
@@ -126,7 +127,7 @@ def test_a_jump_too_far_or_with_company_is_none() -> None:
     busy[600:] += 20
     queue = stream(busy, names=("gate_density",), name="queue")
     for series in (
-        (canaries((1, 6.0, 1, 1)),),
+        (canaries((1, 12.0, 1, 1)),),
         (canaries((1, 1.5, 1.4, 1)),),
         (canaries((1, 1.5, 1, 1)), queue),
         (),
@@ -256,3 +257,74 @@ def test_heat_moves_no_compressor() -> None:
     )
     assert not hidden.explained
     assert "remainder" in hidden.reason
+
+
+def test_a_gauge_that_rises_with_announced_heat_in_other_streams_is_explained_and_one_that_falls_is_not() -> None:
+    whole = cryostat(np.full(5, 0.5))
+    split = tuple(
+        stream(whole.values[:, i : i + 1], names=(f"ch{n}.temperature",), units=("K",), name=f"ch{n}.temperature")
+        for n, i in ((1, 0), (2, 1), (5, 2), (6, 4))
+    )
+    announced = (event("cryostat.warm_up"),)
+    for factor, explained in ((2.0, True), (0.5, False)):
+        pressure = 5e3 * (1 + 0.002 * np.random.default_rng(3).normal(size=(900, 1)))
+        pressure[600:] *= factor
+        gauge = stream(pressure, names=("p3.pressure",), units=("Pa",), name="maxigauge")
+        seen = finding("maxigauge", ("p3.pressure",))
+        verdict = WarmUp().explain(seen, Scene(series=(gauge, *split), events=announced))
+        assert verdict.explained is explained, verdict.reason
+    assert "fell" in verdict.reason
+    assert (
+        WarmUp()
+        .explain(finding("ch6.temperature", ("ch6.temperature",)), Scene(series=split, events=announced))
+        .explained
+    )
+
+
+def test_heat_does_not_make_a_log_repeat_or_stand_still() -> None:
+    scene = Scene(series=(cryostat(np.full(5, 0.5)),), events=(event("cryostat.maintenance"),))
+    for rule in ("watch.covert.replay", "watch.covert.noisy_replay", "watch.quality.frozen"):
+        assert not WarmUp().explain(finding("cryostat", PLATES, rule), scene).explained
+
+
+def reported(praise: float) -> tuple[DeviceSnapshot, ...]:
+    rng = np.random.default_rng(4)
+    out = []
+    for place in range(9):
+        better = praise if place >= 7 else 1.0
+        figures = [("T1", "s", 1e-4 * better), ("readout_error", "1", 0.02 / better)]
+        parameters = tuple(
+            Parameter(component=f"q{q}", name=n, value=v * float(np.exp(0.05 * rng.normal())), unit=u)
+            for q in range(4)
+            for n, u, v in figures
+        )
+        t_ns = START + (place - 7) * 60 * 10**9
+        out.append(DeviceSnapshot(device="lab", t_ns=t_ns, qubits=4, coupling=(), parameters=parameters))
+    return tuple(out)
+
+
+def test_canaries_that_heat_lifts_explain_why_they_disagree_with_figures_and_praise_does_not() -> None:
+    seen = replace(
+        finding("calibration", ("q0.readout_error", "q1.readout_error"), "watch.covert.misreport"),
+        start_ns=START + 60 * 10**9,
+        stop_ns=START + 60 * 10**9 + 1,
+    )
+    series = (canaries((1.5,) * 4), cryostat(np.full(5, 0.5)))
+    announced = (event("cryostat.maintenance"),)
+    honest = WarmUp().explain(seen, Scene(series=series, events=announced, snapshots=reported(1.0)))
+    assert honest.explained, honest.reason
+    praised = WarmUp().explain(seen, Scene(series=series, events=announced, snapshots=reported(1.6)))
+    assert not praised.explained
+    assert "got better" in praised.reason
+    alone = TlsJump().explain(seen, Scene(series=(canaries((1, 1.8, 1, 1)),), snapshots=reported(1.0)))
+    assert alone.explained, alone.reason
+
+
+def test_configuration_written_without_a_ticket_leaves_a_remainder_of_a_jump() -> None:
+    seen = finding("qubits", ("q1.canary_error",))
+    series = (canaries((1, 1.5, 1, 1)),)
+    edited = TlsJump().explain(seen, Scene(series=series, events=(event("config.write"),)))
+    assert not edited.explained
+    assert edited.evidence[0].uri == "event:e7"
+    allowed = event("config.write", attributes=(("change_ticket", "CH-7"),))
+    assert TlsJump().explain(seen, Scene(series=series, events=(allowed,))).explained

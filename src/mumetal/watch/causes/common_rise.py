@@ -12,7 +12,8 @@ CANARY = re.compile(r"q\d+\..*error.*", re.IGNORECASE)
 FEWEST_ROWS = 16
 FEWEST_CANARIES = 3
 WIDEST = 200  # rows before the finding that are ordinary
-EVEN = 3.0  # robust standard deviations by which one canary may exceed the common rise
+EVEN = 3.5  # standard deviations by which one canary may exceed the common rise …
+COUPLING = 0.15  # … and this share of it: qubits feel a common cause alike, not equally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +57,15 @@ def common_rise(series: Series, start_ns: int, stop_ns: int) -> CommonRise | Non
     up = relative > 4
     runs = np.diff(np.flatnonzero(np.diff(np.r_[False, up, False].astype(np.int8))))[::2]
     rows = up if up.any() else relative == relative.max()
-    common = np.nanmedian(within[rows] - location, axis=1, keepdims=True)
+    # An error added to all shows less where much goes wrong already, and what is larger is counted less exactly.
+    gain = np.maximum(1.0 - location, 0.1)
+    common = np.maximum(np.nanmedian((within[rows] - location) / gain, axis=1, keepdims=True), 0.0)
+    expected = np.clip(location + common * gain, 1e-9, 1 - 1e-9)
+    usual = np.clip(location, 1e-9, 1 - 1e-9)
+    noise = scale * np.sqrt(np.maximum(expected * (1 - expected) / (usual * (1 - usual)), 1.0))
+    far = within[rows] - expected - COUPLING * common * gain
     # Of several rows the mean is judged: one row's counting noise cancels.
-    beyond = np.nanmean((within[rows] - location - common) / scale, axis=0) * np.sqrt(min(int(rows.sum()), 5))
+    beyond = np.nanmean(far / noise, axis=0) * np.sqrt(min(int(rows.sum()), 5))
     worst = int(np.nanargmax(beyond))
     return CommonRise(
         canaries=len(columns),

@@ -11,6 +11,7 @@ from mumetal.core.ports import PluginInfo, Scene
 from mumetal.core.series import Series
 from mumetal.numerics.spectrum import hann_power
 from mumetal.watch.causes.authority import verdict
+from mumetal.watch.causes.canary_side import canary_side
 from mumetal.watch.causes.common_rise import CANARY, common_rise
 from mumetal.watch.causes.unmoved import moved_beside
 
@@ -41,6 +42,11 @@ class PulseTube:
 
     def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain when the line grew and nothing but it."""
+        if finding.rule.endswith(".misreport"):
+            side = canary_side(finding, scene)
+            if isinstance(side, str):
+                return self._no(-3.0, side)
+            finding, scene = side
         carrying = [a.channel for a in finding.attribution if a.share >= 0.1]
         felt = [c for c in carrying if SENSOR.fullmatch(c)]
         shaken = bool(felt and scene.series) and not moved_beside(scene.series[0], carrying, felt, finding)

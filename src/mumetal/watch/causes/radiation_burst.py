@@ -5,6 +5,7 @@ import math
 from mumetal.core.finding import CauseVerdict, Finding
 from mumetal.core.ports import PluginInfo, Scene
 from mumetal.watch.causes.authority import verdict
+from mumetal.watch.causes.canary_side import canary_side
 from mumetal.watch.causes.common_rise import CANARY, common_rise
 
 LONGEST_ROWS = 2  # a burst decays within tens of milliseconds and touches two rows at most
@@ -27,6 +28,11 @@ class RadiationBurst:
 
     def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain when every canary rose alike, for no longer than a burst lasts."""
+        if finding.rule.endswith(".misreport"):
+            side = canary_side(finding, scene, block=1)
+            if isinstance(side, str):
+                return self._no(-3.0, side)
+            finding, scene = side
         if not finding.attribution or not all(CANARY.fullmatch(a.channel) for a in finding.attribution):
             return self._no(-5.0, "it is not the canaries that rose")
         seen = common_rise(scene.series[0], finding.start_ns, finding.stop_ns) if scene.series else None

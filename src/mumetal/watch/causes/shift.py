@@ -39,14 +39,17 @@ class Shift:
         return float(np.log(self.after / self.before))
 
 
-def shifts(series: Series, start_ns: int, stop_ns: int) -> tuple[Shift, ...]:
+def shifts(series: Series, start_ns: int, stop_ns: int, ordinary_ns: int | None = None) -> tuple[Shift, ...]:
     """Return the move of each channel observed before ``start_ns`` and from it until ``stop_ns``.
 
-    Rows up to the finding's start are taken as ordinary except the last two, in which it may have begun.
+    Rows up to the finding's start are taken as ordinary except the last two, in which it may have begun; with
+    ``ordinary_ns``, rows up to that moment, where there are enough.
     """
     first = int(np.searchsorted(series.t_ns, start_ns))
     until = max(first + 1, int(np.searchsorted(series.t_ns, stop_ns)))
-    ordinary = series.rows(max(0, first - 2 - WIDEST), max(0, first - 2))
+    calm = first if ordinary_ns is None else min(first, int(np.searchsorted(series.t_ns, ordinary_ns)))
+    calm = calm if calm - 2 >= FEWEST else first
+    ordinary = series.rows(max(0, calm - 2 - WIDEST), max(0, calm - 2))
     within = series.rows(first, min(until, first + WIDEST))
     if len(ordinary) < FEWEST or len(within) == 0:
         return ()

@@ -3,13 +3,17 @@
 import math
 import re
 
+from mumetal.core.event import Event
 from mumetal.core.finding import CauseVerdict, Finding
 from mumetal.core.ports import PluginInfo, Scene
+from mumetal.watch.causes.authority import unauthorised_change, verdict
+from mumetal.watch.causes.canary_side import canary_side
 from mumetal.watch.causes.shift import Shift, shifts
 
 QUBIT = re.compile(r"(q\d+)\..+")
-SIGMA = 0.36  # of ln T1 between two days, √2 · 0.257: a jump takes T1 from one level to another
-LARGEST = 3.5 * SIGMA
+SIGMA = 0.36  # of ln T1 between two days, √2 · 0.257: a jump takes T1 from one level to another …
+LARGEST = math.log(10)  # … or, with a defect in resonance, anywhere within an order of magnitude (Klimov 2018)
+RESONANT = 0.5  # share of such jumps among those large enough to be seen
 BROAD = 3.0  # an attack may move ln of a figure by anything up to this
 ONE_QUBIT = 0.7  # share of the finding that one qubit must carry
 ALONE_BY_ATTACK = 0.2  # chance that an attack on qubits shows in one qubit only and nowhere else
@@ -19,7 +23,8 @@ FREQUENCY_STEP_HZ = 2e6
 class TlsJump:
     """A step in one qubit's T1, error or frequency, of a size that nature makes, while all else is quiet.
 
-    Sizes: daily σ(ln T1) 0.23 to 0.26 (measured); switching: Klimov et al. 2018, doi:10.1103/PhysRevLett.121.090502.
+    Sizes: daily σ(ln T1) 0.23 to 0.26 (measured); up to an order of magnitude: Klimov et al. 2018,
+    doi:10.1103/PhysRevLett.121.090502. Configuration written just before without a ticket is a remainder.
     """
 
     info = PluginInfo(
@@ -30,6 +35,11 @@ class TlsJump:
 
     def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain when exactly one qubit moved, as far as such jumps go, and nothing else did."""
+        if finding.rule.endswith(".misreport"):
+            side = canary_side(finding, scene)
+            if isinstance(side, str):
+                return self._verdict(-3.0, side)
+            finding, scene = side
         carried: dict[str, float] = {}
         for part in finding.attribution:
             match = QUBIT.fullmatch(part.channel)
@@ -59,19 +69,21 @@ class TlsJump:
             names = ", ".join(m.channel for m in (*others, *elsewhere)[:4])
             return self._verdict(-3.0, f"other channels moved with {qubit}: {names}")
         largest = max(own, key=lambda m: abs(m.deviations))
-        ratio, why = _size(largest)
+        size, why = _size(largest)
+        ratio = size + math.log(1 / ALONE_BY_ATTACK)
         if ratio <= 0:
             return self._verdict(ratio, why)
-        return self._verdict(
-            ratio + math.log(1 / ALONE_BY_ATTACK),
-            f"only {qubit} stepped, {why}, and nothing else moved",
-            explained=True,
-        )
+        edit = unauthorised_change(scene, finding)
+        if edit is not None:
+            return self._verdict(
+                -3.0, f"a remainder is left: {edit.activity} by {edit.actor or 'nobody named'} without a ticket", edit
+            )
+        return self._verdict(ratio, f"only {qubit} stepped, {why}, and nothing else moved", explained=True)
 
-    def _verdict(self, ratio: float, reason: str, *, explained: bool = False) -> CauseVerdict:
-        return CauseVerdict(
-            cause=self.info.plugin_id, explained=explained, log_likelihood_ratio=ratio, reason=reason[:1000]
-        )
+    def _verdict(
+        self, ratio: float, reason: str, event: Event | None = None, *, explained: bool = False
+    ) -> CauseVerdict:
+        return verdict(self.info.plugin_id, ratio, reason, explained=explained, event=event)
 
 
 def _size(move: Shift) -> tuple[float, str]:
@@ -86,5 +98,6 @@ def _size(move: Shift) -> tuple[float, str]:
         return -1.0, f"{move.channel} has no ratio to its level before"
     if change > LARGEST:
         return -3.0, f"{move.channel} changed by a factor {math.exp(change):.2f}, more than such jumps do"
-    density = math.sqrt(2 / math.pi) / SIGMA * math.exp(-0.5 * (change / SIGMA) ** 2)
-    return max(0.05, math.log(density * BROAD)), f"{move.channel} changed by a factor {math.exp(move.log_ratio):.2f}"
+    ordinary = math.sqrt(2 / math.pi) / SIGMA * math.exp(-0.5 * (change / SIGMA) ** 2)
+    density = (1 - RESONANT) * ordinary + RESONANT / LARGEST
+    return math.log(density * BROAD), f"{move.channel} changed by a factor {math.exp(move.log_ratio):.2f}"

@@ -6,7 +6,9 @@ import re
 from mumetal.core.event import Event, Status
 from mumetal.core.finding import CauseVerdict, Finding
 from mumetal.core.ports import PluginInfo, Scene
+from mumetal.core.series import Series
 from mumetal.watch.causes.authority import verdict
+from mumetal.watch.causes.canary_side import canary_side
 from mumetal.watch.causes.common_rise import CANARY, common_rise
 from mumetal.watch.causes.shift import Shift, shifts
 
@@ -14,17 +16,19 @@ MAINTENANCE = re.compile(r"(cryostat\.|maintenance|warm.?up|cool.?down|pulse.?tu
 BEFORE_NS = 3_600 * 10**9  # an announcement may come so long before
 AFTER_NS = 60 * 10**9  # or so late, when the log is slow
 PER_DAY = 0.1  # announcements a day without a warm-up
-STAGES = (  # warmest first: heat comes from the pulse tube's stages
-    re.compile(r"(50|60|70)\s*k|pt1|first.?stage", re.IGNORECASE),
-    re.compile(r"4\s*k|pt2|second.?stage", re.IGNORECASE),
-    re.compile(r"still", re.IGNORECASE),
+STAGES = (  # warmest first: heat comes from the pulse tube's stages; ch1, ch2, ch5, ch6 as BlueFors wires them
+    re.compile(r"(50|60|70)\s*k|pt1|first.?stage|^ch1\.t", re.IGNORECASE),
+    re.compile(r"4\s*k|pt2|second.?stage|^ch2\.t", re.IGNORECASE),
+    re.compile(r"still|^ch5\.t", re.IGNORECASE),
     re.compile(r"cold.?plate|\bcp\b|100\s*mk", re.IGNORECASE),
-    re.compile(r"mxc|mix", re.IGNORECASE),
+    re.compile(r"mxc|mix|^ch6\.t", re.IGNORECASE),
 )
-COMPRESSOR = re.compile(r"compressor|cpa|water|helium.?temp", re.IGNORECASE)
+COMPRESSOR = re.compile(r"compressor|cpa|cptemp|cpavg|water|helium.?temp", re.IGNORECASE)
 SERVICE = re.compile(r".*(maintenance|compressor|pulse.?tube).*", re.IGNORECASE)
+COPIED = re.compile(r".*\.(noisy_replay|replay|frozen|timing)")
 COMPRESSOR_MOVED = 12.0  # standard errors; water and helium wander by a few
 FELL = 8.0
+CARRIES = 0.1
 EARLY_NS = 60 * 10**9  # so long after an announcement the order of the stages cannot be told
 CRYOSTAT = re.compile(r".*(cryo|bluefors|fridge|temperature|pressure|compressor|maxigauge).*", re.IGNORECASE)
 
@@ -33,8 +37,10 @@ class WarmUp:
     """All plates rise, the pulse tube's stages no later than the mixing chamber, and it was announced.
 
     In the first minute after the announcement the stages cannot tell yet: then it is enough that nothing falls, and the
-    verdict is provisional, judged again as rows come. Heat does not move the compressor: its channels are a remainder
-    unless the announcement names the compressor, the pulse tube or maintenance. Canaries that rise alike belong to it.
+    verdict is provisional, judged again as rows come. Heat drives gas out, so pressures may rise with the plates, not
+    fall. It does not move the compressor: its channels are a remainder unless the announcement names the compressor,
+    the pulse tube or maintenance. Canaries that rise alike belong to it. It makes no log repeat itself or stand still.
+    A refrigerator may be one stream or one a thermometer: its plates are looked for in all of them.
     """
 
     info = PluginInfo(
@@ -45,17 +51,25 @@ class WarmUp:
 
     def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain when shape and announcement both fit."""
-        cryostats = [s for s in scene.series if CRYOSTAT.fullmatch(s.stream)]
-        own = CRYOSTAT.fullmatch(finding.stream) is not None
+        if COPIED.fullmatch(finding.rule):
+            return self._no(-5.0, "heat changes readings; it does not make them repeat or stand still")
+        if finding.rule.endswith(".misreport"):
+            side = canary_side(finding, scene)
+            if isinstance(side, str):
+                return self._no(-3.0, side)
+            finding, scene = side
+        cryostats = [s for s in scene.series if _of_cryostat(s)]
+        own = any(s.stream == finding.stream for s in cryostats)
         canaries = bool(finding.attribution) and all(CANARY.fullmatch(a.channel) for a in finding.attribution)
         if not cryostats or not (own or canaries):
             return self._no(-5.0, "it is not the cryostat that moved")
         event = _announcement(scene.events, finding)
-        moves = shifts(cryostats[0], finding.start_ns, finding.stop_ns)
+        calm_ns = None if event is None else event.t_ns  # cooling down again is judged against what was before it
+        moves = tuple(m for s in cryostats for m in shifts(s, finding.start_ns, finding.stop_ns, calm_ns))
         shape, why = _shape(_plates(moves))
         if event is None:
             return self._no(shape - 3.0, f"nobody announced maintenance in the hour before; {why}")
-        remainder = _compressor(moves, event)
+        remainder = _compressor(moves, event, finding) or _pressure(moves, event, finding)
         if remainder:
             return self._no(
                 -3.0, f"{event.activity} by {event.actor} was announced; a remainder is left: {remainder}", event
@@ -86,10 +100,35 @@ class WarmUp:
         return verdict(self.info.plugin_id, min(ratio, -0.1), reason, event=event)
 
 
-def _compressor(moves: tuple[Shift, ...], event: Event) -> str:
+def _of_cryostat(series: Series) -> bool:
+    """Whether a stream belongs to the refrigerator: by its name, or by a thermometer or compressor among its channels."""
+    if CRYOSTAT.fullmatch(series.stream):
+        return True
+    return any(
+        COMPRESSOR.search(c.name) or (c.unit == "K" and any(p.search(c.name) for p in STAGES)) for c in series.channels
+    )
+
+
+def _pressure(moves: tuple[Shift, ...], event: Event, finding: Finding) -> str:
+    """Return which pressure fell where heat drives gas out; empty when none did or the announcement is of more."""
+    if SERVICE.fullmatch(event.activity):
+        return ""
+    carrying = {a.channel for a in finding.attribution if a.share >= CARRIES}
+    fell = [
+        m
+        for m in moves
+        if m.unit == "Pa" and m.channel in carrying and not COMPRESSOR.search(m.channel) and m.deviations < -FELL
+    ]
+    return f"{fell[0].channel} fell from {fell[0].before:.4g} to {fell[0].after:.4g} Pa" if fell else ""
+
+
+def _compressor(moves: tuple[Shift, ...], event: Event, finding: Finding) -> str:
     """Return what of the compressor moved without being named in the announcement; empty when nothing did."""
     if SERVICE.fullmatch(event.activity):
         return ""
+    carrying = [a.channel for a in finding.attribution if a.share >= CARRIES]
+    if carrying and all(COMPRESSOR.search(c) for c in carrying):
+        return f"{carrying[0]} carries it, and heat on the plates does not move it"
     moved = [m for m in moves if COMPRESSOR.search(m.channel) and abs(m.deviations) > COMPRESSOR_MOVED]
     if not moved:
         return ""
