@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mumetal.connect.sinks import sink_name
 from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.core import settings as settings_file
 from mumetal.core.clock import SystemClock
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.ports import LedgerEntry, Request
-from mumetal.core.settings import TriageSettings
+from mumetal.core.settings import Settings, TriageSettings
 from mumetal.respond.triage import Inventory, Triage
+from mumetal.scan.report.as_json import Report
 from mumetal.serve import wiring
 from mumetal.serve.desk import Change
+from mumetal.serve.pipeline import history
+from mumetal.serve.pipeline.filing import Filed, Filing
+from mumetal.serve.pipeline.judge import Judge, Rooms
 from mumetal.trust.ledger import ChainedFileLedger
 
 
@@ -63,6 +69,34 @@ def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, chan
         ledger.close()
         kept.close()
     return after
+
+
+def file_offline(settings: Settings, report: Report, tenant: str, actor: str) -> Filed:
+    """File a scan's report in a store's folder, as the running stack would.
+
+    Raises:
+        RejectedError: The actor may not.
+        BadInputError: The report cannot be filed.
+    """
+    folder = settings_file.path_in(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = IncidentStore(folder / "incidents.sqlite", sinks=[sink_name(spec) for spec in settings.sinks])
+    ledger = wiring.open_ledger(settings)
+    try:
+        triage = Triage(settings.triage, wiring.inventory(settings))
+        history.restore(triage, kept)
+        rooms = Rooms(
+            store=None,
+            incidents=kept,
+            triage=triage,
+            ledger=ledger,
+            authorizer=wiring.authorizer(),
+            clock=SystemClock(),
+        )
+        return Filing(rooms, Judge(rooms)).file(report, tenant, actor)
+    finally:
+        ledger.close()
+        kept.close()
 
 
 def _findings(kept: IncidentStore, tenant: str, incident: Incident) -> Sequence[Finding]:

@@ -1,11 +1,17 @@
-"""Whether a stack runs on a store's folder, and where its pages are."""
+"""Whether a stack runs on a store's folder, where its pages are, and how it is asked to do something."""
 
+import http.client
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from mumetal.core.errors import BadInputError, UnavailableError
+
+TIMEOUT_S = 60.0
+MAX_ANSWER = 1_000_000
 NAME = "running.json"
 
 
@@ -43,3 +49,29 @@ def read(directory: Path) -> Running | None:
     except (OSError, msgspec.DecodeError):
         return None
     return running
+
+
+def ask(running: Running, path: str, body: bytes) -> bytes:
+    """Post JSON to the stack that runs here and return its answer; one process owns the incidents.
+
+    Raises:
+        UnavailableError: It does not answer, or only over TLS.
+        BadInputError: It refused.
+    """
+    place = urlsplit(running.url)
+    if place.scheme != "http":
+        raise UnavailableError(
+            "the stack runs with TLS", where=running.url, hint="use its page, or post with a certificate"
+        )
+    line = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=TIMEOUT_S)
+    try:
+        line.request("POST", path, body=body, headers={"Content-Type": "application/json"})
+        answer = line.getresponse()
+        said = answer.read(MAX_ANSWER)
+    except OSError as error:
+        raise UnavailableError(f"the running stack does not answer: {error}", where=running.url) from None
+    finally:
+        line.close()
+    if answer.status >= 400:
+        raise BadInputError(f"the running stack refused: {said[:300].decode(errors='replace')}", where=running.url)
+    return said

@@ -1,8 +1,9 @@
 """One scan from end to end: settings, scanners, source, baseline; the command prints what comes of it."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
@@ -18,8 +19,9 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.ports import BlobSource, Scanner
 from mumetal.core.settings import ScanSettings
 from mumetal.scan import SCANNERS
-from mumetal.scan.engine import Progress, scan_blobs
+from mumetal.scan.engine import Progress, ScanConfig, scan_blobs
 from mumetal.scan.report.baseline import Known
+from mumetal.scan.report.coverage import Coverage
 from mumetal.scan.report.entry import Entry, Remembering, entries
 from mumetal.scan.report.outcome import Outcome, ranked
 from mumetal.scan.secrets.scanner import SecretScanner
@@ -136,6 +138,27 @@ class Where:
     stdin: BinaryIO | None = None
 
 
+def coverage_of(where: Where, target: str, t_ns: int) -> Coverage:
+    """Return what such a scan covers.
+
+    Args:
+        where: What is scanned.
+        target: Its name; empty takes that of the folder from which it is scanned.
+        t_ns: When the scan begins, nanoseconds since 1970 UTC.
+
+    Raises:
+        BadInputError: The name is no plain one.
+    """
+    name = target or re.sub(r"[^A-Za-z0-9_.-]+", "-", Path.cwd().name).strip("-._") or "here"
+    if where.stdin is not None:
+        return Coverage(target=name, mode="stream", t_ns=t_ns)
+    if where.history:
+        # the paths of two repositories cannot be told apart, so that nothing is concluded from what is not there
+        return Coverage(target=name, mode="history", whole=len(where.paths) == 1, t_ns=t_ns)
+    scope = tuple("" if p == Path() else p.as_posix() for p in where.paths)
+    return Coverage(target=name, whole=not (where.staged or where.diff), scope=scope, t_ns=t_ns)
+
+
 def source_of(where: Where, chosen: ScanSettings, clock: Clock, report: Report) -> BlobSource:
     """Return the artefacts to scan, without what the settings exclude.
 
@@ -250,6 +273,7 @@ def scan(
     known: dict[str, Known] | None = None,
     problems: list[Quarantined] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    coverage: Coverage | None = None,
 ) -> Outcome:
     """Scan and return what came of it.
 
@@ -260,6 +284,7 @@ def scan(
         known: Findings that are counted and not told, by fingerprint.
         problems: What the source could not read; grows while it is read.
         progress: Called now and then.
+        coverage: What the source covers, for whoever keeps the findings.
     """
     began = clock.monotonic_ns()
     refused = problems if problems is not None else []
@@ -274,10 +299,15 @@ def scan(
 
     found = scan_blobs(remembering, looking, progress=tell, problem=refused.append)
     all_entries = list(entries(found, remembering))
-    fresh = [e for e in all_entries if e.fingerprint not in (known or {})]
+    if coverage and len(all_entries) >= ScanConfig().max_findings:  # cut short: what is not there may yet be
+        coverage = replace(coverage, whole=False)
+    book = known or {}
+    fresh = [e for e in all_entries if e.fingerprint not in book]
     return Outcome(
         entries=ranked(fresh),
+        coverage=coverage,
         known=len(all_entries) - len(fresh),
+        baselined=tuple((e.fingerprint, book[e.fingerprint].reason) for e in all_entries if e.fingerprint in book),
         problems=tuple(refused),
         scanners=tuple(s.info.plugin_id for s in looking),
         artefacts=last.artefacts,

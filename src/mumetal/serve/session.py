@@ -14,6 +14,7 @@ from mumetal.respond.reports.markdown import report
 from mumetal.serve import demo as demonstration
 from mumetal.serve import wiring
 from mumetal.serve.api.app import create_app
+from mumetal.serve.api.scans import Scans
 from mumetal.serve.api.server import Server
 from mumetal.serve.demo import Demonstration
 
@@ -68,7 +69,12 @@ class Session:
         self.stack = wiring.build(settings, clock, notice=self.notice, truth=demo.truth if demo else tuple)
         self._server = Server(
             create_app(
-                self.stack, settings.serve, ledger=self.stack.ledger, report=self._report, models=self.stack.models.desk
+                self.stack,
+                settings.serve,
+                ledger=self.stack.ledger,
+                report=self._report,
+                models=self.stack.models.desk,
+                scans=Scans(filing=self.stack.filing, rows=self.stack.sightings),
             ),
             settings.serve,
         )

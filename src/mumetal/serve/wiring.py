@@ -18,6 +18,7 @@ from mumetal.core.ports import Source, Truth
 from mumetal.core.settings import Settings
 from mumetal.respond.triage import Inventory, decode_inventory
 from mumetal.serve.live_models import LiveModels
+from mumetal.serve.pipeline.filing import SCAN_AGENT
 from mumetal.serve.pipeline.judge import AGENT
 from mumetal.serve.pipeline.stack import Stack
 from mumetal.trust.ledger import ChainedFileLedger
@@ -26,7 +27,15 @@ from mumetal.trust.models.lifecycle import ADOPT, HEALTH_AGENT, RELEASE_AGENT
 DEFAULT_FILE = Path("mumetal.toml")
 OPERATOR = "operator"
 # registering and reading training data stay with the operating system's user at the command line
-OPERATOR_ACTIONS = ("incident.change", "model.approve", "model.promote", "model.rollback", "model.undo", "model.retire")
+OPERATOR_ACTIONS = (
+    "incident.change",
+    "scan.file",
+    "model.approve",
+    "model.promote",
+    "model.rollback",
+    "model.undo",
+    "model.retire",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +97,12 @@ def inventory(settings: Settings) -> Inventory:
 
 def authorizer() -> LocalOperator:
     """Return who decides until there is more than one operator: one person, and agents with one verb each."""
-    agents = {AGENT: ("incident.page",), HEALTH_AGENT: ("model.rollback",), RELEASE_AGENT: (ADOPT,)}
+    agents = {
+        AGENT: ("incident.page",),
+        SCAN_AGENT: ("incident.change",),
+        HEALTH_AGENT: ("model.rollback",),
+        RELEASE_AGENT: (ADOPT,),
+    }
     return LocalOperator(OPERATOR, LOCAL, OPERATOR_ACTIONS, agents=agents)
 
 

@@ -95,6 +95,25 @@ OUTBOX = Table(
     sqlite_autoincrement=True,
 )
 
+SIGHTINGS = Table(
+    "sightings",
+    METADATA,
+    Column("tenant", String(200), primary_key=True),
+    Column("finding_id", String(24), primary_key=True),
+    Column("target", String(200), nullable=False),
+    Column("mode", String(20), nullable=False),
+    Column("incident_id", String(200), nullable=False),
+    Column("rule", String(200), nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("path", String(4096), nullable=False),
+    Column("line", BigInteger, nullable=False),
+    Column("closed", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("sightings_of_target", "tenant", "target", "mode"),
+    Index("sightings_of_incident", "tenant", "incident_id"),
+    Index("sightings_by_rank", "tenant", "closed", "severity"),
+)
+
 
 def open_engine(place: str | Path) -> Engine:
     """Open a database by path (SQLite, readable by its owner only) or SQLAlchemy URL, and make its tables.

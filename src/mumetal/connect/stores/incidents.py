@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mumetal.connect.stores.incident_tables import FINDINGS, INCIDENTS, LABELS, USERS, open_engine, session
 from mumetal.connect.stores.outbox_rows import OutboxRows
+from mumetal.connect.stores.sighting_rows import SightingRows
 from mumetal.core import check
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
@@ -48,6 +49,7 @@ class IncidentStore:
         self._engine = open_engine(place)
         self._sinks = tuple(sinks)
         self.outbox = OutboxRows(self._engine)
+        self.sightings = SightingRows(self._engine)
 
     def put(self, findings: Sequence[Finding], incidents: Sequence[Incident]) -> None:
         """Write all of it or nothing; what is there already is replaced, and each sink gets its copy.

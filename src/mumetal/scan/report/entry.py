@@ -163,7 +163,7 @@ def _shown(raw: bytes, place: Place, secret: list[tuple[int, int]]) -> tuple[str
     pieces.append((raw[at:].decode(errors="replace"), False, False))
     text, mark = "", (0, 0)
     for piece, is_secret, is_meant in pieces:
-        said = _head(piece) if is_secret else _veiled(piece)
+        said = _head(piece) if is_secret else veiled(piece)
         if is_meant:
             mark = (len(text), len(text) + len(said))
         text += plain(said.replace("\t", " "))
@@ -174,7 +174,7 @@ def _head(secret: str) -> str:
     return secret[: min(4, len(secret) // 4)] + "…"
 
 
-def _veiled(text: str) -> str:
+def veiled(text: str) -> str:
     """Mask long literals and long words with digits: what no rule called a secret may be one all the same."""
 
     def literal(found: re.Match[str]) -> str:

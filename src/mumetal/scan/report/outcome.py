@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Severity
+from mumetal.scan.report.coverage import Coverage
 from mumetal.scan.report.entry import Entry
 
 LEVELS = {
@@ -25,6 +26,8 @@ class Outcome:
     Args:
         entries: What was found, worst first.
         known: How many more are in the baseline and not told.
+        baselined: Their fingerprints, each with the reason that the baseline gives.
+        coverage: What was looked at; None when nobody keeps the findings.
         problems: What could not be read, each with its place.
         scanners: Ids of the scanners that looked.
         artefacts: Artefacts looked into.
@@ -35,6 +38,8 @@ class Outcome:
 
     entries: tuple[Entry, ...] = ()
     known: int = 0
+    baselined: tuple[tuple[str, str], ...] = ()
+    coverage: Coverage | None = None
     problems: tuple[Quarantined, ...] = ()
     scanners: tuple[str, ...] = ()
     artefacts: int = 0

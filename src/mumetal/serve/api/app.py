@@ -21,11 +21,13 @@ from mumetal.serve.api.live import LiveDoor
 from mumetal.serve.api.problems import problem, problem_of
 from mumetal.serve.api.push import push_router
 from mumetal.serve.api.reading import reading_router
+from mumetal.serve.api.scans import Scans, scans_router
 from mumetal.serve.desk import Desk
 from mumetal.serve.models import ModelDesk
 from mumetal.serve.pages.models import models_router
 from mumetal.serve.pages.render import error_page, static_files
 from mumetal.serve.pages.routes import pages_router
+from mumetal.serve.pages.scans import scan_pages_router
 
 Report = Callable[[str, str], str]
 
@@ -38,6 +40,7 @@ def create_app(
     ledger: Ledger | None = None,
     report: Report | None = None,
     models: ModelDesk | None = None,
+    scans: Scans | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -48,6 +51,7 @@ def create_app(
         ledger: Where ``ledger:`` evidence is opened; without it such evidence is shown as a pointer only.
         report: Draft report of (tenant, incident id), in Markdown; without it pages offer none.
         models: The models that have pages, and the way to change them; without it the page says how to start.
+        scans: Where reports of scans are filed; without it the page says how to make one.
     """
     app = FastAPI(
         title="Mumetal", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
@@ -59,6 +63,8 @@ def create_app(
     max_body = settings.max_body_mib * 2**20
     columnar, arrow = partial(from_columnar_json, limit=max_body), partial(from_arrow_stream, limit=max_body)
     app.include_router(push_router(desk, max_body=max_body, columnar=columnar, arrow=arrow))
+    app.include_router(scans_router(scans, max_body=max_body))
+    app.include_router(scan_pages_router(desk, scans))
     app.include_router(pages_router(desk, ledger=ledger, report=report))
     app.include_router(models_router(desk, models))
     app.mount("/static", static_files(), name="static")

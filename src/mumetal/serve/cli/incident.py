@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from mumetal.core import LOCAL
-from mumetal.core.errors import BadInputError, UnavailableError
+from mumetal.core.errors import BadInputError
 from mumetal.core.incident import IncidentState, Label
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
@@ -17,7 +17,12 @@ LabelOption = Annotated[Label | None, typer.Option("--label", help="Say what it 
 OwnerOption = Annotated[str | None, typer.Option("--owner", help="Say who works on it.")]
 
 
-def _folder(settings: Path | None, store: Path | None) -> Path:
+def kept_in(settings: Path | None, store: Path | None) -> Path:
+    """Return the folder in which incidents are kept.
+
+    Raises:
+        BadInputError: None are kept there.
+    """
     from mumetal.serve import wiring
 
     directory = Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
@@ -41,7 +46,7 @@ def incidents(
     from mumetal.connect.stores.incidents import IncidentStore
     from mumetal.serve.cli import show
 
-    kept = IncidentStore(_folder(settings, store) / "incidents.sqlite")
+    kept = IncidentStore(kept_in(settings, store) / "incidents.sqlite")
     found = kept.incidents(LOCAL, state, limit)
     kept.close()
     if as_json:
@@ -71,7 +76,7 @@ def incident(
     from mumetal.connect.stores.incidents import IncidentStore
     from mumetal.respond.reports.markdown import report
 
-    folder = _folder(settings, store)
+    folder = kept_in(settings, store)
     kept = IncidentStore(folder / "incidents.sqlite")
     try:
         matching = [i for i in kept.incidents(LOCAL, limit=10_000) if i.incident_id.startswith(incident_id)]
@@ -96,9 +101,6 @@ def _change(
     folder: Path, incident_id: str, state: IncidentState | None, label: Label | None, owner: str | None, note: str
 ) -> None:
     """Ask the running stack to change it, so that one process owns the incidents; without one, do it here."""
-    import http.client
-    from urllib.parse import urlsplit
-
     from mumetal.serve import running, wiring
     from mumetal.serve.desk import Change
     from mumetal.serve.offline import change_offline
@@ -108,22 +110,4 @@ def _change(
     if alive is None:
         change_offline(folder, LOCAL, incident_id, wiring.OPERATOR, change)
         return
-    place = urlsplit(alive.url)
-    if place.scheme != "http":
-        raise UnavailableError("the stack runs with TLS", hint="change the incident on its page")
-    line = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=10)
-    try:
-        line.request(
-            "POST",
-            f"/api/v1/incidents/{incident_id}/change",
-            body=msgspec.json.encode(change),
-            headers={"Content-Type": "application/json"},
-        )
-        answer = line.getresponse()
-        body = answer.read(100_000)
-    except OSError as error:
-        raise UnavailableError(f"the running stack does not answer: {error}", where=alive.url) from None
-    finally:
-        line.close()
-    if answer.status >= 400:
-        raise BadInputError(f"the running stack refused: {body[:300].decode(errors='replace')}", where=alive.url)
+    running.ask(alive, f"/api/v1/incidents/{incident_id}/change", msgspec.json.encode(change))

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.settings import ScanSettings
-from mumetal.serve.cli import scan_crypto, scan_fix
+from mumetal.serve.cli import scan_crypto, scan_findings, scan_fix
 from mumetal.serve.cli.guarded import guarded
 from mumetal.serve.cli.options import JsonOption
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mumetal.core.ports import Scanner
     from mumetal.scan.engine import Progress
     from mumetal.scan.report.outcome import Outcome
+    from mumetal.serve.cli.scan_record import Keeper
 
 Format = Literal["text", "json", "sarif", "junit"]
 DEFAULT = "paths"
@@ -67,6 +68,13 @@ def paths(
         bool, typer.Option("--write-baseline", help="Write what is found now into the baseline, and end with 0.")
     ] = False,
     exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Leave out paths like this pattern.")] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep what is found with the incidents, in the store of the settings.")
+    ] = False,
+    store: Annotated[Path | None, typer.Option("--store", help="The same, in this folder.")] = None,
+    target: Annotated[
+        str, typer.Option("--target", help="What is scanned is called so among the incidents [default: this folder].")
+    ] = "",
     settings: SettingsFile = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -82,6 +90,7 @@ def paths(
     problems: list[Quarantined] = []
     clock = SystemClock()
     looking = scanning.scanners(chosen.only)
+    keeper = _keeper(settings, store) if record or store is not None else None
     if follow is not None:
         return _followed(follow, looking, clock, least)
     where = scanning.Where(
@@ -102,6 +111,7 @@ def paths(
             known={} if write_baseline else known,
             problems=problems,
             progress=tell,
+            coverage=scanning.coverage_of(where, target, clock.now_ns()),
         )
     if write_baseline:
         book = book or Path("mumetal-baseline.json")
@@ -109,7 +119,16 @@ def paths(
         typer.echo(f"wrote {len(outcome.entries)} known findings to {book}; give each a reason there", err=True)
         return 0
     _tell(outcome, "json" if as_json else form, out)
+    if keeper is not None:
+        typer.echo(keeper.told(keeper.keep(outcome)), err=True)
     return 1 if outcome.fails(least) else 0
+
+
+def _keeper(settings: Path | None, store: Path | None) -> "Keeper":
+    from mumetal.serve import wiring
+    from mumetal.serve.cli.scan_record import Keeper
+
+    return Keeper(wiring.load(settings, wiring.Overrides(store=store)))
 
 
 def _settled(
@@ -191,17 +210,41 @@ def _followed(log: Path, looking: "Sequence[Scanner]", clock: "Clock", least: "S
     return 1 if failed else 0
 
 
-def rules(*, only: OnlyOption = "", as_json: JsonOption = False) -> int:
-    """List what is looked for."""
+def rules(
+    rule: Annotated[str, typer.Argument(help="Tell all about this one.")] = "",
+    *,
+    only: OnlyOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """List what is looked for, or tell why one rule is there, with a bad and a good example."""
     from mumetal.serve import scanning
+
+    if rule:
+        return _card(rule, as_json=as_json)
 
     listed = scanning.rules(tuple(part.strip() for part in only.split(",") if part.strip()))
     if as_json:
         typer.echo(msgspec.json.encode(listed).decode())
         return 0
-    for rule in listed:
-        typer.echo(f"{rule.rule:<48} {rule.severity:<9} {rule.title}")
+    for each in listed:
+        typer.echo(f"{each.rule:<48} {each.severity:<9} {each.title}")
     typer.echo(f"{len(listed)} rules")
+    return 0
+
+
+def _card(rule: str, *, as_json: bool) -> int:
+    from mumetal.serve.rule_cards import card_of
+
+    card = card_of(rule)
+    if card is None:
+        raise BadInputError("there is no such rule", where=rule[:80], hint="see `mumetal scan rules`")
+    if as_json:
+        typer.echo(msgspec.json.encode(card).decode())
+        return 0
+    typer.echo(f"{card.rule}  {card.severity.name.lower()}\n{card.title}\n")
+    for name in ("why", "bad", "good", "remedy", "revoke", "rotate", "url", "reference"):
+        if text := str(getattr(card, name)).strip():
+            typer.echo(f"{name}:\n" + "\n".join(f"    {line}" for line in text.splitlines()))
     return 0
 
 
@@ -217,6 +260,8 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     group.command("fix")(guard(scan_fix.fix))
     group.command("crypto")(guard(scan_crypto.crypto))
     group.command("rules")(guard(rules))
+    group.command("findings")(guard(scan_findings.findings))
+    group.command("finding")(guard(scan_findings.finding))
     return group
 
 

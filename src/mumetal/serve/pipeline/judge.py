@@ -18,9 +18,9 @@ AGENT = "mumetal.triage"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rooms:
-    """What the judge needs of the other rooms."""
+    """What the judge needs of the other rooms; without a ``store`` no finding may point into a stream."""
 
-    store: Store
+    store: Store | None
     incidents: IncidentStore
     triage: Triage
     ledger: Ledger
@@ -77,6 +77,8 @@ class Judge:
             )
             why = f"{what or 'note'} by policy {permit.policy}@{permit.policy_version}"
             self._enter(before, "incident.change", actor, "", why)
+            # a resolved incident is on no board after a restart; one that is there already stays as it is
+            rooms.triage.restore([before], rooms.incidents.findings(tenant, before.findings))
             after = rooms.triage.change(
                 incident_id,
                 actor,
@@ -102,7 +104,7 @@ class Judge:
         return replace(finding, evidence=tuple(self._pin(finding, e) for e in finding.evidence))
 
     def _pin(self, finding: Finding, evidence: Evidence) -> Evidence:
-        if evidence.scheme != "series" or evidence.digest:
+        if evidence.scheme != "series" or evidence.digest or self._rooms.store is None:
             return evidence
         query = evidence.query
         device, stream = evidence.series_place()

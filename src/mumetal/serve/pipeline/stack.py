@@ -9,6 +9,7 @@ from typing import Self
 
 from mumetal.connect.sinks.outbox import Outbox
 from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.connect.stores.sighting_rows import SightingRows
 from mumetal.connect.stores.store import LogStore
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Delivery, Quarantined, Receipt
@@ -25,6 +26,7 @@ from mumetal.serve.live_models import LiveModels
 from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.backlog import Backlog
 from mumetal.serve.pipeline.changes import changes
+from mumetal.serve.pipeline.filing import Filing
 from mumetal.serve.pipeline.intake import SourceRunner
 from mumetal.serve.pipeline.judge import Judge, Rooms
 from mumetal.serve.pipeline.live import LiveFeed
@@ -98,6 +100,7 @@ class Stack:
             clock=clock,
         )
         self._judge = Judge(rooms)
+        self.filing = Filing(rooms, self._judge)
         self.error: BaseException | None = None
         self.failed = threading.Event()
         self.scorer = Scorer(self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail)
@@ -157,6 +160,11 @@ class Stack:
 
     def _commit_patiently(self, delivery: Delivery) -> Receipt:
         return self._commit(delivery, DOOR_WAIT_S)
+
+    @property
+    def sightings(self) -> SightingRows:
+        """What scans found."""
+        return self._incidents.sightings
 
     @property
     def values_total(self) -> int:
