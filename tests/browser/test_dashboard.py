@@ -88,7 +88,15 @@ def all_pages(desk: FakeDesk) -> list[str]:
     incident = desk.incidents("local")[0]
     uri = desk.findings("local", incident.findings)[0].evidence[0].uri.replace("?", "%3F").replace("&", "%26")
     evidence = f"/evidence?uri={uri}&incident={incident.incident_id}"
-    return ["/", f"/incidents/{incident.incident_id}", "/devices/aurora-27", "/quarantine", "/truth", evidence]
+    return [
+        "/",
+        f"/incidents/{incident.incident_id}",
+        "/devices/aurora-27",
+        "/quarantine",
+        "/truth",
+        "/scans",
+        evidence,
+    ]
 
 
 def test_pages_load_without_a_word_on_the_console(browser: webdriver.Chrome, url: str, desk: FakeDesk) -> None:

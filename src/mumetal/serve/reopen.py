@@ -63,7 +63,8 @@ def _artefacts(seen: Sighting, root: Path, chosen: ScanSettings) -> Iterator[Art
 def _around(artefact: Artefact, line: int) -> Iterator[tuple[int, str]]:
     first = first_line(artefact)
     lines = _without_secrets(artefact).split(b"\n")
-    for number in range(max(first, line - AROUND), min(first + len(lines), line + AROUND + 1)):
+    end = first + len(lines) - (not lines[-1])
+    for number in range(max(first, line - AROUND), min(end, line + AROUND + 1)):
         yield number, veiled(lines[number - first].decode(errors="replace"))[:400]
 
 

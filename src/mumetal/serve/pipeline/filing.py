@@ -191,7 +191,7 @@ def _sighting(told: Told, report: Report, tenant: str, before: Sighting | None) 
         remedy=told.remedy,
         techniques=told.techniques,
         first_ns=first,
-        last_ns=report.t_ns,
+        last_ns=max(first, report.t_ns),
     )
     return msgspec.structs.replace(seen, finding_id=finding_of(seen, report).finding_id)
 
@@ -221,6 +221,7 @@ def finding_of(seen: Sighting, report: Report) -> Finding:
         confidence=seen.confidence,
         techniques=seen.techniques,
         evidence=(*evidence, run),
+        model_version=report.version,
     )
 
 
