@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.connect.stores.sighting_rows import Choice
+from mumetal.core import LOCAL
 from mumetal.core.clock import SystemClock
 from mumetal.core.incident import Incident, IncidentState
-from mumetal.core.series import LOCAL
 from mumetal.core.settings import ServeSettings, Settings, StoreSettings
 from mumetal.serve import running, wiring
 from mumetal.serve.api.app import create_app

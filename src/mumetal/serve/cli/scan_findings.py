@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError
-from mumetal.core.series import LOCAL
 
 if TYPE_CHECKING:
     from mumetal.core.settings import Settings
