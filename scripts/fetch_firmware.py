@@ -8,6 +8,7 @@ the machine's settings stay as they are. Images land in ``FOLDER/images/FAMILY/V
 """
 
 import argparse
+import importlib.util
 import subprocess
 import sys
 import zipfile
@@ -30,6 +31,9 @@ IMAGES = {".bit", ".hwh", ".bin", ".elf", ".fw", ".rom", ".fd", ".dtb", ".efirom
 
 def wheels(folder: Path) -> None:
     """Fetch the Python packages and take the images out."""
+    if importlib.util.find_spec("pip") is None:
+        print("not fetched: the Python packages, as this Python has no pip; run it with one that has", file=sys.stderr)
+        return
     for name, versions in WHEELS.items():
         for version in versions:
             wanted = f"{name}=={version}" if version else name

@@ -7,6 +7,8 @@ is scrambled or packed by the implant itself is not seen; the verdict says so.
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 MAX_MATCHES = 500
 MAX_CERTIFICATES = 200
@@ -40,6 +42,29 @@ DER = (
 READABLE = re.compile(rb"[\t\n\r -~]{8,}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyMaterial:
+    """A certificate or key in an image.
+
+    Args:
+        kind: ``"certificate"``, ``"public-key"`` or ``"private-key"``.
+        form: How it is written.
+        label: What its PEM says it is; empty for other forms.
+        data: Its bytes.
+    """
+
+    kind: str
+    form: Literal["PEM", "DER", "SSH"]
+    label: str = ""
+    data: bytes
+
+    @property
+    def fact(self) -> tuple[str, str]:
+        """The fact it becomes: kind and digest, never the bytes."""
+        about = {"PEM": f" {self.label}", "DER": f" {len(self.data)} bytes", "SSH": ""}[self.form]
+        return self.kind, f"{self.form}{about} sha256:{hashlib.sha256(self.data).hexdigest()}"
+
+
 def read(data: bytes) -> Iterator[tuple[str, str]]:
     """Yield (kind, text) facts, each once: version, url, address, command, boot-argument, certificate, key and so on."""
     seen: set[tuple[str, str]] = set()
@@ -62,16 +87,26 @@ def _all(data: bytes) -> Iterator[tuple[str, str]]:
     for kind, pattern in TEXTS.items():
         for found in _some(pattern, text):
             yield kind, found[0].decode("ascii", "replace")
+    for material in _keys(data, text):
+        yield material.fact
+
+
+def keys(data: bytes) -> Iterator[KeyMaterial]:
+    """Yield the certificates and keys that lie open in the bytes; one that comes twice is told twice."""
+    return _keys(data, texts(data))
+
+
+def _keys(data: bytes, text: bytes) -> Iterator[KeyMaterial]:
     for found in _some(PEM, text):
         kind = "private-key" if b"PRIVATE" in found[1] else "certificate" if b"CERT" in found[1] else "public-key"
-        yield kind, f"PEM {found[1].decode()} sha256:{hashlib.sha256(found[0]).hexdigest()}"
+        yield KeyMaterial(kind=kind, form="PEM", label=found[1].decode(), data=found[0])
     for found in _some(SSH_KEY, text):
-        yield "public-key", f"SSH sha256:{hashlib.sha256(found[0]).hexdigest()}"
+        yield KeyMaterial(kind="public-key", form="SSH", data=found[0])
     for kind, mark, back in DER:
         yield from _der(data, kind, mark, back)
 
 
-def _der(data: bytes, kind: str, mark: bytes, back: int) -> Iterator[tuple[str, str]]:
+def _der(data: bytes, kind: str, mark: bytes, back: int) -> Iterator[KeyMaterial]:
     """Yield the SEQUENCEs whose content holds ``mark``, ``back`` bytes after their start."""
     at, count = data.find(mark), 0
     while at >= 0 and count < MAX_MATCHES:
@@ -82,8 +117,7 @@ def _der(data: bytes, kind: str, mark: bytes, back: int) -> Iterator[tuple[str, 
         wide = data[start + 1] == 0x82
         length = int.from_bytes(data[start + 2 : start + 4], "big") + 4 if wide else data[start + 1] + 2
         if wide == (back > 2) and start + length <= len(data):
-            digest = hashlib.sha256(data[start : start + length]).hexdigest()
-            yield kind, f"DER {length} bytes sha256:{digest}"
+            yield KeyMaterial(kind=kind, form="DER", data=data[start : start + length])
 
 
 def _some(pattern: re.Pattern[bytes], data: bytes) -> Iterator[re.Match[bytes]]:

@@ -20,12 +20,21 @@ from mumetal.core.firmware import FirmwareImage, Region
 
 MAX_DECLARATION = 1 << 20
 MAX_SHOWN = 12
-TECHNIQUES = ("exfiltration.timing_covert_channel",)
+IMPLANT, ROLLBACK = "persistence.firmware_implant", "persistence.firmware_rollback"
+UNAUTHORISED = "persistence.unauthorised_firmware"
+TECHNIQUES = (IMPLANT, ROLLBACK, UNAUTHORISED)
 IDENTITY = ("part", "idcode", "machine", "pci-id", "fdt-compatible")
 KEYS = ("certificate", "public-key", "private-key", "signature-node")
 COMMANDS = ("command", "account", "boot-argument", "interpreter", "warm-boot")
 ADDRESSES = ("url", "address")
 RIGHTS = ("writable-code", "encrypted", "ctl0")
+TECHNIQUE_OF = {
+    "format": (UNAUTHORISED,),
+    "identity": (UNAUTHORISED,),
+    "private-key": (UNAUTHORISED,),
+    "version": (ROLLBACK,),
+}
+"""Techniques by rule; what a rule is not named for is an implant's trace."""
 WATCHED = (*IDENTITY, *KEYS, *COMMANDS, *ADDRESSES, *RIGHTS)
 Line = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -140,7 +149,7 @@ def finding(image: FirmwareImage, change: Change, t_ns: int, *, device: str = "-
         stop_ns=t_ns,
         severity=change.severity,
         confidence=change.confidence,
-        techniques=TECHNIQUES,
+        techniques=TECHNIQUE_OF.get(change.rule, (IMPLANT,)),
         evidence=(Evidence(uri=f"file:{image.uri}"[:4_096], digest=image.sha256, note=change.items[0][:1_000]),),
     )
 

@@ -51,11 +51,8 @@ def inspect(artefact: Artefact, *, board: str = "", handoff: bytes | None = None
     Raises:
         BadInputError: Empty, larger than 256 MiB, cut short or damaged, or a hand-off that is none.
     """
-    if not 0 < len(artefact.data) <= MAX_IMAGE:
-        raise BadInputError(f"an image has 1 to {MAX_IMAGE} bytes, not {len(artefact.data)}", where=artefact.uri)
-    name = format_of(artefact.data)
-    draft = Parsed(format=name, data=artefact.data, where=artefact.uri)
-    _parse(name, draft)
+    draft = draft_of(artefact)
+    name = draft.format
     for piece in (artefact.data, *draft.texts):
         for fact in contents.read(piece):
             if fact not in draft.facts and len(draft.facts) < MAX_FACTS:
@@ -80,6 +77,20 @@ def inspect(artefact: Artefact, *, board: str = "", handoff: bytes | None = None
         facts=facts,
         unknowable=_unknowable(name, facts),
     )
+
+
+def draft_of(artefact: Artefact) -> Parsed:
+    """Read an image's structure; what was packed in it is in the draft's ``texts``.
+
+    Raises:
+        BadInputError: As :func:`inspect`.
+    """
+    if not 0 < len(artefact.data) <= MAX_IMAGE:
+        raise BadInputError(f"an image has 1 to {MAX_IMAGE} bytes, not {len(artefact.data)}", where=artefact.uri)
+    name = format_of(artefact.data)
+    draft = Parsed(format=name, data=artefact.data, where=artefact.uri)
+    _parse(name, draft)
+    return draft
 
 
 def _parse(name: str, draft: Parsed) -> None:

@@ -3,10 +3,11 @@
 import pytest
 from tests import firmware_images as images
 
+from mumetal.catalog.techniques import techniques
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
 from mumetal.core.firmware import FirmwareImage
-from mumetal.scan.firmware.diff import DeclaredChange, changes, decode, findings
+from mumetal.scan.firmware.diff import TECHNIQUES, DeclaredChange, changes, decode, findings
 from mumetal.scan.firmware.inspect import inspect
 
 NOW = 1_795_000_000 * 10**9
@@ -68,3 +69,13 @@ def test_declarations_are_read_strictly() -> None:
     for bad in (b"{", b'{"verson": "2"}', b'{"regions": [""]}', b" " * (2 << 20)):
         with pytest.raises(BadInputError):
             decode(bad)
+
+
+def test_findings_name_the_technique_they_are_a_trace_of() -> None:
+    known = {t.technique_id for t in techniques()}
+    after = look(images.bit(images.configuration(images.frames(seed=5), idcode=0x03727093), part="7z020clg400"))
+    found = findings(look(images.every()["xilinx-bit"]), after, DeclaredChange(), NOW)
+    named = {f.rule.rsplit(".", 1)[-1]: set(f.techniques) for f in found}
+    assert named["identity"] == {"persistence.unauthorised_firmware"}
+    assert named["regions"] == {"persistence.firmware_implant"}
+    assert set().union(*named.values(), TECHNIQUES) <= known
