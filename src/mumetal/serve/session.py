@@ -17,6 +17,7 @@ from mumetal.serve.api.app import create_app
 from mumetal.serve.api.scans import Scans
 from mumetal.serve.api.server import Server
 from mumetal.serve.demo import Demonstration
+from mumetal.serve.firmware.book import FOLDER, Book
 
 SETTLE_S = 3.0
 
@@ -74,6 +75,7 @@ class Session:
                 ledger=self.stack.ledger,
                 report=self._report,
                 models=self.stack.models.desk,
+                firmware=Book(path_in(settings, FOLDER)),
                 scans=Scans(filing=self.stack.filing, rows=self.stack.sightings),
             ),
             settings.serve,

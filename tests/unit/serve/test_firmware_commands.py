@@ -8,7 +8,10 @@ import pytest
 from tests import firmware_images as images
 from typer.testing import CliRunner
 
+from mumetal.core.series import LOCAL
 from mumetal.serve.cli.app import app
+from mumetal.serve.firmware.book import Book
+from mumetal.trust.firmware.rollout import Rollout
 
 OLD = images.bit(images.configuration(images.frames(seed=1)))
 NEW = images.bit(images.configuration(images.frames(seed=2)))
@@ -17,7 +20,7 @@ NEW = images.bit(images.configuration(images.frames(seed=2)))
 def run(*words: object, code: int = 0) -> str:
     done = CliRunner().invoke(app, [str(w) for w in words])
     assert done.exit_code == code, done.output
-    return str(done.output)
+    return str(done.output if code > 1 else done.stdout)
 
 
 class Site:
@@ -34,6 +37,7 @@ class Site:
         signed = [w for p in ("ann", "bob") for w in ("--sign", f"file:{folder / p}")]
         first = json.loads(run("keys", "root", plan, "--roots", folder / "roots", *signed, "--json"))
         self.trust = ["--roots", folder / "roots", "--pin", first["pin"]]
+        self.state = ["--state", folder / "state"]
         self.signed = signed
         self.image = folder / "new.bit"
         self.image.write_bytes(NEW)
@@ -50,7 +54,7 @@ class Site:
         run("firmware", "sign", self.image, *about, *(signed or self.signed))
 
     def rollout(self, *more: object, code: int = 0) -> str:
-        words = ["--image", self.image, *self.trust, "--state", self.folder / "state", "--soak", "0s", *more]
+        words = ["--image", self.image, *self.trust, *self.state, "--soak", "0s", *more]
         return run("firmware", "rollout", self.fleet, *words, code=code)
 
 
@@ -105,10 +109,10 @@ def test_sign_verify_and_refuse(site: Site) -> None:
 
 def test_a_rollout_reaches_the_boards_and_cannot_be_taken_back_below_its_floor(site: Site) -> None:
     site.sign()
-    assert "not vouched for" in run("firmware", "inventory", site.fleet, *site.trust, code=1)
+    assert "not vouched for" in run("firmware", "inventory", site.fleet, *site.trust, *site.state, code=1)
     assert "done: 3 installed" in site.rollout()
     assert {p.read_bytes() for p in site.boards} == {NEW}
-    assert "host-observed measurement" in run("firmware", "inventory", site.fleet, *site.trust)
+    assert "host-observed measurement" in run("firmware", "inventory", site.fleet, *site.trust, *site.state)
     site.sign(1)
     assert "step 6" in site.rollout(code=4)
     (site.folder / "state" / "floors.json").unlink()
@@ -126,4 +130,28 @@ def test_a_board_that_cannot_be_written_stops_it_and_the_rest_goes_back(site: Si
 def test_a_fleet_file_is_read_strictly(site: Site) -> None:
     for bad in ("", "[device.a]\n", '[device.a]\nboard="x"\nimage="i"\n[device.b]\nboard="x"\nimage="i"\n', "x = 1"):
         site.fleet.write_text(bad)
-        run("firmware", "inventory", site.fleet, *site.trust, code=2)
+        run("firmware", "inventory", site.fleet, *site.trust, *site.state, code=2)
+
+
+def test_what_a_killed_rollout_left_is_put_back_and_a_confirmed_board_is_not(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.sign()
+
+    def killed(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as power:
+        power.setattr(Rollout, "_watch", killed)
+        site.rollout(code=130)
+    assert site.boards[0].read_bytes() == NEW
+    assert Book(site.folder / "state").board(LOCAL, "rack0").stage.state == "on trial"  # type: ignore[union-attr]
+    back = ["firmware", "restore", site.fleet]
+    run(*back, "rack9", *site.trust, *site.state, code=2)
+    said = run(*back, *site.trust, *site.state)
+    assert "1 restored" in said
+    assert site.boards[0].read_bytes() == OLD
+    assert "No board" in run(*back, *site.trust, *site.state)
+    site.rollout()
+    assert "confirmed" in run(*back, "rack0", *site.trust, *site.state, code=4)
+    assert site.boards[0].read_bytes() == NEW

@@ -15,6 +15,7 @@ from mumetal.core.ports import Ledger
 from mumetal.core.settings import ServeSettings
 from mumetal.formats.arrow import from_arrow_stream
 from mumetal.formats.columnar import from_columnar_json
+from mumetal.serve.api.firmware import firmware_api
 from mumetal.serve.api.guard import HEADERS, Guard, is_loopback
 from mumetal.serve.api.identity import TenantOf, tenant_by_organisation
 from mumetal.serve.api.live import LiveDoor
@@ -23,7 +24,9 @@ from mumetal.serve.api.push import push_router
 from mumetal.serve.api.reading import reading_router
 from mumetal.serve.api.scans import Scans, scans_router
 from mumetal.serve.desk import Desk
+from mumetal.serve.firmware.book import Book
 from mumetal.serve.models import ModelDesk
+from mumetal.serve.pages.firmware import firmware_router
 from mumetal.serve.pages.models import models_router
 from mumetal.serve.pages.render import error_page, static_files
 from mumetal.serve.pages.routes import pages_router
@@ -41,6 +44,7 @@ def create_app(
     report: Report | None = None,
     models: ModelDesk | None = None,
     scans: Scans | None = None,
+    firmware: Book | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -52,6 +56,7 @@ def create_app(
         report: Draft report of (tenant, incident id), in Markdown; without it pages offer none.
         models: The models that have pages, and the way to change them; without it the page says how to start.
         scans: Where reports of scans are filed; without it the page says how to make one.
+        firmware: Book of the boards' firmware; without it the page says how to start one.
     """
     app = FastAPI(
         title="Mumetal", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
@@ -67,6 +72,8 @@ def create_app(
     app.include_router(scan_pages_router(desk, scans))
     app.include_router(pages_router(desk, ledger=ledger, report=report))
     app.include_router(models_router(desk, models))
+    app.include_router(firmware_api(firmware))
+    app.include_router(firmware_router(desk, firmware))
     app.mount("/static", static_files(), name="static")
     _answer_errors(app)
     app.add_middleware(Guard, any_host=app.state.identity_required, refuse=_refuse)

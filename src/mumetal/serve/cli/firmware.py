@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from mumetal.serve.cli import firmware_trust
+from mumetal.serve.cli import firmware_boards, firmware_trust
 from mumetal.serve.cli.keys import _bytes, _write
 from mumetal.serve.cli.options import JsonOption
 
@@ -145,9 +145,11 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
         ("sbom", sbom),
         ("sign", firmware_trust.sign),
         ("verify", firmware_trust.verify),
-        ("inventory", firmware_trust.inventory),
-        ("attest", firmware_trust.attest),
-        ("rollout", firmware_trust.rollout),
+        ("inventory", firmware_boards.inventory),
+        ("challenge", firmware_boards.challenge),
+        ("attest", firmware_boards.attest),
+        ("rollout", firmware_boards.rollout),
+        ("restore", firmware_boards.restore),
     ):
         group.command(name)(guard(command))
     return group

@@ -19,6 +19,7 @@ import hmac
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -79,6 +80,25 @@ class Challenge:
     def __post_init__(self) -> None:
         if not SHORTEST_NONCE <= len(self.nonce) <= 64:
             raise BadInputError(f"a nonce has {SHORTEST_NONCE} to 64 bytes")
+
+
+class Counters(Protocol):
+    """Where a TPM's clock and counters stood; a :class:`Quote` is one."""
+
+    @property
+    def resets(self) -> int:
+        """How often it was reset."""
+        ...
+
+    @property
+    def restarts(self) -> int:
+        """How often it was restarted or resumed."""
+        ...
+
+    @property
+    def clock_ms(self) -> int:
+        """The TPM's clock, ms of powered time."""
+        ...
 
 
 class _Bytes:
@@ -186,7 +206,7 @@ def verify(
     values: Mapping[int, bytes],
     golden: Mapping[int, bytes],
     now_ns: int,
-    last: Quote | None = None,
+    last: Counters | None = None,
     where: str = "quote",
 ) -> None:
     """Return nothing when the machine started from what it should.
@@ -199,7 +219,7 @@ def verify(
         values: Register values as the machine tells them, 32 bytes each.
         golden: Register values as they should be.
         now_ns: The time, nanoseconds since 1970 UTC.
-        last: The quote before this one.
+        last: The counters of the quote before this one.
         where: Named in errors.
 
     Raises:

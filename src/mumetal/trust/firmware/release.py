@@ -125,6 +125,20 @@ def decode(envelope: bytes, where: str = "release") -> tuple[Release, str]:
     ), subject.sha384
 
 
+def approvers(envelope: bytes, *, root: TrustRoot, now_ns: int, role: str = ROLE) -> tuple[str, ...]:
+    """Return who approved a release: the owners whose keys count and that signed it, in order of name.
+
+    Only for an envelope that :func:`verify` let pass: signatures are not checked again.
+
+    Raises:
+        BadInputError: Not an envelope.
+        RejectedError: The root has no such role.
+    """
+    signed = {s.keyid.partition("#")[0] for s in dsse.decode(envelope).signatures}
+    keys = root.keys_of(root.role(role))
+    return tuple(sorted({k.owner for k in keys if k.public.key_id in signed and not k.usable(now_ns)}))
+
+
 def verify(
     envelope: bytes | None,
     data: bytes,

@@ -52,6 +52,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Who ordered an act, and for which tenant."""
+
+    actor: str
+    tenant: str = LOCAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What goes where, and how carefully.
 
@@ -80,6 +88,11 @@ class Plan:
             check.name(device, "device")
         if not (self.soak_s >= 0 and self.look_s > 0):
             raise BadInputError("soak and look are durations in seconds")
+
+    @property
+    def order(self) -> Order:
+        """Who ordered it."""
+        return Order(actor=self.actor, tenant=self.tenant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +125,8 @@ class Rollout:
         floors: Lowest versions by device.
         root: Says who may release.
         clock: Time and waiting.
+        keep: Keeps a device's last good image, before the device is touched, for the day after a crash; without it the
+            image is only kept in memory.
     """
 
     def __init__(
@@ -124,7 +139,9 @@ class Rollout:
         floors: Floors,
         root: TrustRoot,
         clock: Clock,
+        keep: Callable[[str, bytes], None] | None = None,
     ) -> None:
+        self._keep = keep
         self._boards = boards
         self._drifted = drifted
         self._authorizer = authorizer
@@ -157,7 +174,7 @@ class Rollout:
                     raise
                 reason = str(error)
             if reason:
-                return self._back(plan, good, reason)
+                return self._back(plan.order, good, reason)
         self._confirm(plan)
         return Report(outcome=Outcome.DONE, installed=tuple(done))
 
@@ -175,13 +192,16 @@ class Rollout:
     def _install(self, plan: Plan, device: str, before: bytes, good: dict[str, bytes]) -> None:
         release, sha384 = releases.decode(plan.envelope, device)
 
+        if self._keep is not None:
+            self._keep(device, before)
+
         def write() -> None:
             good[device] = before  # from here on the board may be half written
             self._boards.write(device, plan.data)
             if self._boards.read(device) != plan.data:
                 raise RejectedError("the board gives other bytes back than were written", where=device)
 
-        self._act(plan, INSTALL, device, f"release {release.name} {release.version} sha384={sha384[:32]}", write)
+        self._act(plan.order, INSTALL, device, f"release {release.name} {release.version} sha384={sha384[:32]}", write)
 
     def _watch(self, plan: Plan, done: Sequence[str]) -> str:
         """Look at every board touched so far until the soak is over; returns why to stop, or nothing."""
@@ -195,7 +215,20 @@ class Rollout:
                 return ""
             self._clock.sleep(plan.look_s)
 
-    def _back(self, plan: Plan, good: Mapping[str, bytes], reason: str) -> Report:
+    def restore(self, order: Order, good: Mapping[str, bytes], reason: str) -> Report:
+        """Put last good images back, as after a rollout that was cut off; floors stay where they are.
+
+        Only for boards that have not confirmed the release: one that has takes an older image through :meth:`run` or
+        not at all.
+
+        Args:
+            order: Who orders it, and for whom.
+            good: Image by device.
+            reason: Why, for the ledger.
+        """
+        return self._back(order, good, reason)
+
+    def _back(self, order: Order, good: Mapping[str, bytes], reason: str) -> Report:
         restored, stuck = [], []
         for device, data in good.items():
 
@@ -205,7 +238,7 @@ class Rollout:
                     raise RejectedError("the board gives other bytes back than were written", where=device)
 
             try:
-                self._act(plan, RESTORE, device, f"last good image: {reason}", restore)
+                self._act(order, RESTORE, device, f"last good image: {reason}", restore)
                 restored.append(device)
             except MumetalError:
                 stuck.append(device)  # the ledger has the failure; the report names the board
@@ -220,29 +253,29 @@ class Rollout:
             def rise(device: str = device) -> None:
                 self._floors.rise(device, release.security_version)
 
-            self._act(plan, CONFIRMED, device, why, rise)
+            self._act(plan.order, CONFIRMED, device, why, rise)
 
-    def _act(self, plan: Plan, action: str, device: str, why: str, act: Callable[[], None]) -> None:
+    def _act(self, order: Order, action: str, device: str, why: str, act: Callable[[], None]) -> None:
         """Permit, write, do, write the outcome."""
         context = (("why", why[:500]),)
         permit = self._authorizer.authorize(
-            Request(tenant=plan.tenant, principal=plan.actor, action=action, resource=device, context=context)
+            Request(tenant=order.tenant, principal=order.actor, action=action, resource=device, context=context)
         )
         reason = f"{permit.policy} {permit.policy_version}; {why}"[:2_000]
-        self._note(plan, action, device, reason, "")
+        self._note(order, action, device, reason, "")
         try:
             act()
         except MumetalError as error:
-            self._note(plan, action, device, reason, f"failed: {error}"[:2_000])
+            self._note(order, action, device, reason, f"failed: {error}"[:2_000])
             raise
-        self._note(plan, action, device, reason, "done")
+        self._note(order, action, device, reason, "done")
 
-    def _note(self, plan: Plan, action: str, device: str, why: str, outcome: str) -> None:
+    def _note(self, order: Order, action: str, device: str, why: str, outcome: str) -> None:
         self._ledger.append(
             LedgerEntry(
-                tenant=plan.tenant,
+                tenant=order.tenant,
                 t_ns=self._clock.now_ns(),
-                actor=plan.actor,
+                actor=order.actor,
                 action=action,
                 subject=device,
                 why=why,
