@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from selenium import webdriver
@@ -11,6 +12,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from tests.fake_desk import FakeDesk
+from tests.firmware_boards import book
 from tests.needs import need
 
 from mumetal.core.settings import ServeSettings
@@ -21,6 +23,8 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
 )  # fmt: skip
+
+FIRMWARE = ("/firmware", "/firmware/cryo-rack-with-a-rather-long-name%2Fslot3", "/firmware/rack9")
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +47,9 @@ def desk() -> FakeDesk:
 
 
 @pytest.fixture
-def url(desk: FakeDesk, browser: webdriver.Chrome) -> Iterator[str]:
+def url(desk: FakeDesk, browser: webdriver.Chrome, tmp_path: Path) -> Iterator[str]:
     settings = ServeSettings(port=0)
-    server = Server(create_app(desk, settings), settings)
+    server = Server(create_app(desk, settings, firmware=book(tmp_path)), settings)
     yield server.start()
     browser.get("about:blank")
     server.stop()
@@ -96,6 +100,7 @@ def all_pages(desk: FakeDesk) -> list[str]:
         "/truth",
         "/scans",
         evidence,
+        *FIRMWARE,
     ]
 
 

@@ -1,5 +1,6 @@
 """A real (software) TPM and the real tools: good, forged, replayed and stale quotes."""
 
+import json
 import os
 import subprocess
 import time
@@ -7,9 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.fake_desk import FakeDesk
 from tests.needs import need
+from tests.web_client import WebClient
+from typer.testing import CliRunner
 
 from mumetal.core.errors import RejectedError
+from mumetal.core.settings import ServeSettings
+from mumetal.serve.api.app import create_app
+from mumetal.serve.cli.app import app
+from mumetal.serve.firmware.book import Book
 from mumetal.trust.attest.quote import Challenge, Quote, decode, extend, load_key, verify
 
 NOW = 1_795_000_000 * 10**9
@@ -97,3 +105,32 @@ def test_good_forged_replayed_stale_and_tampered(machine: Machine) -> None:
         check(changed, second)
     with pytest.raises(RejectedError, match="step 5"):
         check((changed[0], changed[1], good[2]), second)
+
+
+def test_a_quote_answers_a_challenge_once_and_goes_on_record(machine: Machine, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    golden = tmp_path / "golden.json"
+    golden.write_text(json.dumps({"0": extend(bytes(32), MEASUREMENT).hex(), "1": "00" * 32, "7": "00" * 32}))
+
+    def run(*words: object) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["firmware", *map(str, words), "--state", str(state)])
+        return done.exit_code, done.output
+
+    def attest() -> tuple[int, str]:
+        files = {"--signature": "q.sig", "--key": "ak.pem", "--values": "q.pcrs"}
+        words = [w for option, name in files.items() for w in (option, machine.folder / name)]
+        return run("attest", machine.folder / "q.msg", *words, "--golden", golden, "--device", "host-a")
+
+    machine.quote(b"1" * 20)
+    assert attest()[0] == 4, "no challenge was handed out"
+    machine.quote(bytes.fromhex(run("challenge", "host-a")[1]))
+    assert attest() == (0, f"{machine.folder / 'q.msg'}: registers 0, 1, 7 are the golden ones\n")
+    assert "no challenge is open" in attest()[1]
+    client = WebClient(create_app(FakeDesk(), ServeSettings(), firmware=Book(state)))
+    assert "TPM 2.0 quote" in client.get("/firmware/host-a").text
+    machine.tool("pcrextend", f"0:sha256={MEASUREMENT.hex()}")
+    machine.quote(bytes.fromhex(run("challenge", "host-a")[1]))
+    code, said = attest()
+    assert (code, "step 6: register 0" in said) == (4, True)
+    told = client.get("/api/v1/firmware/host-a").json()
+    assert (told["state"], told["proofs"][0]["held"]) == ("ailing", False)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
-from mumetal.core.settings import Settings
+from mumetal.core.settings import Settings, path_in
 from mumetal.respond.reports.markdown import report
 from mumetal.serve import demo as demonstration
 from mumetal.serve import wiring

@@ -8,7 +8,7 @@ import pytest
 from tests import firmware_images as images
 from typer.testing import CliRunner
 
-from mumetal.core.series import LOCAL
+from mumetal.core import LOCAL
 from mumetal.serve.cli.app import app
 from mumetal.serve.firmware.book import Book
 from mumetal.trust.firmware.rollout import Rollout

@@ -8,8 +8,8 @@ from tests.fake_desk import FakeDesk
 from tests.unit.serve.test_firmware_commands import Site, run
 from tests.web_client import WebClient
 
+from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
-from mumetal.core.series import LOCAL
 from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.app import create_app
 from mumetal.serve.firmware.book import Book

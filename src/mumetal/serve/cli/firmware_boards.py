@@ -44,8 +44,8 @@ def inventory(
     as_json: JsonOption = False,
 ) -> int:
     """Look at what each board's file holds, who approved it and whether it keeps its promises; 1 when one ails."""
+    from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
-    from mumetal.core.series import LOCAL
     from mumetal.serve.firmware import fleet as fleets
     from mumetal.serve.firmware.book import Book
     from mumetal.serve.firmware.record import OBSERVED
@@ -85,8 +85,8 @@ def challenge(
     """Hand out a nonce for a board's host to quote; `attest` takes one answer to it, within 30 s."""
     import os
 
+    from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
-    from mumetal.core.series import LOCAL
     from mumetal.serve.firmware.book import Book
 
     nonce = os.urandom(32)
@@ -113,9 +113,9 @@ def attest(
     as_json: JsonOption = False,
 ) -> int:
     """Verify a TPM 2.0 quote; ends with 4 and the step that failed when it does not hold."""
+    from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
     from mumetal.core.errors import BadInputError, RejectedError
-    from mumetal.core.series import LOCAL
     from mumetal.serve.firmware.book import Book
     from mumetal.trust.attest import quote as quotes
 
@@ -161,7 +161,7 @@ def attest(
 
 
 def _record_quote(book: "Book", device: str, message: bytes, why: str, registers: list[int], now_ns: int) -> None:
-    from mumetal.core.series import LOCAL
+    from mumetal.core import LOCAL
     from mumetal.serve.firmware.record import QUOTE, BoardRecord, Clocks, Proof
     from mumetal.trust.attest import quote as quotes
 
@@ -196,8 +196,8 @@ def rollout(
     """Bring a release to one board, a tenth, then all; back to the last good image at the first drift (ends with 1)."""
     import os
 
+    from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
-    from mumetal.core.series import LOCAL
     from mumetal.serve.firmware import fleet as fleets
     from mumetal.serve.firmware.book import Book
     from mumetal.serve.firmware.rolling import opened
@@ -241,9 +241,9 @@ def restore(
     """Put the last good image back on boards that a rollout left open, as after a crash; ends with 1 when one is stuck."""
     import os
 
+    from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
     from mumetal.core.errors import RejectedError
-    from mumetal.core.series import LOCAL
     from mumetal.serve.firmware import fleet as fleets
     from mumetal.serve.firmware.book import Book
     from mumetal.serve.firmware.rolling import opened

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mumetal.access.local import LocalOperator
+from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
-from mumetal.core.series import LOCAL
 from mumetal.serve.firmware.book import Book, BookedLedger
 from mumetal.serve.firmware.fleet import all_entries
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
