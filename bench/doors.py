@@ -1,5 +1,12 @@
-"""Speed of each parser alone, M values per CPU-second (bar W3, parsing part): ``python -m bench.doors``."""
+"""Speed of each parser alone, M values per CPU-second (bar W3, parsing part): ``python -m bench.doors``.
 
+``python -m bench.doors --hdf5 10000`` throws damaged files at the HDF5 reader and counts how its processes end.
+"""
+
+import argparse
+import contextlib
+import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -79,7 +86,54 @@ def run() -> list[tuple[str, float, str]]:
     return made
 
 
+def damaged_hdf5(runs: int) -> None:
+    """Count how the reader's processes end on ``runs`` damaged files; a crash ends one process and nothing else."""
+    from tests.fuzz.source_targets import TARGETS, mutate
+
+    seed = TARGETS["hdf5_file"].seeds[0]
+    context = multiprocessing.get_context("fork")
+    tally = {"read": 0, "refused": 0, "crashed": 0}
+    done = 0
+    while done < runs:
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_damaged, args=(seed, done, min(done + 1_000, runs), theirs, mutate))
+        process.start()
+        theirs.close()
+        with contextlib.suppress(EOFError):
+            while True:
+                tally[ours.recv()] += 1
+                done += 1
+        process.join()
+        if process.exitcode:  # the file it was at killed it
+            tally["crashed"] += 1
+            done += 1
+    print(f"{runs} damaged HDF5 files: " + ", ".join(f"{v} {k}" for k, v in tally.items()))
+
+
+def _damaged(seed: bytes, first: int, stop: int, out: object, mutate: Callable[..., bytes]) -> None:
+    from mumetal.connect.sources import hdf5_child
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.h5"
+        hdf5_child.limit = lambda: None  # it writes the files itself
+        for run in range(first, stop):
+            path.write_bytes(mutate(seed, np.random.default_rng([9, run])))
+            said = "read"
+            try:
+                hdf5_child.main(str(path))
+            except (Exception, SystemExit):  # noqa: BLE001 - whatever HDF5 raises is an answer
+                said = "refused"
+            out.send(said)  # type: ignore[attr-defined]
+
+
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hdf5", type=int, default=0, metavar="RUNS", help="damaged HDF5 files to read")
+    asked = parser.parse_args()
+    if asked.hdf5:
+        damaged_hdf5(asked.hdf5)
+        raise SystemExit
     print(f"{'parser':32}{'M values/CPU-s':>16}  read")
     for parser, speed, what in run():
         print(f"{parser:32}{speed:>16.3f}  {what}")

@@ -131,3 +131,56 @@ def vus_pr(labels: NDArray[np.bool_], scores: Array, buffer: int) -> float:
             before = recall
         areas.append(area)
     return sum(areas) / len(areas)
+
+
+def pulse_against(pulse: list[float], reference: list[float]) -> tuple[float, float]:
+    """Distance and gain by a search over gains, without linear algebra."""
+    total = sum(p * p for p in pulse)
+
+    def left(gain: float) -> float:
+        return sum((p - gain * r) ** 2 for p, r in zip(pulse, reference, strict=True))
+
+    low, high = -1e3, 1e3
+    for _ in range(200):  # ternary search: the rest is a parabola in the gain
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, b) if left(a) < left(b) else (a, high)
+    gain = (low + high) / 2
+    return math.sqrt(max(left(gain), 0.0) / total), gain
+
+
+def welch(x: list[float], rate: float, segment: int) -> list[float]:
+    """One-sided power density by a sum over samples for each window and frequency."""
+    taper = [0.5 - 0.5 * math.cos(2 * math.pi * (k + 0.5) / segment) for k in range(segment)]
+    norm = sum(t * t for t in taper) * rate
+    windows = [x[s : s + segment] for s in range(0, len(x) - segment + 1, segment // 2)]
+    out = []
+    for k in range(segment // 2 + 1):
+        power = 0.0
+        for w in windows:
+            mean = sum(w) / segment
+            s = sum(
+                (v - mean) * t * cmath.exp(-2j * math.pi * k * i / segment)
+                for i, (v, t) in enumerate(zip(w, taper, strict=True))
+            )
+            power += abs(s) ** 2 / norm
+        out.append(power / len(windows) * (1 if k == 0 or 2 * k == segment else 2))
+    return out
+
+
+def confusion(iq: Array, prepared: Array) -> tuple[float, float]:
+    """Class confusion by Fisher's line, shot by shot."""
+    sides: list[list[tuple[float, float]]] = [[], []]
+    for (i, q), p in zip(iq.tolist(), prepared.tolist(), strict=True):
+        sides[int(p >= 0.5)].append((i, q))
+    means = [(sum(a for a, _ in s) / len(s), sum(b for _, b in s) / len(s)) for s in sides]
+    xx = xy = yy = 0.0
+    for s, (mi, mq) in zip(sides, means, strict=True):
+        for i, q in s:
+            xx, xy, yy = xx + (i - mi) ** 2, xy + (i - mi) * (q - mq), yy + (q - mq) ** 2
+    det = xx * yy - xy * xy
+    di, dq = means[1][0] - means[0][0], means[1][1] - means[0][1]
+    wi, wq = (yy * di - xy * dq) / det, (xx * dq - xy * di) / det
+    cut = wi * (means[0][0] + means[1][0]) / 2 + wq * (means[0][1] + means[1][1]) / 2
+    wrong0 = sum(wi * i + wq * q > cut for i, q in sides[0]) / len(sides[0])
+    wrong1 = sum(wi * i + wq * q <= cut for i, q in sides[1]) / len(sides[1])
+    return wrong0, wrong1

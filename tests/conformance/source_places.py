@@ -15,6 +15,7 @@ class Place:
 
     fill: Callable[[Path, int, int], Path]
     per_item: int
+    rewrites: bool = False  # a place that grows is written anew from sample 0
 
 
 def _append(path: Path, text: str) -> None:
@@ -56,6 +57,27 @@ def parquet(folder: Path, first: int, stop: int) -> Path:
     return place
 
 
+def npy(folder: Path, first: int, stop: int) -> Path:
+    import numpy as np
+
+    place = folder / "capture.npz"
+    t = int(START.timestamp()) * 10**9 + np.arange(stop) * 10**9
+    np.savez_compressed(place, **{"t_ns": t, "flow [l/min]": np.arange(stop) * 0.5})  # type: ignore[arg-type]
+    return place
+
+
+def hdf5(folder: Path, first: int, stop: int) -> Path:
+    import h5py
+    import numpy as np
+
+    place = folder / "capture.h5"
+    with h5py.File(place, "w") as file:
+        file["t_ns"] = int(START.timestamp()) * 10**9 + np.arange(stop) * 10**9
+        flow = file.create_dataset("plant/flow", data=np.arange(stop) * 0.5, compression="gzip")
+        flow.attrs["units"] = "l/min"
+    return place
+
+
 def ibm(folder: Path, first: int, stop: int) -> Path:
     place = folder / "calibrations"
     place.mkdir(exist_ok=True)
@@ -85,6 +107,8 @@ PLACES = {
     "audit": Place(fill=audit, per_item=1),
     "bluefors": Place(fill=bluefors, per_item=13),
     "csv": Place(fill=csv, per_item=1),
+    "hdf5": Place(fill=hdf5, per_item=1, rewrites=True),
     "ibm": Place(fill=ibm, per_item=1),
-    "parquet": Place(fill=parquet, per_item=1),
+    "npy": Place(fill=npy, per_item=1, rewrites=True),
+    "parquet": Place(fill=parquet, per_item=1, rewrites=True),
 }

@@ -97,7 +97,7 @@ def test_a_place_that_grows_is_read_on_without_loss_or_repeat(kind: str, tmp_pat
     seen: list[tuple[object, ...]] = []
     cursor, size = "", 0
     for size in (5, 5, 37, 110):
-        place = PLACES[kind].fill(tmp_path, 0 if kind == "parquet" else len(seen) // PLACES[kind].per_item, size)
+        place = PLACES[kind].fill(tmp_path, 0 if PLACES[kind].rewrites else len(seen) // PLACES[kind].per_item, size)
         source = opened(kind, place)  # a restart each time
         deliveries, cursor = drain(source, cursor, limit=30)
         source.close()

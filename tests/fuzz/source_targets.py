@@ -1,6 +1,7 @@
 """Fuzz targets of the formats and the sources: each takes any bytes and raises nothing but ``BadInputError``."""
 
 import atexit
+import io
 import json
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ import numpy as np
 from mumetal.connect.sources import open_source, parse_spec
 from mumetal.connect.sources.bluefors_names import LogName, log_name
 from mumetal.connect.sources.bluefors_parse import LogReader
+from mumetal.connect.sources.edge_plan import decode as decode_plan
 from mumetal.connect.sources.local_time import LocalTime
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
@@ -24,6 +26,7 @@ from mumetal.formats.backend_properties import from_backend_properties
 from mumetal.formats.canonical import decode_json, encode
 from mumetal.formats.columnar import from_columnar_json, to_columnar_json
 from mumetal.formats.moments import parse_iso
+from mumetal.formats.npy import to_npy
 from mumetal.formats.ocsf import from_event, read_event
 from mumetal.formats.rows import Refusals
 from mumetal.formats.units import to_si
@@ -62,6 +65,22 @@ def parquet_file(data: bytes) -> None:
     path = FOLDER / "t.parquet"
     path.write_bytes(data)
     open_source(f"parquet:{path}").poll("", 1_000)
+
+
+def numpy_file(data: bytes) -> None:
+    path = FOLDER / "t.npz"
+    path.write_bytes(data)
+    open_source(f"npy:{path}?rate_hz=100&start=2026-03-02T08:00:00Z").poll("", 1_000)
+
+
+def hdf5_file(data: bytes) -> None:
+    path = FOLDER / "t.h5"
+    path.write_bytes(data)
+    open_source(f"hdf5:{path}").poll("", 1_000)
+
+
+def edge_file(data: bytes) -> None:
+    decode_plan(data, "edge.toml")
 
 
 def audit_file(data: bytes) -> None:
@@ -143,6 +162,38 @@ def _parquet() -> bytes:
     return path.read_bytes()
 
 
+def _npz() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, t_ns=_series().t_ns, iq=np.arange(8).reshape(4, 2) * 1j)
+    return buffer.getvalue()
+
+
+def _npz_packed() -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, t_ns=_series().t_ns, a=np.arange(4.0))
+    return buffer.getvalue()
+
+
+def _hdf5() -> bytes:
+    import h5py
+
+    path = FOLDER / "seed.h5"
+    with h5py.File(path, "w") as file:
+        file["t_ns"] = _series().t_ns
+        file.create_dataset("g/a", data=np.arange(4.0), compression="gzip").attrs["units"] = "K"
+    return path.read_bytes()
+
+
+_EDGE = b"""window_s = 0.5
+[groups.q0]
+kind = "iq"
+channels = ["q0.I", "q0.Q"]
+prepared = "q0.p"
+[groups.m]
+kind = "field"
+channels = ["m*"]
+bands_hz = [[1, 2.5]]
+"""
 _GAUGES = "".join(f"CH{g},        ,1,{g}.00e-02,0,1," for g in range(1, 7))
 _LOG = (
     f"02-03-26,10:00:00,1.2e-2\n02-03-26,10:00:01,{_GAUGES}\n02-03-26,10:00:02,1,v1,1,cpatempwi,16.7,htr,0\n".encode()
@@ -176,8 +227,11 @@ TARGETS = {
     "canonical": Target(canonical, (_json(_OCSF), b'[1e3,-0.0,"\\u20ac\\n",null,true,{"a":[]}]')),
     "columnar": Target(columnar, (to_columnar_json([_series()]), to_columnar_json([_series(), _series()]))),
     "csv_file": Target(csv_file, (b'time,a [degC],"b"\n2026-03-02T00:00:00Z,1,2\n1772434800,"3",\n',)),
+    "edge_file": Target(edge_file, (_EDGE,)),
     "event": Target(event, (_json(_OCSF), _json(_TRAIL))),
     "mapping": Target(mapping, (_MAPPING,)),
+    "hdf5_file": Target(hdf5_file, (_hdf5(),)),
+    "numpy_file": Target(numpy_file, (_npz(), _npz_packed(), to_npy(np.arange(12.0).reshape(4, 3)))),
     "parquet_file": Target(parquet_file, (_parquet(),)),
     "properties": Target(properties, (_json(_PROPERTIES),)),
     "text": Target(

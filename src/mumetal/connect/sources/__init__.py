@@ -1,6 +1,10 @@
 """Where data come from: one file per kind, listed here, opened by ``KIND:PLACE?option=value``."""
 
-from mumetal.connect.sources import audit, bluefors, ibm, table, table_parquet
+from pathlib import Path
+
+from mumetal.connect.sources import audit, bluefors, hdf5, ibm, numpy_files, table, table_parquet
+from mumetal.connect.sources.edge import EdgeSource
+from mumetal.connect.sources.edge_plan import load
 from mumetal.connect.sources.spec import SourceFactory, SourceSpec, parse_spec
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Source
@@ -12,10 +16,16 @@ SOURCES: Registry[SourceFactory] = Registry("source", "mumetal.sources")
 SOURCES.add("audit", audit.FACTORY)
 SOURCES.add("bluefors", bluefors.FACTORY)
 SOURCES.add("csv", table.FACTORY)
+SOURCES.add("hdf5", hdf5.FACTORY)
 SOURCES.add("ibm", ibm.FACTORY)
+SOURCES.add("npy", numpy_files.FACTORY)
 SOURCES.add("parquet", table_parquet.FACTORY)
 
-ALWAYS = {"tenant": "for whom the source reads", "device": "device name"}
+ALWAYS = {
+    "tenant": "for whom the source reads",
+    "device": "device name",
+    "edge": "TOML file that says which channels are raw waveforms: their features come out, the raw rows do not",
+}
 
 
 def open_source(spec: str) -> Source:
@@ -38,4 +48,7 @@ def open_source(spec: str) -> Source:
                 where=parsed.name,
                 hint="known: " + ", ".join(sorted(known)),
             )
-    return factory.open(parsed)
+    edge = parsed.option("edge")
+    plan = load(Path(edge)) if edge else None
+    source = factory.open(parsed)
+    return source if plan is None else EdgeSource(source, plan)
