@@ -58,13 +58,8 @@ class EdgeSource:
         plan: Which channels are what.
     """
 
-    info = PluginInfo(
-        plugin_id="connect.sources.edge",
-        title="Features of raw waveforms, computed where they are taken",
-        reference="Welch 1967, doi:10.1109/TAU.1967.1161901; Dempster, Laird and Rubin 1977",
-    )
-
     def __init__(self, inner: Source, plan: Plan) -> None:
+        self.info: PluginInfo = inner.info
         self._inner, self._plan = inner, plan
         self._window_ns = round(plan.window_s * 1e9)
         self._forget("", {})
