@@ -19,6 +19,7 @@ SENSOR = re.compile(r".*(magnet|vibration|accelero|geophone|field).*", re.IGNORE
 BAND_HZ = (1.0, 2.0)  # where pulse tubes run: 1.4 Hz mostly
 HARMONICS = 3
 WINDOW_S = 8.0
+LOOK_BACK = 2.0  # windows before a finding in which the shaking may have been: detectors look back as well
 NEAR_HZ = 0.3  # a Hann line is four bins wide, and the frequency is known to half a bin
 DRIFT_HZ = 0.5  # below it everything wanders
 LONGEST_NS = 60 * 10**9  # so much of a finding is looked at
@@ -94,15 +95,16 @@ def _line(series: Series, channel: str, start_ns: int, stop_ns: int) -> tuple[fl
     if width < 4 * WINDOW_S or width > 100_000:  # below 4 Hz the line cannot be told
         return None
     stop_ns = min(max(stop_ns, start_ns + round(4e9)), start_ns + LONGEST_NS)
-    begin, end = (int(i) for i in np.searchsorted(series.t_ns, [start_ns - round(0.5e9 * WINDOW_S), stop_ns]))
-    split = int(np.searchsorted(series.t_ns, start_ns - round(2 * WINDOW_S * 1e9)))
+    begin, end = (int(i) for i in np.searchsorted(series.t_ns, [start_ns - round(LOOK_BACK * 1e9 * WINDOW_S), stop_ns]))
+    split = int(np.searchsorted(series.t_ns, start_ns - round((LOOK_BACK + 0.5) * WINDOW_S * 1e9)))
     values = series.column(channel)
     ordinary = _windows(values[:split], width)
     now = _windows(values[max(0, min(begin, end - 3 * width // 2)) : end], width)
     if ordinary.shape[0] < FEWEST_WINDOWS or now.shape[0] == 0:
         return None
     each = hann_power(now)
-    before, after, loudest = hann_power(ordinary).mean(axis=0), each.mean(axis=0), each.max(axis=0)
+    quiet = hann_power(ordinary)
+    before, after, loudest = quiet.mean(axis=0), each.mean(axis=0), each.max(axis=0)
     hertz = np.arange(before.shape[0]) * 1e9 / step_ns / width
     ratio = (after / np.maximum(before, 1e-30))[:, 0]
     band = (hertz >= BAND_HZ[0]) & (hertz <= BAND_HZ[1])
@@ -116,7 +118,9 @@ def _line(series: Series, channel: str, start_ns: int, stop_ns: int) -> tuple[fl
     windows = 1 + (now.shape[0] - 1) / 2  # half-overlapping windows share rows
     allowed = (math.log(1e4 * max(1, int(others.sum()))) / windows + 1) * (1 + 2 / math.sqrt(ordinary.shape[0] / 2))
     worst = int(np.flatnonzero(others)[ratio[others].argmax()])
-    grew = float(loudest[peak, 0] / max(before[peak, 0], 1e-30))  # it may be over by now
+    # It may be over by now, and a finding that comes late has part of it in its past: the median window is ordinary.
+    usual = float(np.median(quiet[:, peak, 0]))
+    grew = float(loudest[peak, 0] / max(usual, 1e-30))
     return grew, float(hertz[peak]), float(ratio[worst] / allowed), float(hertz[worst])
 
 
