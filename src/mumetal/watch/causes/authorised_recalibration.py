@@ -20,7 +20,8 @@ BEFORE_NS = 6 * 3_600 * 10**9  # a snapshot shows what was written up to so long
 LIVE_NS = 900 * 10**9  # canaries answer within minutes
 AFTER_NS = 60 * 10**9
 ENDED_NS = 30 * 10**9  # a rack plays calibration pulses until so long after the result was written
-UNDECLARED = 0.5  # relative change that a ticket without a stated size covers
+UNDECLARED = 0.5  # relative change that a ticket without a stated size covers …
+IMPROVED = 0.75  # … and how far an error may fall under one: canaries tell whether it really did
 LARGEST_LOAD = 0.02  # relative rise of a rack's power that calibration pulses may bring
 PER_DAY = 2.0  # such events a day on an ordinary device
 CARRIES = 0.1  # share from which a channel carries a finding in a live stream
@@ -147,7 +148,10 @@ def _beyond(event: Event, moved: dict[str, float], written: bool) -> str:
             f"{worse[0]} rose by {moved[worse[0]]:.0%}, and a recalibration that declares nothing makes no qubit worse"
         )
     limit = _number(stated, UNDECLARED)
-    beyond = [c for c, change in moved.items() if abs(change) > limit * 1.05]
+    falling = limit if stated else IMPROVED
+    beyond = [
+        c for c, change in moved.items() if abs(change) > (falling if change < 0 and "error" in c else limit) * 1.05
+    ]
     if not beyond:
         return ""
     worst = max(beyond, key=lambda c: abs(moved[c]))

@@ -106,9 +106,11 @@ def _line(series: Series, channel: str, start_ns: int, stop_ns: int) -> tuple[fl
     quiet = hann_power(ordinary)
     before, after, loudest = quiet.mean(axis=0), each.mean(axis=0), each.max(axis=0)
     hertz = np.arange(before.shape[0]) * 1e9 / step_ns / width
-    ratio = (after / np.maximum(before, 1e-30))[:, 0]
     band = (hertz >= BAND_HZ[0]) & (hertz <= BAND_HZ[1])
     peak = int(np.flatnonzero(band)[loudest[band, 0].argmax()])
+    # Shaking that begins or ends within a window spills over as 1/(π·bins)² of its power.
+    spilt = loudest[peak, 0] / (np.pi * np.maximum(np.abs(np.arange(hertz.size) - peak), 1)) ** 2
+    ratio = np.maximum(after[:, 0] - spilt, 0.0) / np.maximum(before[:, 0], 1e-30)
     nyquist = hertz[-1]
     own = np.zeros(hertz.shape, bool)
     for order in range(1, HARMONICS + 1):

@@ -32,6 +32,11 @@ class Shift:
     onset_ns: int
 
     @property
+    def error(self) -> float:
+        """Standard error of the move."""
+        return abs((self.after - self.before) / self.deviations) if self.deviations else 0.0
+
+    @property
     def log_ratio(self) -> float:
         """ln(after / before); NaN unless both are positive."""
         if self.before <= 0 or self.after <= 0:
