@@ -1,20 +1,31 @@
-"""Has the distribution of some channels moved? PSI, Kolmogorov-Smirnov and kernel MMD with thresholds by permutation.
+"""Has the distribution of some channels moved? PSI, Kolmogorov-Smirnov, kernel MMD and the mean, thresholds by permutation.
 
 Fixed thresholds (PSI > 0.2 and the like) know neither the sample's size nor that neighbours resemble each other. Here
-whole blocks of rows change places between reference and sample: what the statistic does then is what it does without a
-drift. Over channels the largest value counts, so that many channels do not mean many alarms.
+whole blocks of rows change places between reference and sample: what a statistic does then is what it does without a
+drift. Every statistic is a function of sums over blocks, so that a thousand permutations cost one product of matrices.
+
+Each channel is looked at twice: as it is, and as what is left of it when the others are known (the conditional residual),
+where a shift of one channel alone stands out of what the channels have in common. Many statistics do not mean many
+alarms: the smallest p of all is compared with the smallest p of all under each permutation (Westfall and Young 1993,
+*Resampling-Based Multiple Testing*), which holds the level jointly whatever the dependence between them.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mumetal.numerics.covariance import ledoit_wolf
+
 Array = NDArray[np.float64]
 BINS = 10
 FLOOR = 0.5  # counts added to an empty bin
-MOST_KERNEL_ROWS = 400
+GRID = 96  # places at which two distributions are compared by their distance
+FEATURES = 64  # random frequencies of the kernel
+TIMES = 10  # correlation times that belong together
+FEWEST_BLOCKS = 8  # of the sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +33,9 @@ class Moved:
     """One statistic's word.
 
     Args:
-        statistic: Its value; for PSI and KS the largest over the channels.
+        statistic: Its value; for PSI and KS the largest over the channels, as they are and as conditional residuals.
         p: Probability of as large a value without a drift, by permutation, in (0, 1].
-        channels: Value of each channel, shape (C,); empty for MMD.
+        channels: Value of each channel, the larger of its two, shape (C,); empty for MMD and the mean.
     """
 
     statistic: float
@@ -34,24 +45,24 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftTest:
-    """All three statistics on the same permutations.
+    """All four statistics on the same permutations.
 
     Args:
         psi: Population stability index (Lewis 1994, *An Introduction to Credit Scoring*).
         ks: Kolmogorov-Smirnov distance.
-        mmd: Squared maximum mean discrepancy (Gretton et al. 2012, JMLR 13:723).
+        mmd: Squared maximum mean discrepancy (Gretton et al. 2012, JMLR 13:723) in random Fourier features (Rahimi and
+            Recht 2007, *Random Features for Large-Scale Kernel Machines*).
+        mean: Hotelling's T² of the means (Hotelling 1931, doi:10.1214/aoms/1177732979).
+        p: Joint probability of the smallest of their p without a drift, in (0, 1].
         block: Rows that changed places together.
     """
 
     psi: Moved
     ks: Moved
     mmd: Moved
+    mean: Moved
+    p: float
     block: int
-
-    @property
-    def p(self) -> float:
-        """The smallest of the three, times three (Bonferroni), at most 1."""
-        return min(1.0, 3 * min(self.psi.p, self.ks.p, self.mmd.p))
 
 
 def block_length(x: Array, most: int) -> int:
@@ -62,7 +73,136 @@ def block_length(x: Array, most: int) -> int:
     r = float(np.max(np.where(power > 0, lagged / np.where(power > 0, power, 1), 0)))
     if r <= 3 / math.sqrt(len(x)):
         return 1
-    return int(min(max(1, round(-10 / math.log(min(r, 0.999)))), max(1, most)))
+    return int(min(max(1, round(-TIMES / math.log(min(r, 0.999)))), max(1, most)))
+
+
+class Blocks:
+    """Blocks of a reference and a sample that change places; the first line of every result is what was observed.
+
+    Args:
+        reference: Rows of the reference, n.
+        sample: Rows of the sample, m.
+        size: Rows of a block; what is left over at the end of either is not looked at.
+        permutations: How many.
+        rng: Randomness.
+
+    Raises:
+        ValueError: Either side is shorter than a block.
+    """
+
+    def __init__(self, reference: int, sample: int, size: int, permutations: int, rng: np.random.Generator) -> None:
+        if size < 1 or min(reference, sample) < size:
+            raise ValueError("a side is shorter than a block")
+        self.size = size
+        self._n, self._m = reference // size, sample // size
+        observed = np.r_[np.zeros(self._n), np.ones(self._m)]
+        shuffled = rng.permuted(np.tile(observed, (permutations, 1)), axis=1)
+        self._labels = np.vstack([observed, shuffled])
+
+    def pooled(self, reference: Array, sample: Array) -> Array:
+        """Return the rows that are looked at, shape ((n + m) · size, …)."""
+        return np.concatenate([reference[: self._n * self.size], sample[: self._m * self.size]])
+
+    def means(self, features: Array) -> tuple[Array, Array]:
+        """Return mean features of sample and rest under every labelling.
+
+        Args:
+            features: Of the pooled rows, shape (rows, F).
+
+        Returns:
+            Two of shape (1 + permutations, F).
+        """
+        sums = features.reshape(self._n + self._m, self.size, -1).sum(axis=1)
+        inside = self._labels @ sums
+        outside = sums.sum(axis=0) - inside
+        return inside / (self._m * self.size), outside / (self._n * self.size)
+
+    def psi(self, pooled: Array) -> Array:
+        """Return the population stability index of every column, shape (1 + permutations, C)."""
+        out = np.empty((len(self._labels), pooled.shape[1]))
+        for channel, column in enumerate(pooled.T):
+            edges = np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1]))
+            code = np.searchsorted(edges, column, side="right")
+            inside, outside = self.means((code[:, None] == np.arange(edges.size + 1)).astype(np.float64))
+            p = np.maximum(inside, FLOOR / (self._m * self.size))
+            q = np.maximum(outside, FLOOR / (self._n * self.size))
+            out[:, channel] = np.sum((p - q) * np.log(p / q), axis=1)
+        return out
+
+    def ks(self, pooled: Array) -> Array:
+        """Return the Kolmogorov-Smirnov distance of every column, shape (1 + permutations, C).
+
+        Exact where a column has at most :data:`GRID` values; else the largest distance at so many quantiles.
+        """
+        out = np.empty((len(self._labels), pooled.shape[1]))
+        for channel, column in enumerate(pooled.T):
+            grid = np.unique(column)
+            if grid.size > GRID:
+                grid = np.unique(np.quantile(column, np.linspace(0, 1, GRID)))
+            inside, outside = self.means((column[:, None] <= grid).astype(np.float64))
+            out[:, channel] = np.max(np.abs(inside - outside), axis=1)
+        return out
+
+    def mmd(self, white: Array, rng: np.random.Generator) -> Array:
+        """Return the squared discrepancy under a Gaussian kernel of median-like width, shape (1 + permutations,).
+
+        Args:
+            white: Pooled rows of unit covariance, shape (rows, C).
+            rng: Draws the frequencies.
+        """
+        angles = white @ (rng.normal(size=(white.shape[1], FEATURES)) / math.sqrt(white.shape[1]))
+        inside, outside = self.means(np.hstack([np.cos(angles), np.sin(angles)]))
+        return np.asarray(np.sum((inside - outside) ** 2, axis=1) / FEATURES)
+
+    def mean(self, white: Array) -> Array:
+        """Return Hotelling's T² of pooled rows of unit covariance up to a factor, shape (1 + permutations,)."""
+        inside, outside = self.means(white)
+        return np.asarray(np.sum((inside - outside) ** 2, axis=1))
+
+
+def p_values(statistic: Array) -> Array:
+    """Return the p of every labelling among all, shape (1 + permutations,), in (0, 1]; larger values are rarer."""
+    ordered = np.sort(statistic)
+    return 1.0 - np.searchsorted(ordered, statistic - 1e-12, side="left") / statistic.size
+
+
+def jointly(statistics: Mapping[str, Array]) -> dict[str, float]:
+    """Return each statistic's p adjusted for all the others, on the same permutations (Westfall and Young, one step).
+
+    Args:
+        statistics: Each of shape (1 + permutations,), the observed value first.
+    """
+    each = {name: p_values(values) for name, values in statistics.items()}
+    smallest = np.min(list(each.values()), axis=0)
+    return {name: float(np.mean(smallest <= values[0] + 1e-12)) for name, values in each.items()}
+
+
+def checked(reference: Array, sample: Array) -> None:
+    """Refuse what cannot be compared.
+
+    Raises:
+        ValueError: Shapes disagree, fewer than 16 rows, or a value is not finite.
+    """
+    if reference.ndim != 2 or sample.ndim != 2 or reference.shape[1] != sample.shape[1]:
+        raise ValueError(f"shapes {reference.shape} and {sample.shape} do not fit")
+    if min(len(reference), len(sample)) < 16:
+        raise ValueError("fewer than 16 rows")
+    if not (np.isfinite(reference).all() and np.isfinite(sample).all()):
+        raise ValueError("values are not all finite")
+
+
+def views(pooled: Array) -> tuple[Array, Array]:
+    """Return the channels beside their conditional residuals, shape (rows, 2C), and the rows at unit covariance.
+
+    The residual of channel i is (P z)_i / P_ii with the precision P of the pooled rows, shrunk (Ledoit and Wolf 2004).
+    """
+    scale = pooled.std(axis=0)
+    z = (pooled - pooled.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+    covariance, _ = ledoit_wolf(z)
+    values, vectors = np.linalg.eigh(covariance)
+    values = np.maximum(values, 1e-6 * max(float(values[-1]), 1.0))
+    precision = (vectors / values) @ vectors.T
+    return np.hstack([z, z @ precision / np.diag(precision)]), z @ vectors / np.sqrt(values)
 
 
 def drift_test(
@@ -80,131 +220,58 @@ def drift_test(
     Raises:
         ValueError: Shapes disagree, fewer than 16 rows, or a value is not finite.
     """
-    if reference.ndim != 2 or sample.ndim != 2 or reference.shape[1] != sample.shape[1]:
-        raise ValueError(f"shapes {reference.shape} and {sample.shape} do not fit")
-    if min(len(reference), len(sample)) < 16:
-        raise ValueError("fewer than 16 rows")
-    if not (np.isfinite(reference).all() and np.isfinite(sample).all()):
-        raise ValueError("values are not all finite")
-    size = block or block_length(reference, len(sample) // 8)
-    n, m = len(reference) // size * size, len(sample) // size * size
-    pooled = np.vstack([reference[:n], sample[:m]])
-    labels = _labels(n // size, m // size, size, permutations, rng)
-    return DriftTest(
-        psi=_largest(_psi(pooled, labels)),
-        ks=_largest(_ks(pooled, labels)),
-        mmd=_mmd(pooled, labels),
-        block=size,
-    )
+    checked(reference, sample)
+    size = block or block_length(reference, len(sample) // FEWEST_BLOCKS)
+    blocks = Blocks(len(reference), len(sample), size, permutations, rng)
+    test, _ = moved(blocks, blocks.pooled(reference, sample), rng)
+    return test
 
 
-def rate_test(
-    reference: NDArray[np.bool_],
-    sample: NDArray[np.bool_],
-    *,
-    rng: np.random.Generator,
-    block: int,
-    permutations: int = 599,
-) -> float:
-    """Return the two-sided p of a difference between two rates of alarms, permuting blocks of rows.
+def moved(blocks: Blocks, pooled: Array, rng: np.random.Generator) -> tuple[DriftTest, dict[str, Array]]:
+    """Return what the four statistics say of pooled rows, and their values under every labelling by name."""
+    both, white = views(pooled)
+    psi, ks = blocks.psi(both), blocks.ks(both)
+    values = {
+        "psi": psi.max(axis=1),
+        "ks": ks.max(axis=1),
+        "mmd": blocks.mmd(white, rng),
+        "mean": blocks.mean(white),
+    }
+    found = {
+        name: Moved(statistic=float(v[0]), p=float(p_values(v)[0]), channels=_by_channel(wide))
+        for (name, v), wide in zip(values.items(), (psi, ks, None, None), strict=True)
+    }
+    return DriftTest(**found, p=min(jointly(values).values()), block=blocks.size), values
+
+
+def _by_channel(wide: Array | None) -> tuple[float, ...]:
+    if wide is None:
+        return ()
+    return tuple(float(v) for v in wide[0].reshape(2, -1).max(axis=0))
+
+
+def rate_gap(blocks: Blocks, alarms: NDArray[np.bool_]) -> Array:
+    """Return the distance between two rates of alarms, shape (1 + permutations,).
 
     Args:
-        reference: Alarms in order of time, shape (n,), n ≥ block.
-        sample: Alarms in question, shape (m,), m ≥ block.
-        rng: Randomness.
-        block: Rows that change places together, ≥ 1.
-        permutations: How many.
-
-    Raises:
-        ValueError: A side is shorter than a block.
+        blocks: Which rows change places together.
+        alarms: Of the pooled rows, shape (rows,).
     """
-    if block < 1 or min(reference.size, sample.size) < block:
-        raise ValueError("a side is shorter than a block")
-    n, m = reference.size // block, sample.size // block
-    sums = np.r_[reference[: n * block], sample[: m * block]].reshape(-1, block).sum(axis=1).astype(np.float64)
-    inside = _labels(n, m, 1, permutations, rng) @ sums
-    gap = np.abs(inside / m - (sums.sum() - inside) / n)
-    return _p(gap)
+    inside, outside = blocks.means(alarms.astype(np.float64)[:, None])
+    return np.abs(inside - outside)[:, 0]
 
 
 def psi(reference: Array, sample: Array) -> Array:
     """Return the population stability index of each channel, shape (C,), over ten bins of the pooled quantiles."""
-    labels = np.r_[np.zeros(len(reference)), np.ones(len(sample))][None, :]
-    return np.asarray(_psi(np.vstack([reference, sample]), labels)[0])
+    blocks = Blocks(len(reference), len(sample), 1, 0, np.random.default_rng(0))
+    return np.asarray(blocks.psi(np.vstack([reference, sample]))[0])
 
 
 def ks(reference: Array, sample: Array) -> Array:
-    """Return the Kolmogorov-Smirnov distance of each channel, shape (C,)."""
-    labels = np.r_[np.zeros(len(reference)), np.ones(len(sample))][None, :]
-    return np.asarray(_ks(np.vstack([reference, sample]), labels)[0])
-
-
-def _labels(n: int, m: int, size: int, permutations: int, rng: np.random.Generator) -> Array:
-    """Return which rows count as the sample, shape (1 + permutations, rows); the first line is what was observed."""
-    observed = np.r_[np.zeros(n), np.ones(m)]
-    shuffled = rng.permuted(np.tile(observed, (permutations, 1)), axis=1)
-    return np.asarray(np.repeat(np.vstack([observed, shuffled]), size, axis=1))
-
-
-def _psi(pooled: Array, labels: Array) -> Array:
-    out = np.empty((len(labels), pooled.shape[1]))
-    total = labels.sum(axis=1)
-    for channel, column in enumerate(pooled.T):
-        edges = np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1]))
-        code = np.searchsorted(edges, column, side="right")
-        hot = (code[:, None] == np.arange(edges.size + 1)).astype(np.float64)
-        inside = labels @ hot
-        outside = hot.sum(axis=0) - inside
-        p = np.maximum(inside, FLOOR) / total[:, None]
-        q = np.maximum(outside, FLOOR) / (labels.shape[1] - total)[:, None]
-        out[:, channel] = np.sum((p - q) * np.log(p / q), axis=1)
+    """Return the exact Kolmogorov-Smirnov distance of each channel, shape (C,)."""
+    out = np.empty(reference.shape[1])
+    for channel, (a, b) in enumerate(zip(reference.T, sample.T, strict=True)):
+        at = np.concatenate([a, b])
+        below = [np.searchsorted(np.sort(x), at, side="right") / x.size for x in (a, b)]
+        out[channel] = np.max(np.abs(below[0] - below[1]))
     return out
-
-
-def _ks(pooled: Array, labels: Array) -> Array:
-    out = np.empty((len(labels), pooled.shape[1]))
-    m = labels.sum(axis=1)[:, None]
-    n = labels.shape[1] - m
-    for channel, column in enumerate(pooled.T):
-        order = np.argsort(column, kind="stable")
-        last = np.r_[np.diff(column[order]) > 0, True]  # ties are compared once, at their end
-        ours = np.cumsum(labels[:, order], axis=1)
-        theirs = np.arange(1, labels.shape[1] + 1) - ours
-        out[:, channel] = np.max(np.abs(ours / m - theirs / n)[:, last], axis=1)
-    return out
-
-
-def _mmd(pooled: Array, labels: Array) -> Moved:
-    kept = np.arange(len(pooled))
-    if kept.size > MOST_KERNEL_ROWS:
-        sample, rest = np.flatnonzero(labels[0] > 0), np.flatnonzero(labels[0] == 0)
-        half = MOST_KERNEL_ROWS // 2
-        kept = np.r_[_spread(rest, half), _spread(sample, half)]
-    x = pooled[kept]
-    scale = x.std(axis=0)
-    x = x / np.where(scale > 0, scale, 1.0)
-    squares = np.sum(x**2, axis=1)
-    distance = np.maximum(squares[:, None] + squares[None, :] - 2 * x @ x.T, 0.0)
-    positive = distance[distance > 0]
-    kernel = np.exp(-distance / (float(np.median(positive)) if positive.size else 1.0))
-    w = labels[:, kept]
-    share = w.sum(axis=1, keepdims=True)
-    weights = np.where(share > 0, w / np.maximum(share, 1), 0) - (1 - w) / np.maximum(kept.size - share, 1)
-    values = np.einsum("pi,pi->p", weights @ kernel, weights)
-    return Moved(statistic=float(values[0]), p=_p(values))
-
-
-def _spread(index: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    if index.size <= most:
-        return index
-    return index[np.linspace(0, index.size - 1, most).astype(np.intp)]
-
-
-def _largest(values: Array) -> Moved:
-    return Moved(
-        statistic=float(values[0].max()), p=_p(values.max(axis=1)), channels=tuple(float(v) for v in values[0])
-    )
-
-
-def _p(values: Array) -> float:
-    return float(np.count_nonzero(values >= values[0] - 1e-12)) / values.size

@@ -86,14 +86,61 @@ def test_constant_channels_do_not_drift() -> None:
 
 def test_a_rate_moves_only_where_it_does() -> None:
     rng = np.random.default_rng(3)
-    quiet = [
-        drift.rate_test(rng.random(900) < 0.1, rng.random(300) < 0.1, rng=rng, block=5, permutations=99)
-        for _ in range(20)
-    ]
-    assert sum(p <= 0.05 for p in quiet) <= 4
-    assert drift.rate_test(rng.random(900) < 0.1, rng.random(300) < 0.3, rng=rng, block=5, permutations=99) <= 0.02
+
+    def p(rate: float) -> float:
+        blocks = drift.Blocks(900, 300, 5, 99, rng)
+        gap = drift.rate_gap(blocks, blocks.pooled(rng.random(900), rng.random(300) - rate + 0.1) < 0.1)
+        return float(drift.p_values(gap)[0])
+
+    assert sum(p(0.1) <= 0.05 for _ in range(20)) <= 4
+    assert p(0.3) <= 0.02
     with pytest.raises(ValueError, match="shorter"):
-        drift.rate_test(np.ones(3, bool), np.ones(9, bool), rng=rng, block=5)
+        drift.Blocks(3, 9, 5, 9, rng)
+
+
+def test_statistics_by_blocks_agree_with_their_naive_twins_under_every_labelling() -> None:
+    rng = np.random.default_rng(8)
+    reference, sample = rng.integers(0, 9, (40, 2)).astype(float), rng.integers(1, 12, (20, 2)).astype(float)
+    blocks = drift.Blocks(40, 20, 4, 5, rng)
+    pooled = blocks.pooled(reference, sample)
+    assert blocks.ks(pooled)[0] == pytest.approx(drift.ks(reference, sample))
+    assert blocks.psi(pooled)[0] == pytest.approx(drift.psi(reference, sample))
+    inside, outside = blocks.means(pooled)
+    assert inside[0] == pytest.approx(sample.mean(axis=0))
+    assert outside[0] == pytest.approx(reference.mean(axis=0))
+    total = 20 * inside + 40 * outside
+    assert total == pytest.approx(np.tile(pooled.sum(axis=0), (6, 1)))
+    assert blocks.mean(pooled)[0] == pytest.approx(np.sum((sample.mean(axis=0) - reference.mean(axis=0)) ** 2))
+
+
+def test_the_kernel_in_random_features_is_near_the_exact_one() -> None:
+    rng = np.random.default_rng(9)
+    a, b = rng.normal(size=(300, 2)), rng.normal(size=(200, 2)) + np.array([1.0, 0.0])
+    pooled = np.vstack([a, b])
+    squares = np.sum((pooled[:, None] - pooled[None]) ** 2, axis=2)
+    weights = np.r_[np.full(300, -1 / 300), np.full(200, 1 / 200)]
+    exact = weights @ np.exp(-squares / 4) @ weights  # frequencies of variance 1/C are a kernel of width sqrt(C)
+    found = [drift.Blocks(300, 200, 1, 0, rng).mmd(pooled, rng)[0] for _ in range(20)]
+    assert np.mean(found) == pytest.approx(exact, rel=0.15)
+
+
+def test_the_joint_p_holds_its_level_over_many_statistics() -> None:
+    rng = np.random.default_rng(10)
+    hits = 0
+    for _ in range(400):
+        values = {str(i): rng.normal(size=200) for i in range(9)}
+        hits += min(drift.jointly(values).values()) <= 0.1
+    assert 20 <= hits <= 62  # 40 expected; without the adjustment it would be 245
+    assert drift.jointly({"only": np.r_[9.0, np.zeros(99)]}) == {"only": 0.01}
+
+
+def test_a_conditional_residual_shows_a_shift_the_channels_do_not_share() -> None:
+    rng = np.random.default_rng(11)
+    reference, sample = background(1_000, 3), background(300, 4)
+    sample[:, 1] += 0.25  # a quarter of its own spread, more than all of what the others leave open
+    test = drift.drift_test(reference, sample, rng=rng, permutations=199)
+    assert test.ks.p <= 0.01
+    assert int(np.argmax(test.ks.channels)) == 1
 
 
 def test_effective_size() -> None:

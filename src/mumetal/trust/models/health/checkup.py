@@ -1,7 +1,8 @@
 """One look at a model at run time: its input, its scores, its false alarms, and windows whose answer is known.
 
-A day of rows against the reference the version was validated on. Each of the first three is a test at a level that keeps
-all of them together under one false alarm a model-month (:data:`ALARM` a look, one look a day); the canary is exact.
+A day of rows against the reference the version was validated on. Input, scores and rate of alarms are judged together, on
+the same permutations of whole blocks of rows, at a level (:data:`ALARM` a look, one look a day) that stays under one false
+alarm a model-month; the canary is exact.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError, RejectedError
-from mumetal.numerics.drift import DriftTest, drift_test, rate_test
+from mumetal.numerics.drift import (
+    FEWEST_BLOCKS,
+    Blocks,
+    DriftTest,
+    Moved,
+    block_length,
+    jointly,
+    moved,
+    p_values,
+    rate_gap,
+)
 from mumetal.trust.models.gates.trial import Scorer
 from mumetal.trust.models.lineage import Probe, reproduce
 from mumetal.trust.models.registry import ModelRegistry
@@ -30,8 +41,10 @@ class Checkup:
         name: The model.
         version: The version looked at.
         input: Drift of the input's channels.
-        score: Drift of the scores.
-        calibration_p: Probability of so many, or so few, rows beyond the reference's 95% score by chance.
+        score: Drift of the scores, Kolmogorov-Smirnov.
+        input_p: Probability of such an input without a drift; adjusted, as the next two, for all that is looked at.
+        score_p: Probability of such scores.
+        calibration_p: Probability of so many, or so few, rows beyond the reference's 95% score.
         alarm_rate: Part of the rows beyond it.
         canary: Why a window with a known answer failed; empty when all held or none was given.
         rows: How many rows were looked at.
@@ -41,7 +54,9 @@ class Checkup:
     name: str
     version: str
     input: DriftTest
-    score: DriftTest
+    score: Moved
+    input_p: float
+    score_p: float
     calibration_p: float
     alarm_rate: float
     canary: str = ""
@@ -51,17 +66,17 @@ class Checkup:
     @property
     def input_drifts(self) -> bool:
         """Whether the input is another than the one the version was validated on."""
-        return self.input.p <= ALARM / 3
+        return self.input_p <= ALARM
 
     @property
     def score_drifts(self) -> bool:
         """Whether the scores are distributed otherwise."""
-        return self.score.p <= ALARM / 3
+        return self.score_p <= ALARM
 
     @property
     def miscalibrated(self) -> bool:
         """Whether its thresholds give another rate of alarms than they were set for."""
-        return self.calibration_p <= ALARM / 3
+        return self.calibration_p <= ALARM
 
     @property
     def ails(self) -> bool:
@@ -112,16 +127,21 @@ def look(
     if not (np.isfinite(before).all() and np.isfinite(now).all()):
         raise BadInputError("the model gives scores that are not finite", where=patient.name)
     limit = float(np.quantile(before, 1 - TAIL, method="higher"))
-    scored = drift_test(before[:, None], now[:, None], rng=rng, permutations=PERMUTATIONS)
-    moved = drift_test(reference, rows, rng=rng, permutations=PERMUTATIONS)
-    block = max(scored.block, moved.block)
-    p = rate_test(before > limit, now > limit, rng=rng, block=block, permutations=PERMUTATIONS)
+    size = block_length(np.column_stack([reference, before]), len(rows) // FEWEST_BLOCKS)
+    blocks = Blocks(len(reference), len(rows), size, PERMUTATIONS, rng)
+    drift, values = moved(blocks, blocks.pooled(reference, rows), rng)
+    scores = blocks.pooled(before, now)
+    ks, psi = blocks.ks(scores[:, None])[:, 0], blocks.psi(scores[:, None])[:, 0]
+    values |= {"score.ks": ks, "score.psi": psi, "rate": rate_gap(blocks, scores > limit)}
+    p = jointly(values)
     return Checkup(
         name=patient.name,
         version=patient.version,
-        input=moved,
-        score=scored,
-        calibration_p=p,
+        input=drift,
+        score=Moved(statistic=float(ks[0]), p=float(p_values(ks)[0])),
+        input_p=min(p[name] for name in ("psi", "ks", "mmd", "mean")),
+        score_p=min(p["score.ks"], p["score.psi"]),
+        calibration_p=p["rate"],
         alarm_rate=float(np.mean(now > limit)),
         canary=_canary(registry, canaries),
         rows=len(rows),

@@ -54,20 +54,21 @@ def findings(checkup: Checkup, start_ns: int, stop_ns: int, tenant: str = LOCAL)
             "input_drift",
             f"its input has moved, most of all {worst}",
             f"PSI {test.psi.statistic:.3f} (p {test.psi.p:.3g}), KS {test.ks.statistic:.3f} (p {test.ks.p:.3g}), "
-            f"MMD {test.mmd.statistic:.4f} (p {test.mmd.p:.3g}); {checkup.rows} rows in blocks of {test.block}",
+            f"MMD {test.mmd.statistic:.4f} (p {test.mmd.p:.3g}), T² (p {test.mean.p:.3g}); together p {checkup.input_p:.3g}; "
+            f"{checkup.rows} rows in blocks of {test.block}",
             "Find out what changed at the device; if it is to stay, validate the model on the new data.",
             Severity.MEDIUM,
-            test.p,
+            checkup.input_p,
             attribution=shares,
         )
     if checkup.score_drifts:
         add(
             "score_drift",
             "its scores are distributed otherwise than when it was validated",
-            f"KS {checkup.score.ks.statistic:.3f} (p {checkup.score.ks.p:.3g})",
+            f"KS {checkup.score.statistic:.3f} (p {checkup.score.p:.3g}, beside all else looked at {checkup.score_p:.3g})",
             "Look at the input's drift first; without one, suspect the model or its runtime.",
             Severity.MEDIUM if checkup.input_drifts else Severity.HIGH,
-            checkup.score.p,
+            checkup.score_p,
         )
     if checkup.miscalibrated:
         add(
