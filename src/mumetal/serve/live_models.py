@@ -14,8 +14,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mumetal import __version__
+from mumetal.core.artefact import Artefact
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError, UnavailableError
+from mumetal.core.finding import Finding
 from mumetal.core.ports import Authorizer, Ledger
 from mumetal.serve import models as registries
 from mumetal.serve.models import ModelDesk
@@ -23,6 +25,7 @@ from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import report as reports
 from mumetal.trust.models.files import onnx_file
 from mumetal.trust.models.files.inspect import Kind
+from mumetal.trust.models.health.checkup import Checkup
 from mumetal.trust.models.lifecycle import RELEASE_AGENT
 from mumetal.trust.models.record import State
 from mumetal.trust.models.scorer import OnnxScorer
@@ -46,6 +49,33 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The newest look at an active version on one stream.
+
+    Args:
+        name: The model's name.
+        version: The version looked at.
+        device: Whose rows.
+        stream: Which.
+        start_ns: First row looked at.
+        stop_ns: Past the last.
+        checkup: What was found; None where nothing could be looked at yet.
+        findings: What was raised.
+        note: What it waits for, or what was done about what was found.
+    """
+
+    name: str
+    version: str
+    device: str
+    stream: str
+    start_ns: int
+    stop_ns: int
+    checkup: Checkup | None = None
+    findings: tuple[Finding, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadedModel:
     """An active version that scores rows; equal to another of the same version.
 
@@ -88,6 +118,7 @@ class LiveModels:
         self._own = tuple(problems)
         self._problems: tuple[Problem, ...] = self._own
         self._running: tuple[LoadedModel, ...] = ()
+        self._looks: dict[str, tuple[Look, ...]] = {}
         self._lock = Lock()
         self.refresh()
 
@@ -108,6 +139,29 @@ class LiveModels:
     def running(self) -> tuple[RowModel, ...]:
         """Return the active versions that score rows."""
         return self._running
+
+    def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the same with all that is known of them."""
+        return self._running
+
+    def load(self, name: str) -> Artefact:
+        """Return an active version's bytes (port ``ModelSource``), for whatever scores more than single rows.
+
+        Raises:
+            RejectedError: It does not verify; says which step.
+            BadInputError: There is no such model, or none of its versions is active.
+        """
+        if self.desk is None:
+            raise BadInputError("there is no registry of models", where=name)
+        return self.desk.registry.load(name)
+
+    def looks(self, name: str) -> tuple[Look, ...]:
+        """Return the newest looks at a model, one per stream."""
+        return self._looks.get(name, ())
+
+    def note(self, name: str, looks: Sequence[Look]) -> None:
+        """Keep the newest looks at a model."""
+        self._looks[name] = tuple(looks)
 
     def refresh(self) -> None:
         """Look at the registry again: every active version is verified anew; the watch takes them up by itself."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.serve.models import ModelDesk, stopwatch
-from mumetal.trust.models import table
+from mumetal.trust.models import lineage, table
 from mumetal.trust.models.files.inspect import Kind
 from mumetal.trust.models.gates import judge
 from mumetal.trust.models.gates.trial import Trial
@@ -17,6 +17,8 @@ from mumetal.trust.models.record import State
 from mumetal.trust.models.report import GateReport
 from mumetal.trust.models.scorer import OnnxScorer
 from mumetal.trust.models.training_data import TrainingData
+
+CANARY_ROWS = 64  # kept with their answers, to be asked again while it is active
 
 
 def run_gates(
@@ -52,10 +54,11 @@ def run_gates(
     channels = [i.channel for i in promised.inputs]
     shown = table.read(held_out, channels, where, labelled=True)
     active = record.in_state(State.ACTIVE)
+    artefact = desk.registry.load_version(name, chosen.version)
     trial = Trial(
         manifest=promised,
         size=promised.size,
-        candidate=OnnxScorer(desk.registry.load_version(name, chosen.version)),
+        candidate=OnnxScorer(artefact),
         active=OnnxScorer(desk.registry.load(name)) if active else None,
         rows=shown.rows,
         anomalous=shown.anomalous,
@@ -63,6 +66,7 @@ def run_gates(
         rng=np.random.default_rng(seed),
         timer_ns=stopwatch,
     )
+    desk.registry.put_canary(chosen.version, lineage.encode(lineage.probe_of(artefact, name, shown.rows[:CANARY_ROWS])))
     return GateReport(
         name=name,
         version=chosen.version,

@@ -74,7 +74,7 @@ class Session:
                 settings.serve,
                 ledger=self.stack.ledger,
                 report=self._report,
-                models=self.stack.models.desk,
+                models=self.stack.models,
                 firmware=Book(path_in(settings, FOLDER)),
                 scans=Scans(filing=self.stack.filing, rows=self.stack.sightings),
             ),

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from mumetal.core import LOCAL
 from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
@@ -180,7 +181,12 @@ class Watch:
             if series.stream == "calibration":
                 monitor = SnapshotMonitor()
             else:
-                monitor = StreamMonitor(self._settings, self._budget, self._background, self._models)
+                monitor = StreamMonitor(
+                    self._settings,
+                    self._budget,
+                    self._background,
+                    self._models if series.tenant == LOCAL else no_models,  # the registry is the house's own
+                )
             self._streams[key] = Stream(
                 monitor=monitor,
                 rules=SeriesRules(self._settings.clock_skew_s),

@@ -10,6 +10,7 @@ from tests.web_client import WebClient
 
 from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.app import create_app
+from mumetal.serve.live_models import LiveModels
 from mumetal.trust.models.manifest import DataSet
 
 BAD = "\"'><script>alert(1)</script>{{7*191}}"
@@ -21,7 +22,7 @@ def house(tmp_path: Path) -> House:
 
 
 def client(house: House | None) -> WebClient:
-    return WebClient(create_app(FakeDesk(), ServeSettings(), models=house.desk if house else None))
+    return WebClient(create_app(FakeDesk(), ServeSettings(), models=LiveModels(house.desk) if house else None))
 
 
 def test_without_models_the_page_says_how_to_start(house: House) -> None:
@@ -45,7 +46,7 @@ def test_list_and_model(house: House) -> None:
     assert all(v[:12] in page for v in (first, second, draft))
     assert "store:lab" in page
     assert "bob approved active" in page
-    assert "mumetal model rollback cryo" in page
+    assert "Roll back to it" in page
 
 
 def test_what_people_wrote_is_text(house: House) -> None:

@@ -25,7 +25,7 @@ from mumetal.serve.api.reading import reading_router
 from mumetal.serve.api.scans import Scans, scans_router
 from mumetal.serve.desk import Desk
 from mumetal.serve.firmware.book import Book
-from mumetal.serve.models import ModelDesk
+from mumetal.serve.live_models import LiveModels
 from mumetal.serve.pages.firmware import firmware_router
 from mumetal.serve.pages.models import models_router
 from mumetal.serve.pages.render import error_page, static_files
@@ -42,9 +42,9 @@ def create_app(
     tenant_of: TenantOf = tenant_by_organisation,
     ledger: Ledger | None = None,
     report: Report | None = None,
-    models: ModelDesk | None = None,
     scans: Scans | None = None,
     firmware: Book | None = None,
+    models: LiveModels | None = None,
 ) -> FastAPI:
     """Return the application.
 

@@ -1,134 +1,132 @@
-"""The models' pages: which version of each is active, what it came from, what the gates and people said of it."""
+"""The models' pages: which version of each is active, how it fares, what it came from, and the way forward and back.
 
-from dataclasses import dataclass
+What a page does, the lifecycle does: permitted by the stack's one authorizer as the person at the other end of the
+connection, entered in the ledger, then done. On loopback that is the operator; off loopback only whom the policy names.
+"""
 
+from urllib.parse import parse_qs
+
+from anyio import to_thread
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from mumetal.core import LOCAL
-from mumetal.core.errors import BadInputError, MumetalError
-from mumetal.serve.api.identity import caller_of
+from mumetal.core.errors import BadInputError
+from mumetal.serve.api.body import read_body
+from mumetal.serve.api.identity import Caller, caller_of
 from mumetal.serve.api.problems import MissingError
 from mumetal.serve.api.reading import truth_of
 from mumetal.serve.desk import Desk
+from mumetal.serve.live_models import LiveModels
 from mumetal.serve.models import ModelDesk
+from mumetal.serve.pages import model_views as views
 from mumetal.serve.pages.render import html
-from mumetal.trust.models.manifest import NAME, Manifest
-from mumetal.trust.models.record import Record, State, Version
-from mumetal.trust.models.registry import ModelRegistry
-from mumetal.trust.models.report import GateReport
+from mumetal.trust.models.manifest import NAME
+from mumetal.trust.models.record import State
 
 SHOWN = 20
+MAX_FORM_BYTES = 8_192
+MAX_WHY = 400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One model in the list; ``broken`` says why it does not verify, and is empty when it does."""
-
-    name: str
-    broken: str = ""
-    versions: int = 0
-    active: str = ""
-    shadow: str = ""
-    owner: str = ""
-    purpose: str = ""
-    since_ns: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """One version with everything signed of it."""
-
-    version: Version
-    manifest: Manifest
-    report: GateReport | None
-    since_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
-    """A box of the lineage's picture: kind, text, and its line from the top."""
-
-    kind: str
-    text: str
-    title: str
-    row: int
-
-
-def lineage(shown: Shown) -> tuple[Box, ...]:
-    """Return what a version was made from, one box each: data, parents, code."""
-    m = shown.manifest
-    found: list[tuple[str, str, str]] = [(d.use, d.uri, f"sha256 {d.digest}") for d in m.data]
-    found += [("parent", p[:12], p) for p in m.parents]
-    found.append(("code", m.code, f"seeds {', '.join(map(str, m.seeds)) or 'none'}"))
-    return tuple(
-        Box(kind=kind, text=text if len(text) <= 30 else text[:29] + "…", title=title, row=row)
-        for row, (kind, text, title) in enumerate(found[:12])
-    )
-
-
-def models_router(desk: Desk, models: ModelDesk | None) -> APIRouter:
+def models_router(desk: Desk, models: LiveModels | None) -> APIRouter:
     """Return the routes; without a registry the page says how to start one."""
     router = APIRouter(include_in_schema=False)
-
-    def mine(request: Request) -> ModelRegistry | None:
-        # the registry is the house's own: a tenant of a shared stack sees none of it
-        return models.registry if models is not None and caller_of(request).tenant == LOCAL else None
+    live = models if models is not None else LiveModels()
 
     def around(request: Request) -> dict[str, object]:
         tenant = caller_of(request).tenant
         return {"at": "models", "twin": bool(truth_of(desk, tenant)), "now_ns": desk.overview(tenant).now_ns}
 
+    def mine(request: Request) -> ModelDesk | None:
+        # the registry is the house's own: a tenant of a shared stack sees none of it
+        return live.desk if caller_of(request).tenant == LOCAL else None
+
+    def opened(request: Request, name: str) -> ModelDesk:
+        found = mine(request)
+        if found is None or not NAME.fullmatch(name) or name not in found.registry.names():
+            raise MissingError(f"there is no model {name[:80]!r}", hint="the models' page lists all")
+        return found
+
     @router.get("/models")
     def listing(request: Request) -> Response:
-        opened = mine(request)
-        lines = [line_of(opened, name) for name in opened.names()] if opened else []
-        return html("models.html", {**around(request), "lines": lines})
+        found = mine(request)
+        lines = [views.line_of(found.registry, name, live) for name in found.registry.names()] if found else []
+        problems = live.problems if caller_of(request).tenant == LOCAL else ()
+        return html("models.html", {**around(request), "lines": lines, "problems": problems})
 
     @router.get("/models/{name}")
     def model(request: Request, name: str) -> Response:
-        opened = mine(request)
-        if opened is None or not NAME.fullmatch(name) or name not in opened.names():
-            raise MissingError(f"there is no model {name[:80]!r}", hint="the models' page lists all")
-        record = opened.record(name)
-        versions = [shown_of(opened, record, v) for v in record.versions[::-1][:SHOWN]]
+        registry = opened(request, name).registry
+        record = registry.record(name)
+        versions = [views.shown_of(registry, record, v) for v in record.versions[::-1][:SHOWN]]
         chosen = next((v for v in versions if v.version.state is State.ACTIVE), versions[0])
-        values = {"name": name, "record": record, "versions": versions, "chosen": chosen, "boxes": lineage(chosen)}
+        words, ails = views.health_of(live.looks(name))
+        values = {
+            "name": name,
+            "record": record,
+            "versions": versions,
+            "chosen": chosen,
+            "picture": views.lineage(registry, record, chosen),
+            "looks": live.looks(name),
+            "health": words if chosen.version.state is State.ACTIVE else "nothing is active",
+            "ails": ails,
+            "back_ns": int(record.back.t_ns) if record.back else 0,
+        }
         return html("model.html", {**around(request), **values})
+
+    @router.post("/models/{name}/act")
+    async def act(request: Request, name: str) -> Response:
+        caller = caller_of(request)
+        form = form_of(await read_body(request, MAX_FORM_BYTES))
+
+        def done() -> Response:
+            act_on(opened(request, name), caller, name, form)
+            live.refresh()
+            return RedirectResponse(f"/models/{name}", status_code=303)
+
+        return await to_thread.run_sync(done)
 
     return router
 
 
-def line_of(registry: ModelRegistry, name: str) -> Line:
-    """Return one model's line, verified down to the active version's bytes."""
-    try:
-        record = registry.record(name)
-        active, shadow = record.in_state(State.ACTIVE), record.in_state(State.SHADOW)
-        newest = active or record.versions[-1]
-        promised = registry.manifest(name, newest.version)
-        registry.load_version(name, newest.version)
-    except MumetalError as error:
-        return Line(name=name, broken=error.message)
-    return Line(
-        name=name,
-        versions=len(record.versions),
-        active=active.version if active else "",
-        shadow=shadow.version if shadow else "",
-        owner=promised.owner,
-        purpose=promised.purpose,
-        since_ns=int(newest.since_ns),
-    )
-
-
-def shown_of(registry: ModelRegistry, record: Record, version: Version) -> Shown:
-    """Return a version with its manifest and gate report.
+def form_of(body: bytes) -> dict[str, str]:
+    """Return a form's fields.
 
     Raises:
-        RejectedError: One of them does not verify.
+        BadInputError: Not a form, or a text that is too long.
     """
     try:
-        report = registry.report(version.report) if version.report else None
-    except BadInputError:
-        report = None
-    promised = registry.manifest(record.name, version.version)
-    return Shown(version=version, manifest=promised, report=report, since_ns=int(version.since_ns))
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=8)
+    except ValueError as error:
+        raise BadInputError(str(error), where="form") from None
+    form = {key: found[-1].strip() for key, found in fields.items()}
+    if len(form.get("why", "")) > MAX_WHY or len(form.get("version", "")) > 64:
+        raise BadInputError("the text is too long", where="why", hint=f"{MAX_WHY} characters at most")
+    return form
+
+
+def act_on(desk: ModelDesk, caller: Caller, name: str, form: dict[str, str]) -> None:
+    """Do what a form asks for, as the caller.
+
+    Raises:
+        BadInputError: There is no such act, or the reason is missing.
+        RejectedError: The caller may not, or approvals are missing.
+    """
+    verb, version, why = form.get("act", ""), form.get("version", ""), form.get("why", "")
+    if verb in {"rollback", "undo", "retire"} and not why:
+        raise BadInputError("say why: the reason goes into the ledger", where="why", hint="go back and fill it in")
+    act = desk.lifecycle
+    match verb:
+        case "approve":
+            act.approve(caller.actor, name, version)
+        case "promote":
+            act.promote(caller.actor, name, version)
+        case "rollback":
+            act.roll_back(caller.actor, name, why)
+        case "undo":
+            act.undo(caller.actor, name, why)
+        case "retire":
+            act.retire(caller.actor, name, version, why)
+        case _:
+            raise BadInputError(f"there is no such act: {verb[:40]!r}", where="act")

@@ -30,6 +30,7 @@ from mumetal.serve.pipeline.filing import Filing
 from mumetal.serve.pipeline.intake import SourceRunner
 from mumetal.serve.pipeline.judge import Judge, Rooms
 from mumetal.serve.pipeline.live import LiveFeed
+from mumetal.serve.pipeline.model_health import ModelHealth, Pace
 from mumetal.serve.pipeline.rates import Rates
 from mumetal.serve.pipeline.scorer import Scorer
 from mumetal.serve.pipeline.watermarks import Watermarks
@@ -51,6 +52,7 @@ class Stack:
         ledger: Where decisions are written.
         authorizer: Who decides.
         models: The models it watches with; none where nothing is given.
+        pace: How often their health is looked at.
         sources: What to read, with the tenant each reads for.
         sinks: Where findings go, by name.
         tenant: Whose stack it is.
@@ -67,6 +69,7 @@ class Stack:
         ledger: Ledger,
         authorizer: Authorizer,
         models: LiveModels | None = None,
+        pace: Pace | None = None,
         sources: Sequence[tuple[Source, str]] = (),
         sinks: Sequence[tuple[str, Sink]] = (),
         notice: str = "",
@@ -104,6 +107,7 @@ class Stack:
         self.error: BaseException | None = None
         self.failed = threading.Event()
         self.scorer = Scorer(self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail)
+        self._health = ModelHealth(self.models, self.store, self.scorer.report, clock, self._fail, pace)
         self._runners = [
             SourceRunner(
                 source, tenant, self.store.cursor(source.name), self._commit_patiently, self.scorer.report, clock
@@ -121,12 +125,14 @@ class Stack:
         for runner in self._runners:
             runner.start()
         self._maintainer.start()
+        self._health.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
+        self._health.stop()
         for runner in self._runners:
             runner.stop()
         self.backlog.close()

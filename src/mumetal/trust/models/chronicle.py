@@ -24,6 +24,7 @@ class Chronicle:
         self._read = 0
         self._done: dict[str, str] = {}
         self._begun: dict[str, str] = {}
+        self._last: dict[tuple[str, str, str], int] = {}
         self._lock = Lock()
 
     def check(self, name: str, digest: str) -> None:
@@ -40,6 +41,12 @@ class Chronicle:
                     where=name,
                     hint="an old record was put back, or this one was never permitted: restore the registry",
                 )
+
+    def last(self, name: str, action: str, actor: str) -> int:
+        """Return when an actor last did something to a model, nanoseconds since 1970; 0 for never."""
+        with self._lock:
+            self._catch_up()
+            return self._last.get((name, action, actor), 0)
 
     def unfinished(self, name: str) -> str:
         """Return the digest of a change whose outcome was never entered (a crash); empty when there is none."""
@@ -61,3 +68,4 @@ class Chronicle:
                 self._begun.pop(name, None)
                 if entry.outcome == "done":
                     self._done[name] = found[1]
+                    self._last[name, entry.action, entry.actor] = entry.t_ns

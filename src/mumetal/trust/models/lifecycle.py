@@ -14,7 +14,8 @@ from mumetal.trust.models.record import NEXT, Approval, Record, State, Step
 from mumetal.trust.models.registry import ModelRegistry
 from mumetal.trust.models.report import GateReport
 
-ACTIONS = ("model.register", "model.approve", "model.promote", "model.rollback", "model.undo", "model.retire")
+ROLLBACK = "model.rollback"
+ACTIONS = ("model.register", "model.approve", "model.promote", ROLLBACK, "model.undo", "model.retire")
 ADOPT = "model.adopt"
 HEALTH_AGENT = "trust.models.health"  # puts the last good version back when the active one ails
 RELEASE_AGENT = "mumetal.release"  # takes in what is shipped with Mumetal
@@ -148,7 +149,7 @@ class Lifecycle:
                 chosen,
                 self._clock.now_ns(),
                 report=found,
-                needed=2 if promised.touches_hardware else 1,
+                needed=promised.approvals,
                 owner=promised.owner,
             )
             self._registry.load_version(name, chosen.version)  # what is promoted must be what was signed
@@ -176,8 +177,8 @@ class Lifecycle:
             record = self._registry.record(name)
             step = records.roll_back(record, self._clock.now_ns(), by=actor, why=why)
             self._registry.load_version(name, step.version)
-            permit = self._permit(actor, "model.rollback", name, step.version)
-            self._do(actor, "model.rollback", step, permit, why[:500] or "no reason given")
+            permit = self._permit(actor, ROLLBACK, name, step.version)
+            self._do(actor, ROLLBACK, step, permit, why[:500] or "no reason given")
         return step.after
 
     def undo(self, actor: str, name: str, why: str) -> Record:

@@ -16,6 +16,7 @@ import onnxruntime
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.ports import ModelSource
 from mumetal.formats import canonical
@@ -55,7 +56,11 @@ def machine() -> str:
 
 def probe(source: ModelSource, name: str, rows: NDArray[np.float64]) -> Probe:
     """Score rows, shape (n, C), with the active version and keep both."""
-    artefact = source.load(name)
+    return probe_of(source.load(name), name, rows)
+
+
+def probe_of(artefact: Artefact, name: str, rows: NDArray[np.float64]) -> Probe:
+    """Score rows, shape (n, C), with a version from the registry and keep both."""
     scores = OnnxScorer(artefact).score(rows).astype("<f8").tobytes()
     return Probe(
         model=name,
@@ -85,14 +90,21 @@ def decode(data: bytes, where: str = "probe") -> Probe:
         raise BadInputError(f"not a probe: {error}"[:500], where=where) from None
 
 
-def reproduce(registry: ModelRegistry, kept: Probe, where: str = "probe") -> None:
+def reproduce(registry: ModelRegistry, kept: Probe, where: str = "probe", *, nearly: float = 0.0) -> None:
     """Return nothing when the version gives the same bytes for the same input again.
+
+    Args:
+        registry: Where the version is.
+        kept: Input and answer.
+        where: Its place, for errors.
+        nearly: Relative difference allowed where the probe was made on another kind of machine; 0 promises nothing there.
 
     Raises:
         RejectedError: It gives others, or the version does not verify.
         BadInputError: The probe was made on another kind of machine, where equal bits are not promised.
     """
-    if kept.machine != machine():
+    same = kept.machine == machine()
+    if not same and not nearly:
         raise BadInputError(
             f"made on {kept.machine}, this is {machine()}", where=where, hint="reproduce it on the same kind of machine"
         )
@@ -100,8 +112,11 @@ def reproduce(registry: ModelRegistry, kept: Probe, where: str = "probe") -> Non
     if rows.size % kept.channels or hashlib.sha256(expected).hexdigest() != kept.scores_sha256:
         raise BadInputError("the probe does not fit itself", where=where)
     artefact = registry.load_version(kept.model, kept.version)
-    scores = OnnxScorer(artefact).score(rows.reshape(-1, kept.channels)).astype("<f8").tobytes()
-    if scores != expected:
+    scores = OnnxScorer(artefact).score(rows.reshape(-1, kept.channels)).astype("<f8")
+    known = np.frombuffer(expected, "<f8")
+    if scores.size != known.size or not (
+        scores.tobytes() == expected if same else np.allclose(scores, known, rtol=nearly, atol=nearly)
+    ):
         raise RejectedError("the same version gives other scores for the same input", where=where)
 
 

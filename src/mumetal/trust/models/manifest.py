@@ -100,6 +100,11 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     inputs: Annotated[tuple[InputRange, ...], Meta(min_length=1, max_length=4_096)]
     card: Text = ""
 
+    @property
+    def approvals(self) -> int:
+        """How many people must vouch for each step: two for what can touch hardware."""
+        return 2 if self.touches_hardware else 1
+
     def __post_init__(self) -> None:
         check.name(self.owner, "owner")
         if len({i.channel for i in self.inputs}) != len(self.inputs):

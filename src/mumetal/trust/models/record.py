@@ -225,6 +225,19 @@ def approve(record: Record, version: Version, approval: Approval) -> Step:
     return _step(record, _swap(record.versions, changed), record.good, version.version, version.state)
 
 
+def vouched(version: Version, *, needed: int, owner: str) -> set[str]:
+    """Return who vouched for a version's next state, as far as their word counts.
+
+    Args:
+        version: The version.
+        needed: Approvals asked for; where two are, the owner's own word is not one of them.
+        owner: The model's owner.
+    """
+    target = NEXT.get(version.state)
+    given = {a.approver for a in version.approvals if a.target is target and a.report == version.report}
+    return given - {owner} if needed > 1 else given
+
+
 def promote(record: Record, version: Version, now_ns: int, *, report: str, needed: int, owner: str) -> Step:
     """Move a version one state on.
 
@@ -248,9 +261,7 @@ def promote(record: Record, version: Version, now_ns: int, *, report: str, neede
         if not report:
             raise RejectedError("no gate report lets it pass", where=where, hint="run `mumetal model gate`")
         return _moved(record, msgspec.structs.replace(version, report=report), target, now_ns)
-    given = {a.approver for a in version.approvals if a.target is target and a.report == version.report}
-    if needed > 1:
-        given.discard(owner)
+    given = vouched(version, needed=needed, owner=owner)
     if len(given) < needed:
         raise RejectedError(
             f"{len(given)} of {needed} approvals for {target.value}",

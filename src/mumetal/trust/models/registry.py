@@ -5,6 +5,7 @@
     objects/ab/abcd…          the bytes, named by their SHA-256
     manifests/VERSION.sealed  what is promised of a version
     reports/DIGEST.sealed     what the gates said of it
+    canaries/VERSION.sealed   an input whose answer is known since it was validated
     records/NAME.sealed       where every version of a model stands
 
 Loading a model, each step a refusal:
@@ -39,6 +40,7 @@ from mumetal.trust.models.seal import Seal
 
 MANIFEST_KIND = "application/vnd.mumetal.model-manifest+json"
 RECORD_KIND = "application/vnd.mumetal.model-record+json"
+CANARY_KIND = "application/vnd.mumetal.model-canary+json"
 REPORT_KIND = "application/vnd.mumetal.gate-report+json"
 MAX_ENVELOPE = 16 * 2**20
 
@@ -139,6 +141,26 @@ class ModelRegistry:
         if reports.digest(found) != digest:
             raise RejectedError("it is another report", where=where)
         return found
+
+    def canary(self, name: str, version: str) -> bytes | None:
+        """Return a version's window with a known answer; None when it has none.
+
+        Raises:
+            RejectedError: The seal does not hold.
+        """
+        path = self._folder / "canaries" / f"{version}.sealed"
+        if not path.exists():
+            return None
+        where = f"{name}@{version[:12]}: canary"
+        return self._seal.open(_read(path, where, "it is gone"), CANARY_KIND, where)
+
+    def put_canary(self, version: str, payload: bytes) -> None:
+        """Keep a window with a known answer under seal."""
+        _write(self._folder / "canaries" / f"{version}.sealed", self._seal.close(payload, CANARY_KIND))
+
+    def last(self, name: str, action: str, actor: str) -> int:
+        """Return when an actor last did something to a model by the ledger, ns since 1970; 0 for never or no ledger."""
+        return self._chronicle.last(name, action, actor) if self._chronicle is not None else 0
 
     def put_model(self, promised: Manifest, data: bytes) -> None:
         """Keep a version's bytes and its sealed manifest; what is there already stays."""

@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 ALARM = 0.02  # per look, over input drift, score drift and calibration together: 0.6 a month of daily looks
 PERMUTATIONS = 999
 TAIL = 0.05
+NEARLY = 1e-4  # of a canary from another kind of machine
 FEWEST = 64
 
 
@@ -46,7 +47,7 @@ class Checkup:
         score_p: Probability of such scores.
         calibration_p: Probability of so many, or so few, rows beyond the reference's 95% score.
         alarm_rate: Part of the rows beyond it.
-        canary: Why a window with a known answer failed; empty when all held or none was given.
+        canary: Why a window with a known answer failed, or that scores are not finite; empty when all held.
         rows: How many rows were looked at.
         channels: Names of the input's channels.
     """
@@ -124,8 +125,10 @@ def look(
     if not (np.isfinite(rows).all() and np.isfinite(reference).all()):
         raise BadInputError("a value is not finite", where=patient.name)
     before, now = patient.scorer.score(reference), patient.scorer.score(rows)
+    broken = canary_of(registry, canaries)
     if not (np.isfinite(before).all() and np.isfinite(now).all()):
-        raise BadInputError("the model gives scores that are not finite", where=patient.name)
+        broken = broken or "it gives scores that are not finite"
+        before, now = np.nan_to_num(before), np.nan_to_num(now)
     limit = float(np.quantile(before, 1 - TAIL, method="higher"))
     size = block_length(np.column_stack([reference, before]), len(rows) // FEWEST_BLOCKS)
     blocks = Blocks(len(reference), len(rows), size, PERMUTATIONS, rng)
@@ -143,18 +146,23 @@ def look(
         score_p=min(p["score.ks"], p["score.psi"]),
         calibration_p=p["rate"],
         alarm_rate=float(np.mean(now > limit)),
-        canary=_canary(registry, canaries),
+        canary=broken,
         rows=len(rows),
         channels=patient.channels,
     )
 
 
-def _canary(registry: ModelRegistry | None, canaries: tuple[Probe, ...]) -> str:
+def canary_of(registry: ModelRegistry | None, canaries: tuple[Probe, ...]) -> str:
+    """Return why a window with a known answer gives another one now; empty when all give theirs.
+
+    Raises:
+        BadInputError: There are canaries and no registry.
+    """
     for number, probe in enumerate(canaries):
         if registry is None:
             raise BadInputError("canaries need the registry they were made with")
         try:
-            reproduce(registry, probe, f"canary {number}")
+            reproduce(registry, probe, f"canary {number}", nearly=NEARLY)
         except RejectedError as error:
             return str(error)[:500]
     return ""

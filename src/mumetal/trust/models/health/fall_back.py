@@ -3,13 +3,24 @@
 A drift of the input alone is no reason: the last good version meets the same input. It falls back when
 
 1. a window with a known answer failed: file or runtime are not what was validated; or
-2. the active version's thresholds no longer hold *and* the last good version's do, on the same rows.
+2. the active version's thresholds no longer hold *and* the last good version's do, on the same rows; or
+3. the active version no longer verifies.
+
+By itself Mumetal does so at most once in :data:`APART_NS` for a model, by the ledger's word, whatever was undone since; the
+way back is :meth:`mumetal.trust.models.lifecycle.Lifecycle.undo`.
 """
 
 from mumetal.core.errors import BadInputError
 from mumetal.trust.models.health.checkup import Checkup
 from mumetal.trust.models.lifecycle import HEALTH_AGENT, Lifecycle
 from mumetal.trust.models.record import Record
+
+APART_NS = 86_400 * 10**9
+
+
+def due(last_ns: int, now_ns: int) -> bool:
+    """Whether another automatic fall back is within the bound, the last one having been at ``last_ns`` (0: never)."""
+    return not last_ns or not 0 <= now_ns - last_ns < APART_NS
 
 
 def reason(active: Checkup, last_good: Checkup | None) -> str:

@@ -8,11 +8,34 @@ from mumetal.trust.models.health.checkup import Checkup
 TECHNIQUES = ("impair.detector_model_swap",)
 
 
-def findings(checkup: Checkup, start_ns: int, stop_ns: int, tenant: str = LOCAL) -> list[Finding]:
+def refused(name: str, version: str, why: str, now_ns: int, tenant: str = LOCAL) -> Finding:
+    """Say that an active version no longer verifies, so that the watch goes on without it."""
+    return Finding(
+        tenant=tenant,
+        stream=f"model:{name}",
+        rule="trust.models.health.refused",
+        title=f"{name}: the active version does not verify"[:300],
+        detail=why,
+        remedy="Restore the registry's files from a copy, or roll back; then ask who could write them.",
+        start_ns=now_ns,
+        stop_ns=now_ns,
+        severity=Severity.CRITICAL,
+        confidence=1.0,
+        techniques=TECHNIQUES,
+        evidence=(Evidence(uri=f"model:{name}@{version}", note="the version that is refused"),),
+        model_version=version[:12] or "1",
+    )
+
+
+def findings(
+    checkup: Checkup, start_ns: int, stop_ns: int, tenant: str = LOCAL, samples: Evidence | None = None
+) -> list[Finding]:
     """Return what is wrong with a model, none when nothing is.
 
     Confidence is 1 - p of the test, which says how unlikely chance is, not how bad the drift.
     """
+    version = Evidence(uri=f"model:{checkup.name}@{checkup.version}", note="the version looked at")
+    pointers = (version,) if samples is None else (version, samples)
     found = []
 
     def add(what: str, title: str, detail: str, remedy: str, severity: Severity, p: float, **extra: object) -> None:
@@ -32,7 +55,7 @@ def findings(checkup: Checkup, start_ns: int, stop_ns: int, tenant: str = LOCAL)
                 confidence=1 - p,
                 attribution=attribution,
                 techniques=TECHNIQUES,
-                evidence=(Evidence(uri=f"model:{checkup.name}@{checkup.version}", note="the version looked at"),),
+                evidence=pointers,
                 model_version=checkup.version[:12],
             )
         )
