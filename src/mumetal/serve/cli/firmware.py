@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from mumetal.serve.cli import firmware_boards, firmware_trust
+from mumetal.serve.cli import firmware_boards, firmware_trust, firmware_updates
 from mumetal.serve.cli.keys import _bytes, _write
 from mumetal.serve.cli.options import JsonOption
 
@@ -152,4 +152,5 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
         ("restore", firmware_boards.restore),
     ):
         group.command(name)(guard(command))
+    group.add_typer(firmware_updates.app(guard), name="updates")
     return group

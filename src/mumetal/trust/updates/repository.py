@@ -2,14 +2,17 @@
 
 ``metadata/`` holds ``N.root.json``, ``N.targets.json``, ``N.snapshot.json`` and ``timestamp.json``; ``targets/`` the
 images under their digest. The timestamp is written last, so a client sees the old state or the new one, never half.
-Root and targets belong to the makers, snapshot and timestamp to the machine that publishes.
+Root and targets belong to the makers, snapshot and timestamp to the machine that publishes: it refreshes those by itself
+every day, and a mirror that is frozen shows within that time. Nothing is written that clients would not accept.
 """
 
+import contextlib
 import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
@@ -75,6 +78,7 @@ class UpdateRepository:
 
         Raises:
             BadInputError: There is a repository already.
+            RejectedError: Fewer owners sign than their thresholds ask for.
             UnavailableError: It cannot be written.
         """
         if (self._folder / "metadata").exists():
@@ -85,7 +89,7 @@ class UpdateRepository:
             root.roles[role].threshold = team.keys_needed
             for signer in team.signers:
                 root.add_key(signer.public_key, role)
-        data = self._signed("root", Metadata(root))
+        data = self._signed("root", Metadata(root), root)
         self._write("metadata/1.root.json", data)
         self._publish(Targets(expires=self._until(now, self._lives.targets)), 1, now)
         return data
@@ -94,13 +98,14 @@ class UpdateRepository:
         """Add targets and publish a new version of all metadata but the root.
 
         Raises:
-            RejectedError: A target's security version is lower than the one published.
+            RejectedError: A target's security version is lower than the one published, or fewer owners sign than the
+                root asks for; nothing was published.
             BadInputError: There is no repository here, or it cannot be read.
             UnavailableError: It cannot be written.
         """
         version = self._version()
-        before = self._targets(version)
-        before.version, before.expires = version + 1, self._until(now, self._lives.targets)
+        before = self._targets()
+        before.version, before.expires = before.version + 1, self._until(now, self._lives.targets)
         for item in items:
             known = before.targets.get(item.name)
             if known is not None and security_version(known) > item.security_version:
@@ -108,22 +113,33 @@ class UpdateRepository:
             target = TargetFile.from_data(item.name, item.data, ["sha384"])
             target.unrecognized_fields[CUSTOM] = {"board": item.board, "security_version": item.security_version}
             before.targets[item.name] = target
-            self._write(f"targets/{target.hashes['sha384']}.{item.name}", item.data)
-        self._publish(before, version + 1, now)
+        signed = self._signed("targets", Metadata(before))
+        for item in items:
+            self._write(f"targets/{before.targets[item.name].hashes['sha384']}.{item.name}", item.data)
+        self._publish(before, version + 1, now, signed)
 
     def refresh(self, now: datetime) -> None:
-        """Publish anew before the timestamp expires, with nothing changed.
+        """Publish snapshot and timestamp anew before they expire; the makers are not needed.
 
         Raises:
+            RejectedError: The targets have expired: the makers must publish.
             BadInputError: There is no repository here.
             UnavailableError: It cannot be written.
         """
-        self.publish([], now)
+        version, targets = self._version(), self._targets()
+        if targets.expires <= now:
+            raise RejectedError("the targets have expired", where=str(self._folder), hint="the makers publish anew")
+        self._vouch(targets.version, version + 1, now)
 
-    def _publish(self, targets: Targets, version: int, now: datetime) -> None:
-        self._write(f"metadata/{version}.targets.json", self._signed("targets", Metadata(targets)))
+    def _publish(self, targets: Targets, version: int, now: datetime, signed: bytes = b"") -> None:
+        data = signed or self._signed("targets", Metadata(targets))
+        self._write(f"metadata/{targets.version}.targets.json", data)
+        self._vouch(targets.version, version, now)
+
+    def _vouch(self, targets: int, version: int, now: datetime) -> None:
+        """Write a snapshot of the targets' version, then the timestamp that names it."""
         snapshot = Snapshot(version=version, expires=self._until(now, self._lives.snapshot))
-        snapshot.meta["targets.json"] = MetaFile(version)
+        snapshot.meta["targets.json"] = MetaFile(targets)
         self._write(f"metadata/{version}.snapshot.json", self._signed("snapshot", Metadata(snapshot)))
         timestamp = Timestamp(version=version, expires=self._until(now, self._lives.timestamp))
         timestamp.snapshot_meta = MetaFile(version)
@@ -133,11 +149,42 @@ class UpdateRepository:
         return self._makers if role in {"root", "targets"} else self._publisher
 
     def _signed(
-        self, role: str, metadata: "Metadata[Root] | Metadata[Targets] | Metadata[Snapshot] | Metadata[Timestamp]"
+        self,
+        role: str,
+        metadata: "Metadata[Root] | Metadata[Targets] | Metadata[Snapshot] | Metadata[Timestamp]",
+        root: Root | None = None,
     ) -> bytes:
         for signer in self._team(role).signers:
             metadata.sign(signer, append=True)
+        self._enough(root or self._root(), role, metadata)
         return metadata.to_bytes()
+
+    def _enough(
+        self,
+        root: Root,
+        role: str,
+        metadata: "Metadata[Root] | Metadata[Targets] | Metadata[Snapshot] | Metadata[Timestamp]",
+    ) -> None:
+        try:
+            root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        except UnsignedMetadataError:
+            needed = root.roles[role].threshold // 2
+            raise RejectedError(
+                f"{role} needs {needed} of its owners' keys, and these do not suffice",
+                where=str(self._folder),
+                hint="sign with the keys that `updates create` was given",
+            ) from None
+
+    def _root(self) -> Root:
+        """Return the newest root."""
+        number = 1
+        while (self._folder / f"metadata/{number + 1}.root.json").exists():
+            number += 1
+        path = self._folder / f"metadata/{number}.root.json"
+        try:
+            return Metadata[Root].from_bytes(path.read_bytes()).signed
+        except (OSError, DeserializationError) as error:
+            raise BadInputError(f"its root cannot be read: {error}"[:300], where=str(path)) from None
 
     def _version(self) -> int:
         try:
@@ -146,9 +193,12 @@ class UpdateRepository:
         except (OSError, DeserializationError) as error:
             raise BadInputError(f"there is no repository here: {error}"[:300], where=str(self._folder)) from None
 
-    def _targets(self, version: int) -> Targets:
-        path = self._folder / f"metadata/{version}.targets.json"
+    def _targets(self) -> Targets:
+        """Return the targets that the newest snapshot names."""
+        path = self._folder / f"metadata/{self._version()}.snapshot.json"
         try:
+            number = Metadata[Snapshot].from_bytes(path.read_bytes()).signed.meta["targets.json"].version
+            path = self._folder / f"metadata/{number}.targets.json"
             return Metadata[Targets].from_bytes(path.read_bytes()).signed
         except (OSError, DeserializationError) as error:
             raise BadInputError(f"its targets cannot be read: {error}"[:300], where=str(path)) from None
@@ -164,6 +214,8 @@ class UpdateRepository:
                 os.fsync(file.fileno())
             fresh.replace(path)
         except OSError as error:
+            with contextlib.suppress(OSError):  # what could not be written may not be removable either
+                fresh.unlink(missing_ok=True)
             raise UnavailableError(f"the repository cannot be written: {error.strerror}", where=str(path)) from None
 
     @staticmethod

@@ -116,8 +116,12 @@ def test_a_frozen_mirror_is_noticed(tmp_path: Path) -> None:
         site.fetch()
 
 
-def test_strangers_cannot_publish(site: Site, tmp_path: Path) -> None:
+def test_strangers_cannot_publish(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     forged = UpdateRepository(site.place, makers=STRANGERS, publisher=PUBLISHER)
+    with pytest.raises(RejectedError, match="targets needs 2"):
+        forged.publish([item(9, b"implant")], site.now)
+    assert site.fetch() == IMAGE, "nothing was published"
+    monkeypatch.setattr(UpdateRepository, "_enough", lambda *_: None)  # their own tool asks nobody
     forged.publish([item(9, b"implant")], site.now)
     with pytest.raises(RejectedError):
         site.fetch()
@@ -146,3 +150,29 @@ def test_teams_and_items_are_checked(tmp_path: Path, site: Site) -> None:
         site.repository.create(site.now)
     with pytest.raises(BadInputError):
         UpdateRepository(tmp_path / "none", makers=MAKERS, publisher=PUBLISHER).refresh(site.now)
+
+
+def test_the_publisher_refreshes_without_the_makers_until_their_targets_expire(site: Site) -> None:
+    alone = UpdateRepository(site.place, makers=STRANGERS, publisher=PUBLISHER)
+    alone.refresh(site.now)
+    assert site.fetch() == IMAGE
+    one = UpdateRepository(site.place, makers=Team(owners=MAKERS.owners[:1], threshold=1), publisher=PUBLISHER)
+    with pytest.raises(RejectedError, match="targets needs 2"):
+        one.publish([item(3)], site.now)
+    two = UpdateRepository(site.place, makers=Team(owners=MAKERS.owners[:2], threshold=2), publisher=PUBLISHER)
+    two.publish([item(3, b"newer")], site.now)
+    assert site.fetch() == b"newer"
+    with pytest.raises(RejectedError, match="expired"):
+        alone.refresh(site.now + timedelta(days=91))
+
+
+def test_a_full_disk_leaves_the_old_state_whole(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("os.fsync", full)
+        with pytest.raises(UnavailableError, match="No space"):
+            site.repository.publish([item(3, b"newer")], site.now)
+    assert site.fetch() == IMAGE
+    assert not list(site.place.rglob("*.new"))
