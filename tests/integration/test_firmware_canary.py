@@ -17,8 +17,8 @@ from mumetal.serve import wiring
 from mumetal.serve.firmware.fleet import Board, BoardFiles, all_entries, incidents_since
 from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.judge import Judge, Rooms
-from mumetal.trust.firmware.floors import Floors
-from mumetal.trust.firmware.rollout import CONFIRMED, INSTALL, RESTORE, Outcome, Plan, Report, Rollout
+from mumetal.trust.firmware.floors import CONFIRMED, Floors
+from mumetal.trust.firmware.rollout import INSTALL, RESTORE, Outcome, Plan, Report, Rollout
 from mumetal.trust.ledger import ChainedFileLedger
 from mumetal.twin.lab import Lab, Pace
 from mumetal.watch.watch import Watch
