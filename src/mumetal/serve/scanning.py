@@ -138,6 +138,11 @@ class Where:
     stdin: BinaryIO | None = None
 
 
+def plain_name(name: str) -> str:
+    """Return a file's name as a target may be called."""
+    return re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.-]+", "-", name)).strip("-._")[:200] or "here"
+
+
 def coverage_of(where: Where, target: str, t_ns: int) -> Coverage:
     """Return what such a scan covers.
 
@@ -149,7 +154,7 @@ def coverage_of(where: Where, target: str, t_ns: int) -> Coverage:
     Raises:
         BadInputError: The name is no plain one.
     """
-    name = target or re.sub(r"[^A-Za-z0-9_.-]+", "-", Path.cwd().name).strip("-._") or "here"
+    name = target or plain_name(Path.cwd().name)
     if where.stdin is not None:
         return Coverage(target=name, mode="stream", t_ns=t_ns)
     if where.history:

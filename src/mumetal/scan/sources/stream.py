@@ -12,6 +12,8 @@ from mumetal.scan.sources.expand import expanded
 from mumetal.scan.sources.limits import Limits, Report, silent
 from mumetal.scan.sources.pieces import pieces
 
+_MARK = 64
+
 
 class Stream:
     """One stream of bytes, such as standard input.
@@ -55,6 +57,7 @@ class Follow:
         path: The log.
         now: Returns the time, nanoseconds since 1970 UTC.
         wait: Called when there is nothing new; returns False to end. It sleeps, so that tests need not.
+        ending: Asked before each read, so that a log that never rests can be left too.
         from_start: Whether what is there already is read.
         limits: Bounds.
         report: Told of rotation, truncation and lines without end.
@@ -66,6 +69,7 @@ class Follow:
         *,
         now: Callable[[], int],
         wait: Callable[[], bool],
+        ending: Callable[[], bool] = lambda: False,
         from_start: bool = True,
         limits: Limits | None = None,
         report: Report = silent,
@@ -73,6 +77,7 @@ class Follow:
         self._path = path
         self._now = now
         self._wait = wait
+        self._ending = ending
         self._from_start = from_start
         self._limits = limits or Limits()
         self._report = report
@@ -88,10 +93,14 @@ class Follow:
             raise UnavailableError("the log cannot be opened", where=str(self._path))
         if not self._from_start:
             file.seek(0, os.SEEK_END)
-        rest, line = b"", 1
-        while True:
-            fresh = file.read(self._limits.chunk - len(rest))
+        rest, line, mark = b"", 1, b""
+        turned: BinaryIO | None = None
+        while not self._ending():
+            if not self._holds(file, mark):
+                turned = self._open()
+            fresh = b"" if turned is not None and not self._moved(file) else file.read(self._limits.chunk - len(rest))
             if fresh:
+                mark = (mark + fresh)[-_MARK:]
                 data = rest + fresh
                 cut = data.rfind(b"\n") + 1 or (len(data) if len(data) >= self._limits.chunk else 0)
                 rest = data[cut:]
@@ -99,19 +108,37 @@ class Follow:
                     yield self._artefact(data[:cut], line)
                     line += data.count(b"\n", 0, cut)
                 continue
-            turned = self._turned(file)
             if turned is not None:
                 if rest:
                     yield self._artefact(rest, line)
                 file.close()
-                file, rest, line = turned, b"", 1
+                file, turned, rest, line, mark = turned, None, b"", 1, b""
                 self._report(Quarantined.of(str(self._path), "the log was rotated or cut: read again from its start"))
                 continue
-            if not self._wait():
+            turned = self._turned(file)
+            # what was written between the last read and the turn is still in the old file: read it once more
+            if turned is None and not self._wait():
                 break
+        rest += file.read(self._limits.chunk)  # what came while it was told to end
         if rest:
             yield self._artefact(rest, line)
         file.close()
+
+    def _moved(self, file: BinaryIO) -> bool:
+        """Whether the open file is another one than the path's: then its rest is still worth reading."""
+        try:
+            now = self._path.stat()
+        except OSError:
+            return True
+        state = os.fstat(file.fileno())
+        return (now.st_dev, now.st_ino) != (state.st_dev, state.st_ino)
+
+    def _holds(self, file: BinaryIO, mark: bytes) -> bool:
+        """Whether what was read last still stands before the place; not so when the file was cut and written anew."""
+        try:
+            return os.pread(file.fileno(), len(mark), file.tell() - len(mark)) == mark
+        except OSError:
+            return True
 
     def _artefact(self, data: bytes, line: int) -> Artefact:
         return Artefact(
@@ -128,12 +155,9 @@ class Follow:
             return None
 
     def _turned(self, file: BinaryIO) -> BinaryIO | None:
-        """Return the new file when the log was rotated or cut short, else None."""
-        state = os.fstat(file.fileno())
+        """Return the new file when another one stands at the path, else None."""
         try:
-            now = self._path.stat()
-        except OSError:
+            self._path.stat()
+        except OSError:  # between the two steps of a rotation
             return None
-        if (now.st_dev, now.st_ino) == (state.st_dev, state.st_ino) and now.st_size >= file.tell():
-            return None
-        return self._open()
+        return self._open() if self._moved(file) else None

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,14 +13,11 @@ from typer.core import TyperGroup
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.settings import ScanSettings
-from mumetal.serve.cli import scan_crypto, scan_findings, scan_fix
+from mumetal.serve.cli import scan_crypto, scan_findings, scan_fix, scan_follow
 from mumetal.serve.cli.guarded import guarded
 from mumetal.serve.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from mumetal.core.clock import Clock
-    from mumetal.core.finding import Severity
-    from mumetal.core.ports import Scanner
     from mumetal.scan.engine import Progress
     from mumetal.scan.report.outcome import Outcome
     from mumetal.serve.cli.scan_record import Keeper
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 Format = Literal["text", "json", "sarif", "junit"]
 DEFAULT = "paths"
 PROGRESS_AFTER_S = 1.0
-POLL_S = 0.25
 
 PathsArgument = Annotated[list[Path] | None, typer.Argument(help="Files and folders [default: this folder].")]
 SettingsFile = Annotated[
@@ -92,7 +88,7 @@ def paths(
     looking = scanning.scanners(chosen.only)
     keeper = _keeper(settings, store) if record or store is not None else None
     if follow is not None:
-        return _followed(follow, looking, clock, least)
+        return scan_follow.followed(follow, looking, clock, least, keeper, target)
     where = scanning.Where(
         paths=tuple(paths or [Path()]),
         staged=staged,
@@ -185,29 +181,6 @@ def _progress(*, shown: bool) -> Iterator["Callable[[Progress], None] | None"]:
     finally:
         if told:
             sys.stderr.write("\r\x1b[K")
-
-
-def _followed(log: Path, looking: "Sequence[Scanner]", clock: "Clock", least: "Severity | None") -> int:
-    """Tell findings in a growing log as they come; 1 when one was as severe as asked for."""
-    from mumetal.scan.report import text
-    from mumetal.scan.sources import Follow
-    from mumetal.serve import scanning
-
-    def wait() -> bool:
-        clock.sleep(POLL_S)
-        return True
-
-    failed = False
-    try:
-        for artefact in Follow(log, now=clock.now_ns, wait=wait).blobs():
-            outcome = scanning.scan(scanning.Given(artefact), looking, clock=clock)
-            failed = failed or outcome.fails(least)
-            if outcome.entries:
-                sys.stdout.write(text.entries_text(outcome, colour=sys.stdout.isatty()))
-                sys.stdout.flush()
-    except KeyboardInterrupt:
-        pass
-    return 1 if failed else 0
 
 
 def rules(
