@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -21,7 +23,7 @@ def git(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_a_secret_is_refused_and_the_rest_comes_in(tmp_path: Path) -> None:
+def test_a_secret_is_refused_and_the_rest_comes_in(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     server, work = tmp_path / "server.git", tmp_path / "work"
     git(tmp_path, "init", "-q", "--bare", str(server))
     hook = server / "hooks" / "pre-receive"
@@ -31,7 +33,7 @@ def test_a_secret_is_refused_and_the_rest_comes_in(tmp_path: Path) -> None:
     settings = {
         "MUMETAL": f"{sys.executable} -m mumetal",
         "PYTHONPATH": str(ROOT / "src"),
-        "XDG_CACHE_HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path_factory.getbasetemp().parent / "scan-cache"),
     }
     (work / "a.py").write_text("x = 1\n")
     git(work, "add", ".")
@@ -47,6 +49,22 @@ def test_a_secret_is_refused_and_the_rest_comes_in(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "refused" in done.stderr
     assert key[:8] not in done.stderr
+    assert "a.py:1" in done.stderr, "the file and the line are named"
+    objects = {p.name for p in (server / "objects").rglob("*") if p.is_file()}
+    leaked = git(work, "rev-parse", "HEAD~1:a.py").stdout.strip()
+    assert leaked[2:] not in objects, "what was refused stayed in quarantine"
+    git(work, "reset", "-q", "--hard", "HEAD~2")
+    (work / "b.bin").write_bytes(b"\0" * 200)
+    (work / "settings.ini").write_text(f"password = {key[:20]}\n")
+    git(work, "add", ".")
+    git(work, "commit", "-qm", "a password beside a binary file")
+    done = git(work, "push", "-q", str(server), "main", **settings)
+    assert "settings.ini:1" in done.stderr
+    git(work, "reset", "-q", "--hard", "HEAD~1")
+    (work / "a.py").write_text("x = 3\n")
+    git(work, "commit", "-qam", "clean again")
+    git(work, "tag", "-a", "v1", "-m", "a tag")
+    assert git(work, "push", "-q", str(server), "main", "v1", **settings).returncode == 0
 
 
 def test_the_action_puts_no_text_from_outside_into_a_script() -> None:

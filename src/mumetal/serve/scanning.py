@@ -25,7 +25,7 @@ from mumetal.scan.report.coverage import Coverage
 from mumetal.scan.report.entry import Entry, Remembering, entries
 from mumetal.scan.report.outcome import Outcome, ranked
 from mumetal.scan.secrets.scanner import SecretScanner
-from mumetal.scan.sources import History, Limits, Report, Staged, Stream, WorkTree, branch_changes
+from mumetal.scan.sources import Changes, History, Limits, Report, Stream, WorkTree
 
 MAX_PYPROJECT_BYTES = 4_000_000
 MIB = 2**20
@@ -128,6 +128,7 @@ class Where:
         staged: The index.
         diff: What differs from where the branch left this commit.
         history: Every commit.
+        pushed: Commits of this one that no branch has yet.
         stdin: A stream to read to its end.
     """
 
@@ -135,6 +136,7 @@ class Where:
     staged: bool = False
     diff: str = ""
     history: bool = False
+    pushed: str = ""
     stdin: BinaryIO | None = None
 
 
@@ -157,9 +159,9 @@ def coverage_of(where: Where, target: str, t_ns: int) -> Coverage:
     name = target or plain_name(Path.cwd().name)
     if where.stdin is not None:
         return Coverage(target=name, mode="stream", t_ns=t_ns)
-    if where.history:
+    if where.history or where.pushed:
         # the paths of two repositories cannot be told apart, so that nothing is concluded from what is not there
-        return Coverage(target=name, mode="history", whole=len(where.paths) == 1, t_ns=t_ns)
+        return Coverage(target=name, mode="history", whole=where.history and len(where.paths) == 1, t_ns=t_ns)
     scope = tuple("" if p == Path() else p.as_posix() for p in where.paths)
     return Coverage(target=name, whole=not (where.staged or where.diff), scope=scope, t_ns=t_ns)
 
@@ -171,21 +173,41 @@ def source_of(where: Where, chosen: ScanSettings, clock: Clock, report: Report) 
         BadInputError: Several things at once were asked for, a path is not there, or a commit is not known.
         UnavailableError: Git is asked for and is not there, or there is no repository.
     """
-    if sum((where.staged, bool(where.diff), where.history, where.stdin is not None)) > 1:
-        raise BadInputError("only one of --staged, --diff, --history and --stdin can be scanned at once")
+    if sum((where.staged, bool(where.diff), where.history, bool(where.pushed), where.stdin is not None)) > 1:
+        raise BadInputError("only one of --staged, --diff, --history, --pushed and --stdin can be scanned at once")
     limits = Limits(file_bytes=chosen.max_file_mib * MIB)
     sources: list[BlobSource]
     if where.stdin is not None:
         sources = [Stream(where.stdin, t_ns=clock.now_ns(), limits=limits, report=report)]
-    elif where.staged:
-        sources = [Staged(p, t_ns=clock.now_ns(), limits=limits, report=report) for p in where.paths]
-    elif where.diff:
-        sources = [branch_changes(p, where.diff, limits=limits, report=report) for p in where.paths]
-    elif where.history:
-        sources = [History(p, limits=limits, report=report) for p in where.paths]
+    elif where.staged or where.diff:
+        sources = [
+            Below(_folder(p), c)
+            for p, (_, c) in zip(where.paths, changes_of(where, chosen, clock, report), strict=True)
+        ]
+    elif where.history or where.pushed:
+        sources = [History(p, pushed=where.pushed, limits=limits, report=report) for p in where.paths]
     else:
         sources = [Below(p, tree(p, chosen, report)) for p in where.paths]
     return Excluding(sources, chosen.exclude)
+
+
+def changes_of(where: Where, chosen: ScanSettings, clock: Clock, report: Report) -> list[tuple[str, Changes]]:
+    """Return what changed below each path, with what stands before its names in findings; nothing for other sources.
+
+    Raises:
+        BadInputError: The commit is not known.
+        UnavailableError: There is no repository.
+    """
+    if not (where.staged or where.diff):
+        return []
+    limits = Limits(file_bytes=chosen.max_file_mib * MIB)
+    base = "" if where.staged else where.diff
+    now = clock.now_ns()
+    return [(Below.prefix(_folder(p)), Changes(p, base, t_ns=now, limits=limits, report=report)) for p in where.paths]
+
+
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
 
 
 def tree(root: Path, chosen: ScanSettings, report: Report) -> WorkTree:
@@ -214,10 +236,15 @@ class Below:
     """
 
     def __init__(self, root: Path, source: BlobSource) -> None:
-        name = os.fsencode(root.as_posix()).decode(errors="replace")
-        self._prefix = "" if name == "." or root.is_file() else f"{name}/"
-        self._root = name if root.is_file() else ""
+        self._prefix = "" if root.is_file() else self.prefix(root)
+        self._root = os.fsencode(root.as_posix()).decode(errors="replace") if root.is_file() else ""
         self._source = source
+
+    @staticmethod
+    def prefix(folder: Path) -> str:
+        """Return what stands before the paths below a folder."""
+        name = os.fsencode(folder.as_posix()).decode(errors="replace")
+        return "" if name == "." else f"{name}/"
 
     def blobs(self) -> Iterator[Artefact]:
         """Yield what the source yields, by its whole path."""

@@ -33,6 +33,7 @@ class Entry:
         mark: First and last (exclusive) character of what is meant in ``line``; (0, 0) when the whole line is.
         columns: First and last (exclusive) column in characters from 1, in the line as it is in the file; (0, 0) unknown.
         fingerprint: 32 hex digits that last when lines move.
+        alike: 32 hex digits shared by findings of one rule in equal lines or of equal secrets, in whatever file.
     """
 
     finding: Finding
@@ -41,6 +42,7 @@ class Entry:
     mark: tuple[int, int] = (0, 0)
     columns: tuple[int, int] = (0, 0)
     fingerprint: str = field(default="")
+    alike: str = field(default="")
 
     @property
     def path(self) -> str:
@@ -102,7 +104,8 @@ def _grouped(findings: list[Finding], artefact: Artefact | None, twins: Counter[
         raw = b""
         if place and artefact and place.path == artefact.uri and 0 <= place.line - first < len(lines):
             raw = lines[place.line - first].removesuffix(b"\r")
-        stem = _stem(finding, place, raw)
+        content = _content(finding, raw)
+        stem = _stem(finding, place, content)
         twins[stem] += 1
         shown, mark = _shown(raw, place, spans.get(place.line, [])) if place and raw else ("", (0, 0))
         yield Entry(
@@ -112,6 +115,7 @@ def _grouped(findings: list[Finding], artefact: Artefact | None, twins: Counter[
             mark=mark,
             columns=_columns(raw, place) if place else (0, 0),
             fingerprint=hashlib.sha256(f"{stem}\0{twins[stem]}".encode()).hexdigest()[:32],
+            alike=hashlib.sha256(f"{finding.rule}\0{content}".encode()).hexdigest()[:32],
         )
 
 
@@ -133,10 +137,12 @@ def _secret(finding: Finding) -> bool:
     return any(e.scheme == "fingerprint" for e in finding.evidence)
 
 
-def _stem(finding: Finding, place: Place | None, raw: bytes) -> str:
+def _content(finding: Finding, raw: bytes) -> str:
     content = next((e.uri for e in finding.evidence if e.scheme == "fingerprint"), "")
-    if not content:
-        content = hashlib.sha256(b"".join(raw.split())).hexdigest() if raw else finding.title
+    return content or (hashlib.sha256(b"".join(raw.split())).hexdigest() if raw else finding.title)
+
+
+def _stem(finding: Finding, place: Place | None, content: str) -> str:
     path = place.path if place else finding.stream
     return "\0".join((finding.rule, re.sub(r"^git:[0-9a-f]{7,64}:", "", path), content))
 

@@ -88,6 +88,38 @@ class Git:
                 f"no commit is called {name[:80]!r} here", where=error.where, hint="is it fetched?"
             ) from None
 
+    def merge_base(self, name: str) -> str:
+        """Return the commit where the branch left ``name``.
+
+        Raises:
+            BadInputError: There is no such commit, or nothing in common.
+        """
+        commit = self.commit(name)
+        try:
+            return self.ask("merge-base", commit, "HEAD").decode().split()[0]
+        except (UnavailableError, IndexError):
+            raise BadInputError(
+                f"the branch and {name[:80]!r} have nothing in common here",
+                where=str(self._root),
+                hint="is the base fetched? see git fetch --depth",
+            ) from None
+
+    def empty_tree(self) -> str:
+        """Return the id of the tree with nothing in it."""
+        return self.ask("hash-object", "-t", "tree", "--stdin").decode().strip()
+
+    def top(self) -> "Git":
+        """Return the whole repository.
+
+        Raises:
+            UnavailableError: This is no repository.
+        """
+        return Git(Path(os.fsdecode(self.ask("rev-parse", "--show-toplevel").rstrip(b"\n"))))
+
+    def prefix(self) -> str:
+        """Return the folder's path in the repository, with a slash behind it; empty at the top."""
+        return os.fsdecode(self.ask("rev-parse", "--show-prefix").rstrip(b"\n"))
+
     def files(self) -> list[str]:
         """Return tracked and new files, without those that ``.gitignore`` names, relative to the folder.
 
@@ -97,18 +129,20 @@ class Git:
         told = self.ask("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
         return [os.fsdecode(name) for name in told.split(b"\0") if name]
 
-    def changed(self, *arguments: str) -> list[str]:
-        """Return names of added, copied, changed and renamed files that ``git diff`` lists.
+    def renamed(self, *arguments: str) -> dict[str, str]:
+        """Return the name before by the name now, for each file that ``git diff`` lists; empty for a new file.
 
         Raises:
-            BadInputError: The commit to compare with is not known.
+            UnavailableError: Git refuses.
         """
-        try:
-            told = self.ask(
-                "diff", "--name-only", "--no-ext-diff", "--relative", "-z", "--diff-filter=ACMRT", *arguments
-            )
-        except UnavailableError as error:
-            raise BadInputError(
-                error.message, where=error.where, hint="is the base fetched? see git fetch --depth"
-            ) from None
-        return [os.fsdecode(name) for name in told.split(b"\0") if name]
+        told = self.ask(
+            "diff", "--name-status", "--no-ext-diff", "-z", "--find-renames", "--diff-filter=ACMRT",
+            "--ignore-submodules", *arguments,
+        )  # fmt: skip
+        names: dict[str, str] = {}
+        words = iter(os.fsdecode(word) for word in told.split(b"\0") if word)
+        for status in words:
+            before = next(words, "")
+            name = next(words, "") if status[:1] in {"R", "C"} else before
+            names[name] = "" if status.startswith("A") else before
+        return names

@@ -27,13 +27,23 @@ class History:
     Args:
         root: A folder of the repository.
         since: Only commits that this one does not have (``since..``); empty takes all.
+        pushed: Only commits of this one that no branch or tag has yet, as a server sees a push before it takes it.
         limits: Bounds.
         report: Told what is left out, and why.
     """
 
-    def __init__(self, root: Path, *, since: str = "", limits: Limits | None = None, report: Report = silent) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        since: str = "",
+        pushed: str = "",
+        limits: Limits | None = None,
+        report: Report = silent,
+    ) -> None:
         self._git = Git(root)
         self._since = since
+        self._pushed = pushed
         self._limits = limits or Limits()
         self._report = report
 
@@ -42,11 +52,13 @@ class History:
 
         Raises:
             UnavailableError: This is no repository.
-            BadInputError: ``since`` is not known here.
+            BadInputError: ``since`` or ``pushed`` is not known here.
         """
         self._git.ask("rev-parse", "--git-dir")
         if self._since:
             self._git.commit(self._since)
+        if self._pushed:
+            self._pushed = self._git.commit(self._pushed)
         known = self._listed()
         order = self._in_pack_order(known)
         dates = self._author_dates({k.commit for k in known.values()})
@@ -73,6 +85,7 @@ class History:
         found: dict[bytes, _Known] = {}
         commit = b""
         span = [f"{self._since}..HEAD"] if self._since else ["--all"]
+        span = [self._pushed, "--not", "--all"] if self._pushed else span
         with self._git.pipe(
             "rev-list", "--objects", "--reverse", "--in-commit-order", "--missing=print", *span, "--"
         ) as lines:
@@ -88,9 +101,10 @@ class History:
 
     def _in_pack_order(self, known: dict[bytes, _Known]) -> list[bytes]:
         """Return the blobs among the listed objects; trees are listed with a path as well."""
-        with self._git.pipe(
-            "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype)"
-        ) as lines:
+        # of a push only its own objects are asked for: a server's repository may hold millions of others
+        which = [] if self._pushed else ["--batch-all-objects", "--unordered"]
+        feed = list(known) if self._pushed else []
+        with self._git.pipe("cat-file", *which, "--batch-check=%(objectname) %(objecttype)", feed=feed) as lines:
             return [
                 oid
                 for oid, _, kind in (line.rstrip().partition(b" ") for line in lines)

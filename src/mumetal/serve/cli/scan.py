@@ -45,9 +45,15 @@ class _PathsFirst(TyperGroup):
 def paths(
     paths: PathsArgument = None,
     *,
-    staged: Annotated[bool, typer.Option("--staged", help="Scan what is staged for the next commit.")] = False,
-    diff: Annotated[str, typer.Option("--diff", help="Scan what differs from where the branch left this commit.")] = "",
+    staged: Annotated[
+        bool, typer.Option("--staged", help="Tell what the next commit would bring: staged lines.")
+    ] = False,
+    diff: Annotated[str, typer.Option("--diff", help="Tell what is new since the branch left this commit.")] = "",
     history: Annotated[bool, typer.Option("--history", help="Scan every commit of every branch.")] = False,
+    pushed: Annotated[
+        str,
+        typer.Option("--pushed", help="Scan the commits of this one that no branch has yet: for a pre-receive hook."),
+    ] = "",
     follow: Annotated[
         Path | None, typer.Option("--follow", help="Scan a log as it grows, until Ctrl-C; tells findings at once.")
     ] = None,
@@ -79,7 +85,9 @@ def paths(
     from mumetal.core.delivery import Quarantined
     from mumetal.scan.report import baseline as known_findings
     from mumetal.scan.report.outcome import level
+    from mumetal.scan.sources.limits import silent
     from mumetal.serve import scanning
+    from mumetal.serve.scan_changes import only_brought
 
     chosen = _settled(scanning.load(Path(), settings), fail_on, only, exclude, baseline)
     least = level(chosen.fail_on)
@@ -94,6 +102,7 @@ def paths(
         staged=staged,
         diff=diff,
         history=history,
+        pushed=pushed,
         stdin=sys.stdin.buffer if stdin else None,
     )
     source = scanning.source_of(where, chosen, clock, problems.append)
@@ -109,6 +118,8 @@ def paths(
             progress=tell,
             coverage=scanning.coverage_of(where, target, clock.now_ns()),
         )
+    if outcome.entries and (changed := scanning.changes_of(where, chosen, clock, silent)):
+        outcome = only_brought(outcome, changed, looking, clock)
     if write_baseline:
         book = book or Path("mumetal-baseline.json")
         book.write_bytes(known_findings.encode(outcome.entries, known))

@@ -17,7 +17,7 @@ from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.scan.place import place_at, time_of
-from mumetal.scan.sources import Follow, History, Limits, Staged, Stream, WorkTree, branch_changes
+from mumetal.scan.sources import Changes, Follow, History, Limits, Stream, WorkTree
 
 NOW = 1_700_000_000 * 10**9
 
@@ -111,20 +111,20 @@ def test_staged_files_are_read_from_the_index(repo: Path) -> None:
     (repo / "a.py").write_text("staged\n")
     git(repo, "add", "a.py")
     (repo / "a.py").write_text("in the folder\n")
-    (artefact,) = Staged(repo, t_ns=NOW).blobs()
+    (artefact,) = Changes(repo, t_ns=NOW).blobs()
     assert (artefact.uri, artefact.data, time_of(artefact)) == ("a.py", b"staged\n", NOW)
 
 
 def test_a_branch_is_compared_with_where_it_left_its_base(repo: Path) -> None:
     git(repo, "checkout", "-qb", "work")
-    assert not list(branch_changes(repo, "main").blobs())
+    assert not list(Changes(repo, "main").blobs())
     (repo / "c.py").write_text("c\n")
     git(repo, "add", "-A")
     git(repo, "commit", "-qm", "three")
-    assert uris(branch_changes(repo, "main").blobs()) == {"c.py"}
+    assert uris(Changes(repo, "main").blobs()) == {"c.py"}
     for base in ("nowhere", "--output=x"):
         with pytest.raises(BadInputError):
-            branch_changes(repo, base)
+            Changes(repo, base)
 
 
 def test_history_gives_each_blob_once_with_its_first_commit(repo: Path) -> None:
@@ -149,9 +149,9 @@ def test_missing_objects_are_reported_and_the_rest_is_read(repo: Path) -> None:
 
 
 def test_no_repository_is_said(tmp_path: Path) -> None:
-    for source in (History(tmp_path), Staged(tmp_path, t_ns=NOW)):
+    for source in (History, Changes):
         with pytest.raises((UnavailableError, BadInputError)):
-            list(source.blobs())
+            list(source(tmp_path).blobs())
 
 
 def test_a_repository_cannot_make_git_run_its_programs(repo: Path) -> None:
@@ -163,8 +163,8 @@ def test_a_repository_cannot_make_git_run_its_programs(repo: Path) -> None:
     (repo / "a.py").write_text("changed\n")
     marker.unlink(missing_ok=True)
     list(WorkTree(repo).blobs())
-    list(Staged(repo, t_ns=NOW).blobs())
-    list(branch_changes(repo, "main").blobs())
+    list(Changes(repo, t_ns=NOW).blobs())
+    list(Changes(repo, "main").blobs())
     list(History(repo).blobs())
     assert not marker.exists()
 
