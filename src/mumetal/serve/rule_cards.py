@@ -51,6 +51,16 @@ _SINGLE = (
         reference="CWE-732",
     ),
     Card(
+        rule="scan.code.pickled_payload",
+        title="A job's payload holds a pickle",
+        severity=Severity.CRITICAL,
+        why="A pickle is a program: whoever submits the job runs code with the rights of the runtime that loads it.",
+        bad='{"__type__": "to_json", "__value__": "gASVKAAAAAAAAAB9…"}',
+        good='{"__type__": "QuantumCircuit", "__value__": "eJwL9Az29gzhZ2BgYGZg…"}',
+        remedy="Refuse the job.",
+        reference="CWE-502; Python documentation of pickle",
+    ),
+    Card(
         rule="scan.circuits.old_qpy",
         title="QPY of a format that can carry code",
         severity=Severity.HIGH,

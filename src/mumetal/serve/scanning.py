@@ -130,6 +130,7 @@ class Where:
         history: Every commit.
         pushed: Commits of this one that no branch has yet.
         stdin: A stream to read to its end.
+        payload: Name and stream of one job's payload: JSON, QPY or OpenQASM, taken apart.
     """
 
     paths: tuple[Path, ...] = (Path(),)
@@ -138,6 +139,7 @@ class Where:
     history: bool = False
     pushed: str = ""
     stdin: BinaryIO | None = None
+    payload: tuple[str, BinaryIO] | None = None
 
 
 def plain_name(name: str) -> str:
@@ -157,7 +159,7 @@ def coverage_of(where: Where, target: str, t_ns: int) -> Coverage:
         BadInputError: The name is no plain one.
     """
     name = target or plain_name(Path.cwd().name)
-    if where.stdin is not None:
+    if where.stdin is not None or where.payload is not None:
         return Coverage(target=name, mode="stream", t_ns=t_ns)
     if where.history or where.pushed:
         # the paths of two repositories cannot be told apart, so that nothing is concluded from what is not there
@@ -173,12 +175,16 @@ def source_of(where: Where, chosen: ScanSettings, clock: Clock, report: Report) 
         BadInputError: Several things at once were asked for, a path is not there, or a commit is not known.
         UnavailableError: Git is asked for and is not there, or there is no repository.
     """
-    if sum((where.staged, bool(where.diff), where.history, bool(where.pushed), where.stdin is not None)) > 1:
-        raise BadInputError("only one of --staged, --diff, --history, --pushed and --stdin can be scanned at once")
+    several = (where.staged, where.diff, where.history, where.pushed, where.stdin, where.payload)
+    if sum(map(bool, several)) > 1:
+        raise BadInputError("only one of --staged, --diff, --history, --pushed, --payload and --stdin at once")
     limits = Limits(file_bytes=chosen.max_file_mib * MIB)
     sources: list[BlobSource]
     if where.stdin is not None:
         sources = [Stream(where.stdin, t_ns=clock.now_ns(), limits=limits, report=report)]
+    elif where.payload is not None:
+        name, stream = where.payload
+        sources = [Stream(stream, name, t_ns=clock.now_ns(), kind="payload", limits=limits, report=report)]
     elif where.staged or where.diff:
         sources = [
             Below(_folder(p), c)

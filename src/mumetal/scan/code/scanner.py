@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from mumetal.core.artefact import Artefact, Evidence
-from mumetal.core.finding import Finding
+from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
 from mumetal.scan.code.grants import Grant, grants
 from mumetal.scan.code.notebook import Joined, join
@@ -45,6 +45,9 @@ class CodeScanner:
             yield from self._module(artefact, joined.text, joined)
         elif path.endswith((".py", ".pyi", ".pyw")) or artefact.kind == "cell":
             yield from self._module(artefact, artefact.data, None)
+        elif artefact.kind == "payload":
+            if _is_pickled(artefact.data):
+                yield _pickled(artefact)
         elif artefact.kind in {"file", "blob"}:
             for number, grant in enumerate(grants(path, artefact.data)):
                 if number >= MAX_FINDINGS:
@@ -97,6 +100,30 @@ def _finding(artefact: Artefact, rule: CodeRule, hit: Hit, starts: list[int], jo
         confidence=rule.confidence if hit.confidence is None else hit.confidence,
         techniques=rule.techniques,
         evidence=(Evidence(uri=place.uri, digest=artefact.digest, note=_note(node)),),
+    )
+
+
+def _is_pickled(data: bytes) -> bool:
+    """Whether bytes are a pickle of protocol 2 to 5, or a NumPy array of objects, which holds one."""
+    plain = data[:1] == b"\x80" and data[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"} and data.endswith(b".")
+    return plain or (data.startswith(b"\x93NUMPY") and b"'|O'" in data[:512])
+
+
+def _pickled(artefact: Artefact) -> Finding:
+    t_ns = time_of(artefact, 0)
+    return Finding(
+        tenant=artefact.tenant,
+        stream=artefact.uri,
+        rule="scan.code.pickled_payload",
+        title="A job's payload holds a pickle",
+        detail=f"{artefact.uri}: {len(artefact.data)} bytes that only a pickle loader reads. A pickle is a program.",
+        remedy="Refuse the job; send circuits as OpenQASM or QPY 13+ and data as JSON or NumPy arrays without objects.",
+        start_ns=t_ns,
+        stop_ns=t_ns,
+        severity=Severity.CRITICAL,
+        confidence=0.9,
+        techniques=("execution.malicious_payload",),
+        evidence=(Evidence(uri=Place(path=artefact.uri, line=1).uri, digest=artefact.digest, note="pickled"),),
     )
 
 

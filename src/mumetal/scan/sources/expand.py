@@ -1,12 +1,14 @@
-"""Takes apart what holds other artefacts: notebooks by cell, archives by member, to a bounded depth."""
+"""Takes apart what holds other artefacts: notebooks by cell, archives by member, jobs by part, to a bounded depth."""
 
 from collections.abc import Iterator
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
+from mumetal.formats import qpy
 from mumetal.scan.sources.archive import Budget, kind_of, members
 from mumetal.scan.sources.limits import Limits, Report
 from mumetal.scan.sources.notebook import cells
+from mumetal.scan.sources.payload import is_payload, metadata, parts
 
 _MAX_NESTED = 4  # archives within archives
 
@@ -28,6 +30,10 @@ def expanded(
         return
     if not kind_of(artefact.data):
         yield artefact
+        if qpy.is_qpy(artefact.data):
+            yield from metadata(artefact, report)
+        elif artefact.kind == "payload" or (artefact.uri.endswith(".json") and is_payload(artefact.data)):
+            yield from _payload(artefact, limits, report, budget, depth)
         return
     if depth >= _MAX_NESTED:
         report(Quarantined.of(artefact.uri, f"an archive inside {_MAX_NESTED} others: not read"))
@@ -35,3 +41,16 @@ def expanded(
     left = budget or Budget(left=limits.unpacked, members=limits.members)
     for member in members(artefact, limits, left, report):
         yield from expanded(member, limits, report, left, depth + 1)
+
+
+def _payload(
+    artefact: Artefact, limits: Limits, report: Report, budget: Budget | None, depth: int
+) -> Iterator[Artefact]:
+    if artefact.data[:64].lstrip()[:1] not in {b"{", b"["}:
+        return
+    if depth >= _MAX_NESTED:
+        report(Quarantined.of(artefact.uri, f"a payload inside {_MAX_NESTED} others: not taken apart"))
+        return
+    left = budget or Budget(left=limits.unpacked, members=limits.members)
+    for part in parts(artefact, limits, left, report):
+        yield from expanded(part, limits, report, left, depth + 1)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import msgspec
 import typer
@@ -58,6 +58,12 @@ def paths(
         Path | None, typer.Option("--follow", help="Scan a log as it grows, until Ctrl-C; tells findings at once.")
     ] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read what to scan from standard input.")] = False,
+    payload: Annotated[
+        Path | None,
+        typer.Option(
+            "--payload", help="Take a job's payload apart: Runtime JSON, QPY or OpenQASM; - is standard input."
+        ),
+    ] = None,
     only: OnlyOption = "",
     form: Annotated[Format, typer.Option("--format", help="How to tell it.")] = "text",
     out: Annotated[Path | None, typer.Option("--out", help="Write the report to this file.")] = None,
@@ -104,6 +110,7 @@ def paths(
         history=history,
         pushed=pushed,
         stdin=sys.stdin.buffer if stdin else None,
+        payload=_payload(payload),
     )
     source = scanning.source_of(where, chosen, clock, problems.append)
     book = Path(chosen.baseline) if chosen.baseline else None
@@ -129,6 +136,17 @@ def paths(
     if keeper is not None:
         typer.echo(keeper.told(keeper.keep(outcome)), err=True)
     return 1 if outcome.fails(least) else 0
+
+
+def _payload(path: Path | None) -> "tuple[str, BinaryIO] | None":
+    if path is None:
+        return None
+    if path == Path("-"):
+        return "payload", sys.stdin.buffer
+    try:
+        return path.as_posix(), path.open("rb")
+    except OSError as error:
+        raise BadInputError(error.strerror or "cannot be read", where=str(path)) from None
 
 
 def _keeper(settings: Path | None, store: Path | None) -> "Keeper":
