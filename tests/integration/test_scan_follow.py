@@ -98,6 +98,6 @@ def test_a_log_is_followed_until_it_is_told_to_end(
     assert {s.target for s in seen} == {"job.log"}
     assert len(incidents) == 1, "one job, one incident"
     assert incidents[0].paged
-    for file in (out, *store.rglob("*")):
-        if file.is_file():
-            assert not any(s.encode() in file.read_bytes() for s in secrets_), f"{file.name} tells a secret"
+    for kept_file in (out, *store.rglob("*")):
+        if kept_file.is_file():
+            assert not any(s.encode() in kept_file.read_bytes() for s in secrets_), f"{kept_file.name} tells a secret"
