@@ -6,25 +6,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mumetal.numerics.tails import Tail, fit_tail
+from mumetal.numerics.tails import Tail, fit_tail, pareto_survival
 
 Array = NDArray[np.float64]
+StreamKey = tuple[str, str, str]  # tenant, device, stream
 WEEK_S = 604_800.0
-TRUE_PER_WEEK = 1.0  # prior rate of real trouble on one stream, for the confidence of a finding
+STRENGTHS = 100.0  # largest over smallest score that real trouble is taken to have
+PRIOR = 20.0  # exceedances that the prior of a tail counts for
 FORGOTTEN = 0.2  # autocorrelation below which rows count as independent
+TOGETHER_NS = 60 * 10**9  # so close in time streams count as in trouble together
+MOST_TOGETHER = 16  # shares up to which a stream is suspected at all
 CAUTION = 1.0  # standard errors of the tail's scale that a threshold stays clear of
 
 
 class Budget:
     """False alerts a week, shared evenly by everything that may raise one.
 
+    When k streams of a tenant are past k times that share within a minute, each of them may be as common as that: the
+    step-up rule of Benjamini and Hochberg (1995) over devices. Where nothing is wrong it raises a false alert no more
+    often than the even share does (Simes 1986, doi:10.1093/biomet/73.3.751, also for streams that move together); where
+    trouble is on many devices at once, it sees less of it on each.
+
     Args:
         alerts_per_week: What the user accepts over all devices, 1/week.
+        true_per_week: Real events a week on one stream, beforehand; confidences rest on it.
     """
 
-    def __init__(self, alerts_per_week: float) -> None:
-        self.alerts_per_week = alerts_per_week
+    def __init__(self, alerts_per_week: float, true_per_week: float = 1.0) -> None:
+        self.alerts_per_week, self.true_per_week = alerts_per_week, true_per_week
         self.members = 0
+        self._suspects: dict[StreamKey, tuple[int, float]] = {}
 
     def join(self, members: int = 1) -> None:
         """Count further detectors in."""
@@ -38,6 +49,17 @@ class Budget:
     def share(self) -> float:
         """Alerts a week that one detector may raise falsely; four are taken to run even where fewer do."""
         return self.alerts_per_week / max(4, self.members)
+
+    def suspect(self, stream: StreamKey, t_ns: int, per_week: float) -> None:
+        """Note that ordinary data of a stream would do what it did at ``t_ns`` so often a week."""
+        self._suspects[stream] = (t_ns, per_week)
+
+    def together(self, stream: StreamKey, t_ns: int) -> int:
+        """Return how many shares each of a stream's detectors has at ``t_ns``, ≥ 1."""
+        tenant = stream[0]
+        self._suspects = {s: f for s, f in self._suspects.items() if s[0] != tenant or t_ns - f[0] <= TOGETHER_NS}
+        rates = sorted(rate for s, (_, rate) in self._suspects.items() if s[0] == tenant)
+        return max((k for k, rate in enumerate(rates, 1) if rate <= k * self.share), default=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +93,25 @@ class Calibration:
         above = float(self.p_values(np.array([score]))[0]) / self.tail.fraction
         return min(1.0, above) * self.tail.clusters * self.rate_hz * WEEK_S
 
-    def confidence(self, score: float) -> float:
-        """Return the probability that a cluster with this peak is real, given one real event a week, in [0, 0.99]."""
-        return min(0.99, TRUE_PER_WEEK / (TRUE_PER_WEEK + self.false_per_week(score)))
+    def confidence(self, score: float, true_per_week: float) -> float:
+        """Return the probability that a cluster with this peak is real, in [0, 0.99].
+
+        The odds are those of rates of peaks *at* this score, not beyond it: real trouble reaches scores evenly on a log
+        scale over a factor ``STRENGTHS``, ordinary data as their tail says, whose scale is known from so many clusters
+        only (the predictive tail of an exponential is a Lomax).
+
+        Args:
+            score: Peak of the cluster.
+            true_per_week: Real events a week on one stream, beforehand.
+        """
+        tail = self.tail
+        beyond = max(score**self.power - tail.threshold, 0.0)
+        shape = tail.shape + 1 / (PRIOR + tail.clusters * tail.ordered.size)
+        passed = float(pareto_survival(np.array([beyond]), shape, tail.scale)[0])
+        per_log = self.power * (beyond + max(tail.threshold, 0.0)) / (tail.scale + shape * beyond)
+        ordinary = tail.clusters * self.rate_hz * WEEK_S * passed * per_log
+        odds = math.log(true_per_week / math.log(STRENGTHS)) - math.log(max(ordinary, 1e-300))
+        return min(0.99, 1 / (1 + math.exp(-max(-50.0, min(50.0, odds)))))
 
 
 def calibrate(scores: Array, rate_hz: float, power: float = 1.0, nominal_scale: float = 0.0) -> Calibration:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
-from mumetal.watch.calibrate import Budget, Calibration, calibrate
+from mumetal.watch.calibrate import Calibration, calibrate
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
@@ -17,6 +17,7 @@ from mumetal.watch.detectors.ewma import Ewma
 from mumetal.watch.detectors.held_out import halves, held_out_scores
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
+from mumetal.watch.detectors.shape import Shape
 from mumetal.watch.detectors.spectral import Spectral
 from mumetal.watch.detectors.standard import Scale, Standardised, rate_of
 from mumetal.watch.learned import Learned, RowModel, fitting
@@ -24,6 +25,8 @@ from mumetal.watch.learned import Learned, RowModel, fitting
 Array = NDArray[np.float64]
 PIECE = 2048  # rows scored at once: they stay in the processor's cache
 SPECTRAL_HZ = 8.0  # below it there is nothing periodic to see that the level detectors miss
+SHAPE_HZ = 1_000.0  # faster streams would spend their time on windows
+SHAPE_ROWS = 4_096  # from fewer the tail of windows, which hang together, cannot be carried on to two alerts a week
 REPLAY_HZ = 1_000.0  # faster streams would spend their time on comparing rows
 
 Make = Callable[[], Standardised]
@@ -55,6 +58,8 @@ class Ensemble:
         makes: list[tuple[Make, str]] = [(make, "level") for make in LEVEL]
         if self.scale.rate_hz >= SPECTRAL_HZ:
             makes.append((Spectral, "spectral"))
+        if self.scale.rate_hz <= SHAPE_HZ and len(history) >= SHAPE_ROWS:
+            makes.append((Shape, "shape"))
         parts = halves(history)
         members: list[Member] = []
         for make, family in (*makes, *extra):
@@ -79,9 +84,18 @@ class Ensemble:
             )
         self.members = tuple(members)
 
-    def levels(self, budget: Budget) -> Array:
-        """Return each member's alert threshold, shape (M,)."""
-        return np.array([max(m.calibration.level(budget.share), 1e-9) for m in self.members])
+    def levels(self, per_week: float) -> Array:
+        """Return each member's threshold, shape (M,), passed falsely ``per_week`` times a week."""
+        return np.array([max(m.calibration.level(per_week), 1e-9) for m in self.members])
+
+    def confidence(self, family: str, peaks: Array, true_per_week: float) -> float:
+        """Return the largest confidence any detector of a family has in its peak; peaks of all members, shape (M,)."""
+        pairs = zip(self.members, peaks, strict=True)
+        return max(m.calibration.confidence(float(p), true_per_week) for m, p in pairs if m.family == family)
+
+    def rarest(self, peaks: Array) -> float:
+        """Return how often a week ordinary data would do the least likely of the members' peaks, shape (M,)."""
+        return min(m.calibration.false_per_week(float(p)) for m, p in zip(self.members, peaks, strict=True))
 
     def score(self, values: Array) -> Array:
         """Score rows that follow the last ones.

@@ -10,11 +10,11 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
-from mumetal.watch.calibrate import Budget, Calibration, memory
+from mumetal.watch.alerts import Alert, raised
+from mumetal.watch.calibrate import MOST_TOGETHER, Budget, memory
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
-from mumetal.watch.findings import marked, stream_finding
 from mumetal.watch.learned import Models, RowModel, no_models
 from mumetal.watch.rows import Kept, joined, last
 
@@ -30,14 +30,6 @@ LOOKED_AT = 4_096
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 TAKE_OVER = 8  # a refit takes over after an eighth of the rows it learnt from: however long it took, at the same row
 CATCH_UP = 2_048  # rows that bring a refitted detector's slow averages up to date
-
-
-@dataclass(slots=True, kw_only=True)
-class Open:
-    """A finding that is out and not closed yet."""
-
-    finding: Finding
-    calibration: Calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +84,7 @@ class StreamMonitor:
         self._next_fit = 0
         self._seen_rows = 0
         self._episodes: dict[str, Episodes] = {}
-        self._open: dict[str, Open] = {}
+        self._alerts: dict[str, Alert] = {}
         self.late = 0
         self.last_ns = 0
         self.rate_hz = 0.0
@@ -132,6 +124,11 @@ class StreamMonitor:
         return self._patience * max(
             self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz))
         )
+
+    @property
+    def out(self) -> frozenset[str]:
+        """Ids of findings that are out and not closed."""
+        return frozenset(alert.finding.finding_id for alert in self._alerts.values())
 
     def prime(self, history: Series) -> None:
         """Learn from stored rows, oldest first, without judging them."""
@@ -179,7 +176,7 @@ class StreamMonitor:
         for family, episodes in self._episodes.items():
             ended: list[Episode] = []
             episodes.close(ended)
-            out += [self._closed(family, e, why) for e in ended if family in self._open]
+            out += [self._alerts.pop(family).closed(e, why) for e in ended if family in self._alerts]
         return out
 
     def tick(self, last_heard_s: float) -> list[Finding]:
@@ -194,7 +191,7 @@ class StreamMonitor:
             max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
         )
         self._recent = self._ensemble = self._refit = None
-        self._episodes, self._open = {}, {}
+        self._episodes, self._alerts = {}, {}
         self._seen_rows, self.score = 0, 0.0
 
     def _note(self, chunk: Series) -> None:
@@ -254,7 +251,9 @@ class StreamMonitor:
     def _judge(self, chunk: Series) -> list[Finding]:
         ensemble = self._ensemble
         assert ensemble is not None
-        relative = ensemble.score(chunk.values) / ensemble.levels(self._budget)
+        scores = ensemble.score(chunk.values)
+        levels = ensemble.levels(self._budget.share * self._together(ensemble, chunk, scores))
+        relative = scores / levels
         out: list[Finding] = []
         busy = np.zeros(len(chunk), bool)
         self.score = float(np.clip(relative[-1].max(), 0.0, 1.0))
@@ -268,11 +267,44 @@ class StreamMonitor:
                 if episode in confirmed:
                     row = episode.confirmed_row
                     member = columns[int(relative[row, columns].argmax())]
-                    out.append(self._raised(family, episode, chunk, row, member, relative[row]))
+                    alert = raised(
+                        ensemble,
+                        member,
+                        scores[row],
+                        levels,
+                        self._window(chunk, row),
+                        episode.start_ns,
+                        self._history.series(),
+                        self._budget.true_per_week,
+                    )
+                    self._alerts[family] = alert
+                    out.append(alert.finding)
                 if episode in ended:
-                    out.append(self._closed(family, episode, ""))
+                    alert = self._alerts.pop(family)
+                    alert.follow(ensemble, chunk.t_ns, scores, episode.last_ns)
+                    out.append(alert.closed(episode, ""))
+            if family in self._alerts:
+                alert = self._alerts[family]
+                alert.follow(ensemble, chunk.t_ns, scores, self.last_ns)
+                if (risen := alert.risen()) is not None:
+                    out.append(risen)
         self._learn_calm(chunk, ~busy)
         return out
+
+    def _together(self, ensemble: Ensemble, chunk: Series, scores: Array) -> int:
+        """Return how many shares of the budget this stream's detectors have: more when other devices are in trouble too."""
+        stream, t_ns, peaks = (chunk.tenant, chunk.device, chunk.stream), int(chunk.t_ns[-1]), scores.max(axis=0)
+        if (peaks >= ensemble.levels(self._budget.share * MOST_TOGETHER)).any():
+            self._budget.suspect(stream, t_ns, ensemble.rarest(peaks))
+        return self._budget.together(stream, t_ns)
+
+    def _window(self, chunk: Series, row: int) -> Series:
+        """Return the rows up to one of the chunk that an attribution looks at."""
+        window = chunk.rows(max(0, row + 1 - WINDOW), row + 1)
+        if len(window) < WINDOW and self._recent is not None:
+            before = self._recent.between(0, int(window.t_ns[0]))
+            window = last(joined(before, window), WINDOW)
+        return window
 
     def _learn_calm(self, chunk: Series, calm: NDArray[np.bool_]) -> None:
         """Learn from rows outside every episode: what was raised is not absorbed."""
@@ -301,65 +333,6 @@ class StreamMonitor:
         ensemble.score(last(self._history.series(), min(CATCH_UP, self._seen_rows - refit.seen_rows)).values)
         self._install(ensemble, refit.models)
 
-    def _raised(self, family: str, episode: Episode, chunk: Series, row: int, member: int, relative: Array) -> Finding:
-        ensemble = self._ensemble
-        assert ensemble is not None
-        chosen = ensemble.members[member]
-        window = chunk.rows(max(0, row + 1 - WINDOW), row + 1)
-        if len(window) < WINDOW and self._recent is not None:
-            before = self._recent.between(0, int(window.t_ns[0]))
-            window = last(joined(before, window), WINDOW)
-        level = chosen.calibration.level(self._budget.share)
-        score = episode.peak_then * level
-        agreeing = [
-            m.detector.info.plugin_id.rsplit(".", 1)[-1]
-            for i, m in enumerate(ensemble.members)
-            if i != member and relative[i] >= 1
-        ]
-        rare = chosen.calibration.false_per_week(score)
-        detail = (
-            f"{chosen.detector.info.title}: score {score:.1f}, threshold {level:.1f}; "
-            f"ordinary data of this stream would do so {_often(rare)}."
-        )
-        if agreeing:
-            detail += f" Also past their thresholds: {', '.join(agreeing)}."
-        finding = stream_finding(
-            tenant=chunk.tenant,
-            device=chunk.device,
-            stream=chunk.stream,
-            rule=chosen.detector.info.plugin_id,
-            start_ns=episode.start_ns,
-            stop_ns=int(chunk.t_ns[row]) + 1,
-            confidence=chosen.calibration.confidence(score),
-            detail=detail,
-            attribution=chosen.detector.attribute(window),
-        )
-        if chosen.detector.model:
-            finding = replace(finding, model_version=chosen.detector.model.partition("@")[2][:12] or "1")
-        self._open[family] = Open(finding=finding, calibration=chosen.calibration)
-        return finding
-
-    def _closed(self, family: str, episode: Episode, why: str) -> Finding:
-        opened = self._open.pop(family)
-        calibration = opened.calibration
-        score = episode.peak * calibration.level(self._budget.share)
-        seconds = (episode.last_ns - episode.start_ns) / 1e9
-        ending = f" It lasted {seconds:.1f} s, largest score {score:.1f}" + (f"; closed because {why}." if why else ".")
-        found, stop_ns = opened.finding, max(episode.last_ns, opened.finding.start_ns) + 1
-        return replace(
-            found,
-            stop_ns=stop_ns,
-            evidence=(marked(found.device, found.stream, found.rule, found.start_ns, stop_ns),),
-            confidence=max(opened.finding.confidence, calibration.confidence(score)),
-            detail=(opened.finding.detail + ending)[:4_000],
-        )
-
 
 def _ensemble(history: Series, models: tuple[RowModel, ...]) -> Ensemble:
     return Ensemble(history, extras_for(history, models))
-
-
-def _often(per_week: float) -> str:
-    if per_week < 1e-3:
-        return "less than once in 1,000 weeks"
-    return f"{per_week:.2g} times a week"

@@ -215,10 +215,12 @@ class Watch:
         return out + self._ongoing.pass_time(data_ns, (tenant, device, stream))
 
     def _first(self, finding: Finding, rows: Series) -> Finding:
-        """Consider a finding that a monitor raises, or closes when it is out already."""
+        """Consider a finding that a monitor raises, says anew, or closes."""
         considered = self._considered(finding)
-        closing = self._standing.pop(finding.finding_id, None) is not None
-        if not closing and rows.stream != "calibration":
+        known = self._standing.pop(finding.finding_id, None) is not None
+        monitor = self._stream(rows).monitor
+        still = isinstance(monitor, StreamMonitor) and finding.finding_id in monitor.out
+        if rows.stream != "calibration" and (still or not known):
             self._standing[finding.finding_id] = Standing(finding=considered, next_ns=finding.stop_ns + FIRST_LOOK_NS)
         return considered
 

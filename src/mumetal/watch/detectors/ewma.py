@@ -39,7 +39,7 @@ class Ewma(Standardised):
         """Learn the location and spread of each feature."""
         assert self._scale is not None
         self._block = block_for(self._scale.rate_hz)
-        updates = z.shape[0] // self._block
+        updates = int(z.shape[0] / self.part) // self._block
         self._spans = tuple(s for s in SPANS if s * CYCLES <= updates) or SPANS[:1]
         self._alphas = tuple(2 / (s + 1) for s in self._spans)
         self._channels = z.shape[1]

@@ -10,28 +10,33 @@ from mumetal.core.series import Series
 from mumetal.watch.detectors.standard import Scale, Standardised
 
 Array = NDArray[np.float64]
+RISE = 256  # rows in which the slowest features rise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Half:
-    """One half of a history to learn from, its scale, and the other half to judge."""
+    """One half of a history to learn from, its scale, the other half to judge, and the rows right before that."""
 
     scale: Scale
     learn: Series
     judge: Series
+    before: Series
 
 
 def halves(history: Series) -> tuple[Half, Half]:
     """Return the two ways to learn from one half and judge the other, in the order of what is judged."""
     middle = len(history) // 2
     early, late = history.rows(0, middle), history.rows(middle, len(history))
-    return Half(scale=Scale(late), learn=late, judge=early), Half(scale=Scale(early), learn=early, judge=late)
+    return (
+        Half(scale=Scale(late), learn=late, judge=early, before=early.rows(0, 0)),
+        Half(scale=Scale(early), learn=early, judge=late, before=early.rows(max(0, middle - RISE), middle)),
+    )
 
 
 def held_out_scores(make: Callable[[], Standardised], parts: tuple[Half, Half]) -> Array:
     """Score each half of the history with a detector fitted to the other half, in order of time, shape (about n,).
 
-    The first rows of each half, in which slow features still rise, are left out.
+    The first rows, in which slow features still rise, are left out; the second half's have the first half's before them.
 
     Args:
         make: Makes the detector.
@@ -40,6 +45,8 @@ def held_out_scores(make: Callable[[], Standardised], parts: tuple[Half, Half]) 
     out: list[Array] = []
     for half in parts:
         detector = make()
+        detector.part = 0.5
         detector.fit_scaled(half.scale, half.learn)
-        out.append(detector.score(half.judge)[min(32, len(half.judge) // 8) :])
+        risen = len(half.before) > 0 and len(detector.score(half.before)) > 0
+        out.append(detector.score(half.judge)[0 if risen else min(RISE, len(half.judge) // 4) :])
     return np.concatenate(out)

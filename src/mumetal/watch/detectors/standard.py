@@ -91,6 +91,7 @@ class Standardised:
 
     held_out: Array | None = None  # scores of ordinary rows, where fitting already had to learn without them
     model: str = ""  # name@version of the model it runs; empty where it learns here
+    part: float = 1.0  # share of the history it is fitted to; what depends on its length is set as for the whole
     nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
 
     def __init__(self) -> None:
