@@ -8,14 +8,14 @@ that does not hold at the very end was never acknowledged; anywhere else it was 
 import hashlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.trust.ledger.disk import sync_path, write_at
-from mumetal.trust.ledger.tiles import decode_bundle
+from mumetal.trust.ledger.tiles import decode_bundle, encode_bundle
 
 MAGIC = b"MuJ1"
 HEAD = struct.Struct(">4sQII32s")
@@ -131,7 +131,7 @@ class Journal:
         self._file = os.open(self._path(base), flags, 0o600)
 
     @classmethod
-    def start(cls, folder: Path, base: int, first_entries: int = 0, body: bytes = b"") -> "Journal":
+    def start(cls, folder: Path, base: int, entries: Sequence[bytes] = ()) -> "Journal":
         """Start a segment, durably, with the entries that are in no full bundle yet.
 
         Raises:
@@ -140,8 +140,9 @@ class Journal:
         journal = cls(folder, base, genesis(base), 0)
         try:
             os.ftruncate(journal._file, 0)
-            if first_entries:
-                journal.append(base, first_entries, body)
+            for at in range(0, len(entries), MAX_COUNT):
+                part = entries[at : at + MAX_COUNT]
+                journal.append(base + at, len(part), encode_bundle(part))
             sync_path(folder)
         except OSError:
             journal.close()

@@ -1,9 +1,9 @@
 """The ledger: an append-only Merkle log with group commit.
 
 An append waits for whoever commits now, then one of those waiting commits for all: one frame in the journal, one
-``fdatasync``. Tiles and bundles follow as they fill; they are made durable before the journal lets go of what they
-hold, and a crash in between is mended from the journal. A checkpoint is signed every so many entries or seconds, on
-:meth:`MerkleLedger.publish`, and on closing.
+``fdatasync``, nothing else. The tree, its tiles and the signed checkpoint are made by :meth:`MerkleLedger.publish`, which
+holds up no append: on an idle tick, when many entries wait for it, and on closing. Tiles are durable before the journal
+lets go of what they hold; a crash in between is mended from the journal.
 
 What it proves and what it does not: whoever alters, removes or reorders entries below a witnessed checkpoint is found.
 Entries since the last *witnessed* checkpoint are vouched for by the log's own key alone, and whoever has this machine
@@ -14,9 +14,7 @@ doi:10.1145/602259.602261.)
 
 import fcntl
 import os
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -30,27 +28,17 @@ from mumetal.trust.ledger import merkle, record, tiles
 from mumetal.trust.ledger import note as notes
 from mumetal.trust.ledger.audit import examine
 from mumetal.trust.ledger.checkpoint import Checkpoint
-from mumetal.trust.ledger.disk import sync_path, write_whole
+from mumetal.trust.ledger.disk import write_whole
 from mumetal.trust.ledger.folder import CHECKPOINT, JOURNAL, LedgerFolder, Tail
+from mumetal.trust.ledger.group import Ticket, first_group
 from mumetal.trust.ledger.journal import MAX_BODY, MAX_COUNT, Journal, segments
 from mumetal.trust.ledger.note import Note
 from mumetal.trust.ledger.recovery import Recovered, recover
+from mumetal.trust.ledger.shelf import Shelf
 from mumetal.trust.ledger.tiles import WIDTH
 
 ROTATE = 16_384
-SYNCS = 8
 LOCK = "lock"
-
-
-class _Ticket:
-    """Entries that wait to be committed, and what became of them."""
-
-    def __init__(self, entries: list[bytes], latest_ns: int) -> None:
-        self.entries = entries
-        self.bytes = sum(map(len, entries)) + 2 * len(entries)
-        self.latest_ns = latest_ns
-        self.first = -1
-        self.error: UnavailableError | None = None
 
 
 class MerkleLedger:
@@ -62,8 +50,8 @@ class MerkleLedger:
         signer: The log's key.
         clock: Tells when a checkpoint is due.
         former: Keys that signed earlier checkpoints, after a rotation.
-        publish_entries: A checkpoint is signed after so many entries.
-        publish_s: Or when an entry comes so long after the last checkpoint, s.
+        publish_entries: An append that finds so many entries without a checkpoint publishes.
+        publish_s: So does one that comes so long after the last checkpoint, s; ``math.inf`` where a tick does it.
 
     Raises:
         UnavailableError: Another process writes it, or the folder cannot be used.
@@ -86,15 +74,16 @@ class MerkleLedger:
         self._signer = signer
         self._clock = clock
         self._publish_entries = publish_entries
-        self._publish_ns = round(publish_s * 1e9)
-        self._gate, self._commit_lock = Lock(), Lock()
-        self._waiting: list[_Ticket] = []
-        self._owed: dict[Path, bytes] = {}
-        self._unsynced: set[Path] = set()
+        self._publish_ns = publish_s * 1e9
+        self._gate = Lock()  # what waits
+        self._commit_lock = Lock()  # journal, size, the newest entries
+        self._publish_lock = Lock()  # tree, shelf, checkpoint; taken before the commit lock where both are
+        self._waiting: list[Ticket] = []
+        self._set_back_ns = 0
         self._lock_file = _lock(path)
         try:
-            found = recover(path, origin, (signer.public, *former))
-            self._take(found)
+            self._take(recover(path, origin, (signer.public, *former)))
+            self._shelf.pay()
             if self._published is None:
                 self._publish()  # from its first moment on, a ledger without a checkpoint is one that was robbed of it
         except OSError as error:
@@ -107,17 +96,27 @@ class MerkleLedger:
     def _take(self, found: Recovered) -> None:
         self._journal = found.journal
         self._frontier = found.frontier
-        self._tail = found.tail
+        self._size = found.frontier.size
+        self._recent, self._recent_base = found.tail, self._size - len(found.tail)
         self._published = found.published
         self._latest_ns = found.latest_ns
-        self._owed.update(found.owed)
-        self._unsynced |= found.unsynced
+        self._shelf = Shelf(self._path, found.owed, found.unsynced)
         self._last_publish_ns = self._clock.monotonic_ns()
 
     @property
     def size(self) -> int:
         """How many entries there are."""
-        return self._frontier.size
+        return self._size
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self._path
+
+    @property
+    def origin(self) -> str:
+        """Its name."""
+        return self._origin
 
     @property
     def published(self) -> int:
@@ -128,6 +127,12 @@ class MerkleLedger:
     def latest_ns(self) -> int:
         """Latest time of the newest entries: a clock that now says less was set back."""
         return self._latest_ns
+
+    def set_back_ns(self) -> int:
+        """Return how far, at most, an entry since the last call was dated before a former one; 0 when none was."""
+        with self._commit_lock:
+            found, self._set_back_ns = self._set_back_ns, 0
+        return found
 
     @property
     def public(self) -> HybridPublicKey:
@@ -141,7 +146,7 @@ class MerkleLedger:
             BadInputError: A text is too long or cannot be written as UTF-8.
             UnavailableError: It could not be written; then the act must not happen.
         """
-        return self._submit(_Ticket([record.encode(entry)], entry.t_ns))
+        return self._submit(Ticket([record.encode(entry)], [entry.t_ns]))
 
     def append_many(self, entries: Sequence[LedgerEntry]) -> int:
         """Write entries durably as one, at most 16,384 of them; returns the index of the first.
@@ -152,7 +157,7 @@ class MerkleLedger:
         """
         if not 0 < len(entries) <= MAX_COUNT:
             raise BadInputError(f"1 to {MAX_COUNT} entries at a time", where=str(self._path))
-        ticket = _Ticket([record.encode(e) for e in entries], max(e.t_ns for e in entries))
+        ticket = Ticket([record.encode(e) for e in entries], [e.t_ns for e in entries])
         if ticket.bytes > MAX_BODY:
             raise BadInputError(f"entries of more than {MAX_BODY} bytes at a time", where=str(self._path))
         return self._submit(ticket)
@@ -165,9 +170,11 @@ class MerkleLedger:
         """
         start = max(0, start)
         with self._commit_lock:
-            stop = min(self.size, start + max(0, limit))
-            raw = self._raw(start, stop)
-        return [(index, record.decode(data, index)) for index, data in raw]
+            stop = min(self._size, start + max(0, limit))
+            tail = Tail(self._recent_base, self._recent.copy())
+        return [
+            (index, record.decode(data, index)) for index, data in LedgerFolder(self._path).entries(start, stop, tail)
+        ]
 
     def publish(self) -> Note:
         """Sign a checkpoint over every entry so far and return it; the same one when nothing was added.
@@ -175,7 +182,7 @@ class MerkleLedger:
         Raises:
             UnavailableError: It cannot be written, or the key cannot be reached.
         """
-        with self._commit_lock:
+        with self._publish_lock:
             return self._publish()
 
     def prove(self, index: int) -> tuple[Note, bytes, list[bytes]]:
@@ -186,46 +193,41 @@ class MerkleLedger:
             RejectedError: Entry or tiles are missing.
         """
         note = self.publish()
-        tree = LedgerFolder(self._path).tree(checkpoints.of_note(note).size)
-        path = tree.inclusion(index)
+        path = LedgerFolder(self._path).tree(checkpoints.of_note(note).size).inclusion(index)
         with self._commit_lock:
-            ((_, data),) = self._raw(index, index + 1)
+            tail = Tail(self._recent_base, self._recent.copy())
+        ((_, data),) = LedgerFolder(self._path).entries(index, index + 1, tail)
         return note, data, path
 
     def verify(self, witnessed: Sequence[Checkpoint] = ()) -> None:
         """Check every entry, tile and signature on the disk, and the witnessed checkpoints when some are given.
 
+        Appends go on meanwhile.
+
         Raises:
             RejectedError: An entry was altered, removed, reordered or cut off; says where.
         """
-        with self._commit_lock:
-            expected = Checkpoint(origin=self._origin, size=self.size, root=self._frontier.root())
+        with self._publish_lock:
             self._publish()
+            expected = Checkpoint(origin=self._origin, size=self._frontier.size, root=self._frontier.root())
             found = examine(LedgerFolder(self._path), public=self.public, witnessed=(*witnessed, expected))
-        found.refuse()
-        if self._published and found.checkpoint is not None and self._published.size > found.checkpoint.size:
-            raise RejectedError("the checkpoint was set back under this process", where=str(self._path))
+            found.refuse()
+            if self._published and found.checkpoint is not None and self._published.size > found.checkpoint.size:
+                raise RejectedError("the checkpoint was set back under this process", where=str(self._path))
 
     def close(self) -> None:
         """Sign a last checkpoint if that can be, and let go of the folder."""
-        with self._commit_lock:
+        with self._publish_lock:
             if self._lock_file < 0:
                 return
             with suppress(UnavailableError):
                 self._publish()
-            self._journal.close()
-            os.close(self._lock_file)
-            self._lock_file = -1
+            with self._commit_lock:
+                self._journal.close()
+                os.close(self._lock_file)
+                self._lock_file = -1
 
-    def _raw(self, start: int, stop: int) -> list[tuple[int, bytes]]:
-        try:
-            self._pay()
-        except OSError as error:
-            raise UnavailableError(f"entries wait to be written: {error.strerror}", where=str(self._path)) from None
-        tail = Tail(self.size - len(self._tail), self._tail)
-        return list(LedgerFolder(self._path).entries(start, stop, tail))
-
-    def _submit(self, ticket: _Ticket) -> int:
+    def _submit(self, ticket: Ticket) -> int:
         with self._gate:
             self._waiting.append(ticket)
         with self._commit_lock:
@@ -235,15 +237,15 @@ class MerkleLedger:
                 self._commit(batch)
         if ticket.error is not None:
             raise ticket.error
+        self._look_after()
         return ticket.first
 
-    def _commit(self, batch: list[_Ticket]) -> None:
+    def _commit(self, batch: list[Ticket]) -> None:
         while batch:
-            group, batch = _first_group(batch)
+            group, batch = first_group(batch)
             entries = [entry for ticket in group for entry in ticket.entries]
-            first = self.size
             try:
-                self._journal.append(first, len(entries), tiles.encode_bundle(entries))
+                self._journal.append(self._size, len(entries), tiles.encode_bundle(entries))
             except (OSError, UnavailableError) as error:
                 reason = error.message if isinstance(error, UnavailableError) else error.strerror
                 for ticket in group:
@@ -251,74 +253,57 @@ class MerkleLedger:
                         f"the ledger cannot be written: {reason}", where=str(self._path), hint="the act must not happen"
                     )
                 continue
+            self._recent += entries
             for ticket in group:
-                ticket.first, first = first, first + len(ticket.entries)
-                self._latest_ns = max(self._latest_ns, ticket.latest_ns)
-            self._grow(entries)
-            self._look_after()
+                ticket.first = self._size
+                self._size += len(ticket.entries)
+                self._date(ticket.times_ns)
 
-    def _grow(self, entries: list[bytes]) -> None:
-        for entry in entries:
-            self._tail.append(entry)
-            full = self._frontier.add(merkle.leaf(entry))
-            if full:
-                bundle = self._path / tiles.path(tiles.ENTRIES, full[0][1])
-                self._owed[bundle] = tiles.encode_bundle(self._tail)
-                self._tail = []
-                for level, index, data in full:
-                    self._owed[self._path / tiles.path(level, index)] = data
+    def _date(self, times_ns: Sequence[int]) -> None:
+        for t_ns in times_ns:
+            self._set_back_ns = max(self._set_back_ns, self._latest_ns - t_ns)
+            self._latest_ns = max(self._latest_ns, t_ns)
 
     def _look_after(self) -> None:
-        """Write full tiles, start a new segment, sign a checkpoint: what fails now is tried at the next commit."""
-        with suppress(OSError, UnavailableError):
-            self._pay()
-            if self.size - self._journal.base >= ROTATE + WIDTH or self._journal.size >= MAX_BODY:
-                self._rotate()
-            if self.size - self.published >= self._publish_entries or self._due():
-                self._publish()
+        """Publish when it is due and nobody does; what fails now is tried at the next commit, or the next tick."""
+        waiting = self._size - self.published
+        late = self._clock.monotonic_ns() - self._last_publish_ns >= self._publish_ns
+        if not waiting or (waiting < self._publish_entries and not late and not self._is_long()):
+            return
+        behind = self._journal.size >= 2 * MAX_BODY or self._size - self._recent_base >= 4 * ROTATE
+        if self._publish_lock.acquire(blocking=behind):  # one that falls behind must not let the journal grow for ever
+            try:
+                with suppress(UnavailableError):
+                    self._publish()
+            finally:
+                self._publish_lock.release()
 
-    def _due(self) -> bool:
-        return self._clock.monotonic_ns() - self._last_publish_ns >= self._publish_ns
-
-    def _pay(self) -> None:
-        """Write the full tiles that are owed; partial ones that they replace go."""
-        for path in list(self._owed):
-            write_whole(path, self._owed[path], sync=False)
-            self._unsynced.add(path)
-            del self._owed[path]
-            _drop_partial(path)
-
-    def _rotate(self) -> None:
-        folders = {parent for path in self._unsynced for parent in path.parents if self._path in parent.parents}
-        with ThreadPoolExecutor(SYNCS) as pool:  # together they share the file system's own commits
-            deque(pool.map(sync_path, sorted(self._unsynced)), 0)
-            deque(pool.map(sync_path, (*sorted(folders), self._path)), 0)
-        self._unsynced.clear()
-        old = self._journal
-        base = self.size - len(self._tail)
-        body = tiles.encode_bundle(self._tail)
-        self._journal = Journal.start(self._path / JOURNAL, base, len(self._tail), body)
-        old.close()
-        for first, segment in segments(self._path / JOURNAL):
-            if first < base:
-                segment.unlink()
+    def _is_long(self) -> bool:
+        return self._size - self._journal.base >= ROTATE + WIDTH or self._journal.size >= MAX_BODY
 
     def _publish(self) -> Note:
-        if self._published is not None and self._published.size == self.size:
+        """Make tree, tiles and checkpoint of what is committed; the publish lock is held."""
+        with self._commit_lock:
+            if self._lock_file < 0:
+                raise UnavailableError("the ledger is closed", where=str(self._path))
+            size = self._size
+            fresh = self._recent[self._frontier.size - self._recent_base :]
+        if self._published is not None and self._published.size == size:
             note = LedgerFolder(self._path).note()
             if note is not None:
                 return note
-        if self._lock_file < 0:
-            raise UnavailableError("the ledger is closed", where=str(self._path))
-        checkpoint = Checkpoint(origin=self._origin, size=self.size, root=self._frontier.root())
-        note = checkpoints.sign(checkpoint, self._signer)
         try:
-            self._pay()
+            tail = self._grow(fresh)
+            self._shelf.pay()
+            self._forget()
+            if self._is_long():
+                self._rotate()
+            checkpoint = Checkpoint(origin=self._origin, size=size, root=self._frontier.root())
+            note = checkpoints.sign(checkpoint, self._signer)
             for level, index, data in self._frontier.partial():
-                write_whole(self._path / tiles.path(level, index, len(data) // merkle.HASH), data, sync=False)
-            if self._tail:
-                place = tiles.path(tiles.ENTRIES, self.size // WIDTH, len(self._tail))
-                write_whole(self._path / place, tiles.encode_bundle(self._tail), sync=False)
+                self._shelf.write(level, index, len(data) // merkle.HASH, data)
+            if tail:
+                self._shelf.write(tiles.ENTRIES, size // WIDTH, len(tail), tiles.encode_bundle(tail))
             write_whole(self._path / CHECKPOINT, notes.encode(note), sync=True)
         except OSError as error:
             raise UnavailableError(
@@ -328,24 +313,38 @@ class MerkleLedger:
         self._last_publish_ns = self._clock.monotonic_ns()
         return note
 
+    def _grow(self, fresh: list[bytes]) -> list[bytes]:
+        """Take new entries into the tree; returns those that are in no full bundle."""
+        with self._commit_lock:
+            start = self._frontier.size - self._frontier.size % WIDTH - self._recent_base
+            tail = self._recent[start : start + self._frontier.size % WIDTH]
+        for entry in fresh:
+            tail.append(entry)
+            full = self._frontier.add(merkle.leaf(entry))
+            if full:
+                self._shelf.owe(tiles.ENTRIES, full[0][1], tiles.encode_bundle(tail))
+                tail = []
+                for level, index, data in full:
+                    self._shelf.owe(level, index, data)
+        return tail
 
-def _first_group(batch: list[_Ticket]) -> tuple[list[_Ticket], list[_Ticket]]:
-    """Split off the tickets that fit one frame."""
-    count = size = taken = 0
-    for ticket in batch:
-        count, size = count + len(ticket.entries), size + ticket.bytes
-        if taken and (count > MAX_COUNT or size > MAX_BODY):
-            break
-        taken += 1
-    return batch[:taken], batch[taken:]
+    def _forget(self) -> None:
+        """Let go of entries whose bundle is written."""
+        base = self._frontier.size - self._frontier.size % WIDTH
+        with self._commit_lock:
+            del self._recent[: base - self._recent_base]
+            self._recent_base = base
 
-
-def _drop_partial(path: Path) -> None:
-    folder = path.with_name(path.name + ".p")
-    if folder.is_dir():
-        for part in folder.iterdir():
-            part.unlink()
-        folder.rmdir()
+    def _rotate(self) -> None:
+        """Start a new segment; the old ones go once every tile of what they hold is durable."""
+        with self._commit_lock:
+            old, base = self._journal, self._recent_base
+            self._journal = Journal.start(self._path / JOURNAL, base, self._recent)
+            old.close()
+        self._shelf.sync()
+        for first, segment in segments(self._path / JOURNAL):
+            if first < base:
+                segment.unlink()
 
 
 def _lock(path: Path) -> int:

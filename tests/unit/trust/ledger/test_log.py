@@ -20,7 +20,8 @@ from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.ports import LedgerEntry
 from mumetal.formats import canonical
 from mumetal.trust.ledger import checkpoint as checkpoints
-from mumetal.trust.ledger import log, merkle, record
+from mumetal.trust.ledger import log, merkle, record, shelf
+from mumetal.trust.ledger.disk import write_whole
 from mumetal.trust.ledger.log import MerkleLedger
 
 
@@ -179,13 +180,16 @@ def test_a_full_disk_refuses_the_entry_and_leaves_nothing(tmp_path: Path, monkey
 def test_a_disk_that_is_full_only_for_tiles_delays_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = book(tmp_path / "l")
     with monkeypatch.context() as broken:
-        broken.setattr(log, "write_whole", no_space)
+        broken.setattr(shelf, "write_whole", no_space)
         assert ledger.append_many(entries(0, 600)) == 0  # durable in the journal, and acknowledged
-        with pytest.raises(UnavailableError):
-            ledger.publish()
-        with pytest.raises(UnavailableError, match="wait to be written"):
-            ledger.entries()
-    assert len(ledger.entries()) == 600
+        for _ in "12":
+            with pytest.raises(UnavailableError, match="No space left"):
+                ledger.publish()
+        assert [e for _, e in ledger.entries()] == entries(0, 600)
+        assert ledger.published == 0
+    assert ledger.append(entry(600)) == 600
+    ledger.publish()
+    assert [e for _, e in ledger.entries()] == entries(0, 601)
     ledger.verify()
     ledger.close()
 
@@ -218,6 +222,8 @@ def test_many_threads_share_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         real(file)
 
     monkeypatch.setattr(os, "fdatasync", slow)
+    monkeypatch.setattr(ledger, "_publish_entries", 50)  # some of them publish, beside the others' appends
+    monkeypatch.setattr(log, "ROTATE", 64)
     got: list[int] = []
     threads = [
         threading.Thread(target=lambda: got.extend(ledger.append(entry(n)) for n in range(40))) for _ in range(8)
@@ -228,7 +234,34 @@ def test_many_threads_share_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         t.join()
     assert sorted(got) == list(range(320))
     assert syncs < 200
+    assert ledger.published > 200
+    assert sorted(e.t_ns for _, e in ledger.entries()) == sorted(T0 + n for n in range(40) for _ in range(8))
     ledger.verify()
+    ledger.close()
+
+
+def test_an_append_does_not_wait_for_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = book(tmp_path / "l")
+    ledger.append_many(entries(0, 300))
+    signing, done = threading.Event(), threading.Event()
+
+    def wait(path: Path, data: bytes, *, sync: bool) -> None:
+        signing.set()
+        assert done.wait(20)
+        write_whole(path, data, sync=sync)
+
+    monkeypatch.setattr(log, "write_whole", wait)
+    publishing = threading.Thread(target=ledger.publish)
+    publishing.start()
+    assert signing.wait(20)
+    for n in range(300, 400):
+        assert ledger.append_many([entry(n)]) == n
+    assert [e for _, e in ledger.entries(250, 1_000)] == entries(250, 400)
+    done.set()
+    publishing.join()
+    assert ledger.published == 300
+    ledger.verify()
+    assert ledger.published == 400
     ledger.close()
 
 
@@ -236,6 +269,8 @@ def test_a_clock_set_back_is_kept_and_counted(tmp_path: Path) -> None:
     ledger = book(tmp_path / "l")
     ledger.append_many([entry(5), entry(3), entry(9)])
     assert ledger.latest_ns == T0 + 9
+    assert ledger.set_back_ns() == 2
+    assert ledger.set_back_ns() == 0
     ledger.close()
     again = book(tmp_path / "l")
     assert again.latest_ns == T0 + 9
