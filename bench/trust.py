@@ -27,7 +27,7 @@ from tests.unit.trust.ledger.books import LOG, ORIGIN, book, entries, reading, w
 from mumetal.core.clock import SystemClock
 from mumetal.core.errors import RejectedError, UnavailableError
 from mumetal.core.ports import LedgerEntry
-from mumetal.trust.ledger import ChainedFileLedger, merkle, record, tiles
+from mumetal.trust.ledger import merkle, record, tiles
 from mumetal.trust.ledger.disk import read_whole, write_whole
 from mumetal.trust.ledger.log import MerkleLedger
 from mumetal.trust.ledger.tiles import Frontier, TiledTree
@@ -101,10 +101,6 @@ def appends(parent: Path, rounds: int = 5) -> None:
             f"{statistics.median(ratios):.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f})   n = {rounds} x {count}"
         )
     with folder(parent) as place:
-        chained = ChainedFileLedger(place / "c")
-        got, _ = rate(500, lambda: [chained.append(e) for e in entries(0, 500)])
-        chained.close()
-        print(f"durable appends, one by one, chained file        {got:10,.0f} /s   n = 500")
         ledger = MerkleLedger(place / "l", origin=ORIGIN, signer=LOG, clock=SystemClock())
         got, _ = rate(3_200, lambda: _threads(ledger, 32, 100))
         print(f"durable appends, one by one from 32 threads      {got:10,.0f} /s   n = 3200")

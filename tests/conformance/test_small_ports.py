@@ -22,7 +22,6 @@ from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, ModelSource, Request, Sink, Verifier
 from mumetal.redteam.range import TwinRange
 from mumetal.trust.digest import DigestVerifier
-from mumetal.trust.ledger import ChainedFileLedger
 from mumetal.trust.ledger.local import open_local
 from mumetal.trust.packaged_models import PackagedModels
 from mumetal.trust.signing.statements import SignedVerifier, sign_artefact
@@ -141,18 +140,14 @@ def test_a_verifier_returns_nothing_or_raises(verifier: Verifier) -> None:
             verifier.verify(Artefact(uri="a", data=data))
 
 
-@pytest.fixture(params=["fake", "chained", "merkle"])
+@pytest.fixture(params=["fake", "merkle"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "fake":
         yield fakes.FakeLedger()
-    elif request.param == "merkle":
+    else:
         book = open_local(tmp_path / "ledger", clock=ManualClock(T0), entropy=keys.counting())
         yield book
         book.close()
-    else:
-        opened = ChainedFileLedger(tmp_path / "ledger")
-        yield opened
-        opened.close()
 
 
 def entry(n: int) -> LedgerEntry:

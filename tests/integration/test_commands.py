@@ -53,7 +53,7 @@ def test_a_demonstration_finds_something_and_ends_by_itself(tmp_path: Path) -> N
     assert json.loads(changed.stdout)["incident"]["label"] == "attack"
     last = json.loads(mumetal("audit", "show", "--last", "2", "--json", cwd=tmp_path).stdout)
     assert [e["entry"]["outcome"] for e in last] == ["", "done"]
-    ledger = tmp_path / ".mumetal" / "demo" / "ledger.jsonl"
+    ledger = next((tmp_path / ".mumetal" / "demo" / "ledger" / "journal").iterdir())
     ledger.write_bytes(ledger.read_bytes().replace(b"incident.page", b"incident.pagE", 1))
     assert mumetal("audit", "verify", cwd=tmp_path).returncode == 4
 

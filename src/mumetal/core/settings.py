@@ -21,9 +21,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     queue_mib: Annotated[int, Meta(ge=1, le=4096, description="Most that may wait to be committed, MiB.")] = 64
     hot_hours: Annotated[float, Meta(gt=0, le=8760, description="Age at which samples move to Parquet, h.")] = 24.0
     keep_days: Annotated[float, Meta(gt=0, le=36500, description="Age at which Parquet is deleted, days.")] = 365.0
-    lateness_s: Annotated[
-        float, Meta(ge=0, le=86400, description="Rows at most this late are re-scored, later ones only stored, s.")
-    ] = 120.0
+    lateness_s: Annotated[float, Meta(ge=0, le=86400, description="Later rows are stored, not re-scored, s.")] = 120.0
 
 
 class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,9 +50,7 @@ class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class TriageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How findings become incidents."""
 
-    join_s: Annotated[
-        float, Meta(gt=0, le=86400, description="Findings on one device at most this far apart may join, s.")
-    ] = 120.0
+    join_s: Annotated[float, Meta(gt=0, le=86400, description="Findings on one device so near may join, s.")] = 120.0
     inventory: Annotated[str, Meta(description="TOML file that names workloads and how critical they are.")] = ""
 
 
@@ -100,6 +96,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scan: ScanSettings = ScanSettings()
     sources: Annotated[tuple[str, ...], Meta(max_length=256, description="Sources to read, KIND:PLACE each.")] = ()
     sinks: Annotated[tuple[str, ...], Meta(max_length=64, description="Sinks to write, KIND:PLACE each.")] = ()
+    ledger_key: Annotated[str, Meta(description="URI of the ledger's key [default: made at the first start].")] = ""
+    witnesses: Annotated[tuple[str, ...], Meta(max_length=16, description="What witnesses kept, FOLDER?key=FILE.")] = ()
+    calibrations: Annotated[str, Meta(description="Signed recalibrations, FOLDER?roots=FOLDER&pin=SHA256.")] = ""
 
 
 def decode(text: bytes, where: str = "settings") -> Settings:

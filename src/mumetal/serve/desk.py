@@ -80,6 +80,11 @@ class Change:
     label: Label | None = None
     note: str = ""
 
+    def words(self) -> str:
+        """Return it in words, for the ledger."""
+        said = (("state", self.state), ("owner", self.owner), ("label", self.label))
+        return ", ".join(f"{name}={value}" for name, value in said if value is not None) or "note"
+
 
 class Desk(Protocol):
     """The running stack, as seen from a page. Every call names the tenant; nothing crosses tenants."""

@@ -18,11 +18,12 @@ from mumetal.core.clock import Clock, SystemClock
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Authorizer, Ledger
 from mumetal.formats import dsse
+from mumetal.serve import book
 from mumetal.trust.keys import chain, sealed
 from mumetal.trust.keys.hybrid import Signer, SoftKey
 from mumetal.trust.keys.root import Role, TrustedKey, TrustRoot
 from mumetal.trust.keys.uri import Secrets, open_key
-from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.ledger.reading import LedgerReader
 from mumetal.trust.models.chronicle import Chronicle
 from mumetal.trust.models.gates import REQUIRED
 from mumetal.trust.models.lifecycle import ACTIONS, Lifecycle, settle
@@ -98,11 +99,8 @@ def reading(store: Path, *, root: Path | None = None) -> Iterator[ModelRegistry]
     clock = SystemClock()
     folder = store / FOLDER
     trusted = read_root(root or folder / ROOT_FILE, clock)
-    ledger = ChainedFileLedger(store / "ledger.jsonl", read_only=True)
-    try:
-        yield ModelRegistry(folder, seal=SignedSeal(trusted, clock), chronicle=Chronicle(ledger, LOCAL))
-    finally:
-        ledger.close()
+    chronicle = Chronicle(LedgerReader(store / book.FOLDER), LOCAL)
+    yield ModelRegistry(folder, seal=SignedSeal(trusted, clock), chronicle=chronicle)
 
 
 def attach(store: Path, *, ledger: Ledger, authorizer: Authorizer, clock: Clock, actor: str) -> ModelDesk:
@@ -154,7 +152,7 @@ def changing(store: Path, *, root: Path | None = None, key: str = "", make: bool
         make_trust(folder, clock, actor)
     trusted = read_root(root or folder / ROOT_FILE, clock)
     signer: Signer = open_key(key or f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
-    ledger = ChainedFileLedger(store / "ledger.jsonl")
+    ledger = book.open_book(store, clock)
     try:
         authorizer = LocalOperator(principal=actor, tenant=LOCAL, actions=(*ACTIONS, READ))
         yield _desk(folder, trusted, signer, ledger, authorizer, clock, actor)

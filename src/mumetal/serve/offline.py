@@ -9,16 +9,16 @@ from mumetal.core import settings as settings_file
 from mumetal.core.clock import SystemClock
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
-from mumetal.core.ports import LedgerEntry, Request
+from mumetal.core.ports import Request
 from mumetal.core.settings import Settings, TriageSettings
 from mumetal.respond.triage import Inventory, Triage
 from mumetal.scan.report.as_json import Report
-from mumetal.serve import wiring
+from mumetal.serve import book, wiring
+from mumetal.serve.acts import Acts
 from mumetal.serve.desk import Change
 from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.filing import Filed, Filing
 from mumetal.serve.pipeline.judge import Judge, Rooms
-from mumetal.trust.ledger import ChainedFileLedger
 
 
 def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
@@ -30,43 +30,24 @@ def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, chan
     """
     clock = SystemClock()
     kept = IncidentStore(folder / "incidents.sqlite")
-    ledger = ChainedFileLedger(folder / "ledger.jsonl")
     try:
-        before = kept.incident(tenant, incident_id)
-        triage = Triage(TriageSettings(), Inventory())
-        triage.restore([before], _findings(kept, tenant, before))
-        permit = wiring.authorizer().authorize(
-            Request(tenant=tenant, principal=actor, action="incident.change", resource=incident_id)
-        )
-
-        def enter(outcome: str) -> None:
-            why = f"{change.state or change.label or change.owner or 'note'} by policy {permit.policy}@{permit.policy_version}"
-            ledger.append(
-                LedgerEntry(
-                    tenant=tenant,
-                    t_ns=clock.now_ns(),
-                    actor=actor,
-                    action="incident.change",
-                    subject=incident_id,
-                    why=why,
-                    outcome=outcome,
+        with book.opened(folder, clock) as ledger:
+            before = kept.incident(tenant, incident_id)
+            triage = Triage(TriageSettings(), Inventory())
+            triage.restore([before], _findings(kept, tenant, before))
+            request = Request(tenant=tenant, principal=actor, action="incident.change", resource=incident_id)
+            with Acts(ledger, wiring.authorizer(), clock).act(request, change.words()):
+                after = triage.change(
+                    incident_id,
+                    actor,
+                    clock.now_ns(),
+                    state=change.state,
+                    owner=change.owner,
+                    label=change.label,
+                    note=change.note,
                 )
-            )
-
-        enter("")
-        after = triage.change(
-            incident_id,
-            actor,
-            clock.now_ns(),
-            state=change.state,
-            owner=change.owner,
-            label=change.label,
-            note=change.note,
-        )
-        kept.put([], [after])
-        enter("done")
+                kept.put([], [after])
     finally:
-        ledger.close()
         kept.close()
     return after
 
@@ -81,7 +62,7 @@ def file_offline(settings: Settings, report: Report, tenant: str, actor: str) ->
     folder = settings_file.path_in(settings)
     folder.mkdir(parents=True, exist_ok=True)
     kept = IncidentStore(folder / "incidents.sqlite", sinks=[sink_name(spec) for spec in settings.sinks])
-    ledger = wiring.open_ledger(settings)
+    ledger = book.open_book(folder, SystemClock(), key=settings.ledger_key)
     try:
         triage = Triage(settings.triage, wiring.inventory(settings))
         history.restore(triage, kept)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.connect.stores.store import LogStore
-from mumetal.core.clock import ManualClock
+from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.delivery import Datum, Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
@@ -17,10 +17,9 @@ from mumetal.core.series import Series
 from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory, Triage
-from mumetal.serve import wiring
+from mumetal.serve import book, wiring
 from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.judge import Judge, Rooms
-from mumetal.trust.ledger import ChainedFileLedger
 from mumetal.watch.watch import StreamStatus, Watch
 
 POLL_VALUES = 500_000
@@ -118,7 +117,7 @@ def replay(
     clock = ManualClock(FOREVER_NS // 2)
     store = LogStore(directory / "telemetry", settings.store, clock)
     kept = IncidentStore(directory / "incidents.sqlite")
-    ledger = ChainedFileLedger(directory / "ledger.jsonl")
+    ledger = book.open_book(directory, SystemClock(), key=settings.ledger_key)
     try:
         rows = read_all(store, sources, progress)
         watch = Watch(settings.watch, clock, history.SceneReader(store).scene)

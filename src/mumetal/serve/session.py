@@ -1,6 +1,7 @@
 """One run of ``mumetal up``: the stack, its pages and, when nothing else is named, the demonstration."""
 
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,13 +12,14 @@ from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
 from mumetal.core.settings import Settings, path_in
 from mumetal.respond.reports.markdown import report
+from mumetal.serve import book, wiring
 from mumetal.serve import demo as demonstration
-from mumetal.serve import wiring
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.scans import Scans
 from mumetal.serve.api.server import Server
 from mumetal.serve.demo import Demonstration
 from mumetal.serve.firmware.book import FOLDER, Book
+from mumetal.serve.pipeline.ledger_watch import LedgerWatch
 
 SETTLE_S = 3.0
 
@@ -59,20 +61,37 @@ class Session:
         settings: What was set.
         clock: Time.
         demo: The demonstration to act, if any.
+        say: Told what the person at the terminal should know, such as where a key was made.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, demo: Demonstration | None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, demo: Demonstration | None, say: book.Say = book.silent
+    ) -> None:
         self._clock = clock
         self._demo = demo
         self.notice = demonstration.NOTICE if demo else ""
         self._began_ns = clock.now_ns()
         self._began = time.monotonic()
-        self.stack = wiring.build(settings, clock, notice=self.notice, truth=demo.truth if demo else tuple)
+        folder = Path(settings.store.directory)
+        self._ledger = book.open_book(folder, clock, key=settings.ledger_key, say=say, ticking=True)
+        watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s)
+        try:
+            self.stack = wiring.build(
+                settings,
+                clock,
+                self._ledger,
+                tick=watch.look,
+                notice=self.notice,
+                truth=demo.truth if demo else tuple,
+            )
+        except BaseException:
+            self._ledger.close()
+            raise
         self._server = Server(
             create_app(
                 self.stack,
                 settings.serve,
-                ledger=self.stack.ledger,
+                ledger=self._ledger,
                 report=self._report,
                 models=self.stack.models,
                 firmware=Book(path_in(settings, FOLDER)),
@@ -83,11 +102,12 @@ class Session:
         self.url = ""
 
     def __enter__(self) -> Self:
-        self.stack.__enter__()
         try:
+            self.stack.__enter__()
             self.url = self._server.start()
         except BaseException:
             self.stack.__exit__(None, None, None)
+            self._ledger.close()
             raise
         if self._demo:
             self._demo.start(self.url)
@@ -100,6 +120,7 @@ class Session:
             self._demo.stop()
         self._server.stop()
         self.stack.__exit__(kind, error, trace)
+        self._ledger.close()
 
     def _report(self, tenant: str, incident_id: str) -> str:
         incident = self.stack.incident(tenant, incident_id)

@@ -14,14 +14,14 @@ from mumetal.core import LOCAL
 from mumetal.core import settings as settings_file
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError
-from mumetal.core.ports import Source, Truth
+from mumetal.core.finding import Finding
+from mumetal.core.ports import Ledger, Source, Truth
 from mumetal.core.settings import Settings
 from mumetal.respond.triage import Inventory, decode_inventory
 from mumetal.serve.live_models import LiveModels
 from mumetal.serve.pipeline.filing import SCAN_AGENT
 from mumetal.serve.pipeline.judge import AGENT
 from mumetal.serve.pipeline.stack import Stack
-from mumetal.trust.ledger import ChainedFileLedger
 from mumetal.trust.models.lifecycle import ADOPT, HEALTH_AGENT, RELEASE_AGENT
 
 DEFAULT_FILE = Path("mumetal.toml")
@@ -106,11 +106,6 @@ def authorizer() -> LocalOperator:
     return LocalOperator(OPERATOR, LOCAL, OPERATOR_ACTIONS, agents=agents)
 
 
-def open_ledger(settings: Settings) -> ChainedFileLedger:
-    """Open the ledger of a store's folder."""
-    return ChainedFileLedger(settings_file.path_in(settings, "ledger.jsonl"))
-
-
 def sources_of(settings: Settings) -> list[tuple[Source, str]]:
     """Open every source that is set, with the tenant it reads for."""
     return [
@@ -118,14 +113,30 @@ def sources_of(settings: Settings) -> list[tuple[Source, str]]:
     ]
 
 
-def build(settings: Settings, clock: Clock, *, notice: str = "", truth: Callable[[], Sequence[Truth]] = tuple) -> Stack:
+def build(
+    settings: Settings,
+    clock: Clock,
+    ledger: Ledger,
+    *,
+    tick: Callable[[], Sequence[Finding]] = tuple,
+    notice: str = "",
+    truth: Callable[[], Sequence[Truth]] = tuple,
+) -> Stack:
     """Build a stack, not started yet.
+
+    Args:
+        settings: What was set.
+        clock: Time.
+        ledger: Where decisions are written; whoever opened it closes it after the stack.
+        tick: Called when there is time; what it returns is judged like any finding.
+        notice: What a reader of the pages should know of this run.
+        truth: What a twin really did.
 
     Raises:
         MumetalError: A source, a sink, the inventory or the folder cannot be used.
     """
     settings_file.path_in(settings).mkdir(parents=True, exist_ok=True)
-    ledger, decides = open_ledger(settings), authorizer()
+    decides = authorizer()
     return Stack(
         settings,
         clock,
@@ -135,6 +146,7 @@ def build(settings: Settings, clock: Clock, *, notice: str = "", truth: Callable
         models=LiveModels.open(settings_file.path_in(settings), ledger=ledger, authorizer=decides, clock=clock),
         sources=sources_of(settings),
         sinks=[(sink_name(spec), open_sink(spec)) for spec in settings.sinks],
+        tick=tick,
         notice=notice,
         truth=truth,
     )

@@ -27,17 +27,17 @@ WitnessKeyOption = Annotated[Path | None, typer.Option("--witness-key", help="Th
 
 
 def _path(settings: Path | None, store: Path | None, ledger: Path | None = None) -> Path:
-    """Return the ledger that is meant: a folder, or the file of the older chained kind."""
+    """Return the folder of the ledger that is meant."""
     from mumetal.core.errors import BadInputError
-    from mumetal.serve import wiring
+    from mumetal.serve import book, wiring
+    from mumetal.trust.ledger.former import FORMER
 
     if ledger is not None:
         return ledger
     directory = Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
     for folder in (directory, directory / "demo"):
-        for name in ("ledger", "ledger.jsonl"):
-            if (folder / name).exists():
-                return folder / name
+        if (folder / book.FOLDER).exists() or (folder / FORMER).exists():
+            return book.find(folder)
     raise BadInputError("there is no ledger here", where=str(directory), hint="run `mumetal up` first, or name --store")
 
 
@@ -53,8 +53,6 @@ def verify(
 ) -> int:
     """Check every entry of the ledger; ends with 4 when one was altered, removed, reordered or cut off."""
     path = _path(settings, store, ledger)
-    if path.is_file():
-        return _verify_chained(path, as_json=as_json)
     from mumetal.trust.ledger.audit import examine
     from mumetal.trust.ledger.folder import LedgerFolder
     from mumetal.trust.ledger.local import log_key
@@ -105,21 +103,6 @@ def _witnessed(
     return witnessed(places, name=name, public=witness_public, origin=origin, log_key=public)
 
 
-def _verify_chained(path: Path, *, as_json: bool) -> int:
-    from mumetal.trust.ledger import ChainedFileLedger
-
-    ledger = ChainedFileLedger(path, read_only=True)
-    ledger.verify()
-    count = ledger.head.count
-    ledger.close()
-    if as_json:
-        typer.echo(msgspec.json.encode({"ledger": str(path), "entries": count, "verified": True}).decode())
-    else:
-        typer.echo(f"{path}: {count} entries, each follows from the one before it.")
-        typer.echo("A cut-off end cannot be seen without a witness; compare the number with one noted elsewhere.")
-    return 0
-
-
 def show(
     *,
     settings: SettingsOption = None,
@@ -140,13 +123,6 @@ def show(
 
 
 def _newest(path: Path, last: int) -> "Sequence[tuple[int, LedgerEntry]]":
-    if path.is_file():
-        from mumetal.trust.ledger import ChainedFileLedger
-
-        chained = ChainedFileLedger(path, read_only=True)
-        entries = chained.entries(max(0, chained.head.count - last), last)
-        chained.close()
-        return entries
     from mumetal.trust.ledger import record
     from mumetal.trust.ledger.folder import LedgerFolder
 

@@ -47,9 +47,9 @@ def check(
 ) -> int:
     """Check settings, sources, inventory and ledger without starting anything."""
     from mumetal.connect.sources import open_source
-    from mumetal.core import settings as settings_file
-    from mumetal.serve import wiring
-    from mumetal.trust.ledger import ChainedFileLedger
+    from mumetal.serve import book, wiring
+    from mumetal.trust.ledger.former import FORMER
+    from mumetal.trust.ledger.reading import LedgerReader
 
     lines: list[Line] = []
     chosen = wiring.load(settings, wiring.Overrides(store=store, sources=source or ()))
@@ -72,15 +72,12 @@ def check(
         _try(lines, f"source {spec}", partial(probe, spec))
 
     def ledger() -> str:
-        path = settings_file.path_in(chosen, "ledger.jsonl")
-        if not path.exists():
+        store = Path(chosen.store.directory)
+        if not (store / book.FOLDER).exists() and not (store / FORMER).exists():
             return "none yet"
-        book = ChainedFileLedger(path, read_only=True)
-        try:
-            book.verify()
-            return f"{book.head.count} entries hold"
-        finally:
-            book.close()
+        reader = LedgerReader(book.find(store))
+        reader.verify()
+        return f"{reader.count} entries hold, {reader.signed} under the log's signed checkpoint"
 
     _try(lines, "ledger", ledger)
     worst = max((line.code for line in lines), default=0)

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with Session(chosen, clock, demo) as session:
+    with Session(chosen, clock, demo, partial(typer.echo, err=True)) as session:
         folder = Path(chosen.store.directory)
         running.write(folder, running.Running(pid=os.getpid(), url=session.url, since_ns=clock.now_ns()))
         try:

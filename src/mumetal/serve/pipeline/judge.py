@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 
 from mumetal.connect.stores.incidents import IncidentStore
@@ -9,8 +10,9 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
-from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request, Store
+from mumetal.core.ports import Authorizer, Ledger, Request, Store
 from mumetal.respond.triage import Triage
+from mumetal.serve.acts import Acts, Begun
 from mumetal.serve.desk import Change
 
 AGENT = "mumetal.triage"
@@ -39,6 +41,7 @@ class Judge:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._acts = Acts(rooms.ledger, rooms.authorizer, rooms.clock)
         self._lock = threading.Lock()
 
     def take(self, findings: Sequence[Finding]) -> list[Incident]:
@@ -50,11 +53,10 @@ class Judge:
             proven = [self._with_digests(f) for f in findings]
             changed = rooms.triage.add(proven, rooms.clock.now_ns())
             pages = rooms.triage.pages()
-            for incident in pages:
-                self._permit_page(incident)
-            rooms.incidents.put(proven, changed)
-            for incident in pages:
-                self._enter(incident, "incident.page", AGENT, "done")
+            with ExitStack() as paging:
+                for incident in pages:
+                    paging.enter_context(self._page(incident))
+                rooms.incidents.put(proven, changed)
         return changed
 
     def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
@@ -67,37 +69,27 @@ class Judge:
         rooms = self._rooms
         with self._lock:
             before = rooms.incidents.incident(tenant, incident_id)
-            permit = rooms.authorizer.authorize(
-                Request(tenant=tenant, principal=actor, action="incident.change", resource=incident_id)
-            )
-            what = ", ".join(
-                f"{name}={value}"
-                for name, value in (("state", change.state), ("owner", change.owner), ("label", change.label))
-                if value is not None
-            )
-            why = f"{what or 'note'} by policy {permit.policy}@{permit.policy_version}"
-            self._enter(before, "incident.change", actor, "", why)
-            # a resolved incident is on no board after a restart; one that is there already stays as it is
-            rooms.triage.restore([before], rooms.incidents.findings(tenant, before.findings))
-            after = rooms.triage.change(
-                incident_id,
-                actor,
-                rooms.clock.now_ns(),
-                state=change.state,
-                owner=change.owner,
-                label=change.label,
-                note=change.note,
-            )
-            rooms.incidents.put([], [after])
-            self._enter(after, "incident.change", actor, "done", why)
+            request = Request(tenant=tenant, principal=actor, action="incident.change", resource=before.incident_id)
+            with self._acts.act(request, change.words()):
+                # a resolved incident is on no board after a restart; one that is there already stays as it is
+                rooms.triage.restore([before], rooms.incidents.findings(tenant, before.findings))
+                after = rooms.triage.change(
+                    incident_id,
+                    actor,
+                    rooms.clock.now_ns(),
+                    state=change.state,
+                    owner=change.owner,
+                    label=change.label,
+                    note=change.note,
+                )
+                rooms.incidents.put([], [after])
         return after
 
-    def _permit_page(self, incident: Incident) -> None:
-        permit = self._rooms.authorizer.authorize(
-            Request(tenant=incident.tenant, principal=AGENT, action="incident.page", resource=incident.incident_id)
+    def _page(self, incident: Incident) -> AbstractContextManager[Begun]:
+        request = Request(
+            tenant=incident.tenant, principal=AGENT, action="incident.page", resource=incident.incident_id
         )
-        why = f"priority {incident.priority:.3f} by policy {permit.policy}@{permit.policy_version}, findings "
-        self._enter(incident, "incident.page", AGENT, "", why + " ".join(incident.findings[:20]))
+        return self._acts.act(request, f"priority {incident.priority:.3f}, findings {' '.join(incident.findings[:20])}")
 
     def _with_digests(self, finding: Finding) -> Finding:
         """Pin each pointer into a stream to the bytes as they were committed."""
@@ -110,16 +102,3 @@ class Judge:
         device, stream = evidence.series_place()
         pinned = self._rooms.store.evidence(finding.tenant, device, stream, int(query["start"]), int(query["stop"]))
         return replace(pinned, note=evidence.note)
-
-    def _enter(self, incident: Incident, action: str, actor: str, outcome: str, why: str = "") -> None:
-        self._rooms.ledger.append(
-            LedgerEntry(
-                tenant=incident.tenant,
-                t_ns=self._rooms.clock.now_ns(),
-                actor=actor,
-                action=action,
-                subject=incident.incident_id,
-                why=why or f"{action} of {incident.incident_id}",
-                outcome=outcome,
-            )
-        )

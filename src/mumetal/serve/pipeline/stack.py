@@ -1,6 +1,7 @@
 """The whole stack in one process: opened, started, looked at through :class:`~mumetal.serve.desk.Desk`, stopped."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from mumetal.connect.stores.sighting_rows import SightingRows
 from mumetal.connect.stores.store import LogStore
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Delivery, Quarantined, Receipt
+from mumetal.core.errors import UnavailableError
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident, IncidentState
@@ -38,7 +40,9 @@ from mumetal.watch.watch import Watch
 
 ADMIT_S = 2.0
 DOOR_WAIT_S = 3_600.0
+TICK_S = 5.0
 MAINTAIN_S = 60.0
+DAY_NS = 86_400 * 10**9
 EVENTS = 100_000
 
 
@@ -55,7 +59,7 @@ class Stack:
         pace: How often their health is looked at.
         sources: What to read, with the tenant each reads for.
         sinks: Where findings go, by name.
-        tenant: Whose stack it is.
+        tick: Called every few seconds beside the scoring; what it returns is judged like any finding.
         notice: What a reader of the pages should know of this run.
         truth: What a twin really did; nothing when none runs.
     """
@@ -72,12 +76,14 @@ class Stack:
         pace: Pace | None = None,
         sources: Sequence[tuple[Source, str]] = (),
         sinks: Sequence[tuple[str, Sink]] = (),
+        tick: Callable[[], Sequence[Finding]] = tuple,
         notice: str = "",
         truth: Callable[[], Sequence[Truth]] = tuple,
     ) -> None:
         self._clock = clock
         self._notice = notice
         self._truth = truth
+        self._tick = tick
         self.ledger = ledger
         self.models = models if models is not None else LiveModels()
         directory = Path(settings.store.directory)
@@ -153,8 +159,34 @@ class Stack:
         self.failed.set()
 
     def _maintain(self) -> None:
-        while not self._stopping.wait(MAINTAIN_S):
-            self.store.maintain(self._clock.now_ns())
+        last = time.monotonic()
+        try:
+            while not self._stopping.wait(TICK_S):
+                for finding in self._tick():
+                    self.scorer.report(finding)
+                if time.monotonic() - last >= MAINTAIN_S:
+                    self._compact()
+                    last = time.monotonic()
+        except Exception as caught:
+            self._fail(caught)
+            raise
+
+    def _compact(self) -> None:
+        now_ns = self._clock.now_ns()
+        try:
+            self.store.maintain(now_ns)
+        except (OSError, UnavailableError) as error:  # the watching goes on
+            self.scorer.report(
+                Finding(
+                    rule="serve.maintenance_failed",
+                    title="The store cannot be compacted",
+                    detail=str(error)[:4_000],
+                    remedy="Free space on the disk of the store; it is tried again every minute.",
+                    start_ns=now_ns - now_ns % DAY_NS,
+                    stop_ns=now_ns,
+                    confidence=1.0,
+                )
+            )
 
     def _commit(self, delivery: Delivery, wait_s: float) -> Receipt:
         self.backlog.admit(wait_s)

@@ -13,6 +13,7 @@ from mumetal.trust.ledger import note as notes
 from mumetal.trust.ledger import tiles
 from mumetal.trust.ledger.disk import read_whole, write_whole
 from mumetal.trust.ledger.folder import CHECKPOINT, LedgerFolder
+from mumetal.trust.ledger.former import FORMER, carry_over
 from mumetal.trust.ledger.log import MerkleLedger
 from mumetal.trust.ledger.tiles import WIDTH
 
@@ -28,8 +29,11 @@ def open_local(
     origin: str = ORIGIN,
     signer: Signer | None = None,
     former: Sequence[HybridPublicKey] = (),
+    publish_s: float = 5.0,
 ) -> MerkleLedger:
     """Open an installation's ledger, and put its public key beside it as ``log.pub``.
+
+    A chained file of the former kind beside it (``ledger.jsonl``) is carried over when there is no ledger yet.
 
     Args:
         folder: The ledger's folder.
@@ -40,13 +44,21 @@ def open_local(
             service must start by itself: it protects against whoever gets a copy of the ledger, not against whoever
             owns this machine. A witness elsewhere does.
         former: Keys before a rotation.
+        publish_s: An append so long after the last checkpoint publishes, s; ``math.inf`` where a tick does it.
 
     Raises:
         UnavailableError: It is being written by another process, or cannot be.
         RejectedError: It was tampered with.
     """
-    key = signer or _own_key(folder.with_name(folder.name + ".key"), clock, entropy)
-    ledger = MerkleLedger(folder, origin=origin, signer=key, clock=clock, former=former)
+    key = signer or _own_key(key_path(folder), clock, entropy)
+
+    def start(path: Path) -> MerkleLedger:
+        return MerkleLedger(path, origin=origin, signer=key, clock=clock, former=former, publish_s=publish_s)
+
+    chained = folder.with_name(FORMER)
+    if chained.is_file() and not folder.exists():
+        carry_over(chained, folder, start, clock.now_ns())
+    ledger = start(folder)
     data = publics.encode(key.public, origin)
     try:
         if read_whole(folder / PUBLIC, publics.MAX_PUBLIC) != data:
@@ -55,6 +67,11 @@ def open_local(
         ledger.close()
         raise UnavailableError(f"the log's public key cannot be written: {error.strerror}", where=str(folder)) from None
     return ledger
+
+
+def key_path(folder: Path) -> Path:
+    """Return where a ledger's own key is, unless another is named."""
+    return folder.with_name(folder.name + ".key")
 
 
 def log_key(folder: Path, given: Path | None = None) -> tuple[str, HybridPublicKey]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.trust_keys import counting
 from tests.unit.trust.firmware.makers import IMAGE, NOW, envelope, root
 
 from mumetal.core.clock import ManualClock
@@ -10,7 +11,7 @@ from mumetal.core.errors import RejectedError, UnavailableError
 from mumetal.core.ports import LedgerEntry, Permit, Request
 from mumetal.trust.firmware.floors import Floors
 from mumetal.trust.firmware.rollout import Outcome, Plan, Report, Rollout, stages
-from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.ledger.local import open_local
 
 FLEET = {f"rack{i}": "zcu111" for i in range(25)}
 OLD = b"old image"
@@ -52,7 +53,7 @@ class Bench:
 
     def __init__(self, folder: Path, drifted: dict[str, str] | None = None, policy: Policy | None = None) -> None:
         self.shelf = Shelf()
-        self.ledger = ChainedFileLedger(folder / "ledger.jsonl")
+        self.ledger = open_local(folder / "ledger", clock=ManualClock(NOW), entropy=counting())
         self.floors = Floors(folder / "floors.json")
         self.clock = ManualClock(NOW)
         self.looked: list[str] = []

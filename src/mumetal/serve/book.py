@@ -1,0 +1,95 @@
+"""Opens the ledger of a store's folder, with the key that belongs to it."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mumetal.core.clock import Clock
+from mumetal.core.errors import UnavailableError
+from mumetal.trust.keys.uri import Secrets, open_key
+from mumetal.trust.ledger.disk import read_whole, write_whole
+from mumetal.trust.ledger.folder import LedgerFolder
+from mumetal.trust.ledger.former import FORMER
+from mumetal.trust.ledger.local import PUBLIC, key_path, open_local
+from mumetal.trust.ledger.log import MerkleLedger
+
+FOLDER = "ledger"
+POINTER = "ledger.key.uri"
+MAX_URI = 4_096
+Say = Callable[[str], None]
+
+
+def silent(_text: str) -> None:
+    """Say nothing."""
+
+
+def open_book(store: Path, clock: Clock, *, key: str = "", say: Say = silent, ticking: bool = False) -> MerkleLedger:
+    """Open the ledger of a store to write.
+
+    Args:
+        store: The store's folder; it is made.
+        clock: Time.
+        key: URI of the log's key. It is noted beside the ledger, so that other commands find it. Without one, the noted
+            one, else the ledger's own, made at the first start.
+        say: Told where a key was made; never the key.
+        ticking: Whether somebody calls ``publish`` on a tick, so that no append has to.
+
+    Raises:
+        UnavailableError: Another process writes it, or it or its key cannot be reached.
+        RejectedError: It was tampered with.
+    """
+    folder = store / FOLDER
+    place = key_path(folder)
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        noted = (read_whole(store / POINTER, MAX_URI) or b"").decode(errors="replace").strip()
+        if key and key != noted:
+            write_whole(store / POINTER, f"{key}\n".encode(), sync=True)
+    except OSError as error:
+        raise UnavailableError(f"the store cannot be written: {error.strerror}", where=str(store)) from None
+    uri = key or noted
+    fresh = not uri and not place.exists()
+    carried = (store / FORMER).is_file() and not folder.exists()
+    ledger = open_local(
+        folder,
+        clock=clock,
+        entropy=os.urandom,
+        signer=open_key(uri, Secrets(environ=os.environ)) if uri else None,
+        publish_s=math.inf if ticking else 5.0,
+    )
+    if fresh:
+        say(
+            f"Made the ledger's key: {place} (not sealed, mode 0600). Keep a copy of {folder / PUBLIC} elsewhere: "
+            "with it anybody can check what was decided here."
+        )
+    if carried:
+        say(f"Carried {store / FORMER} over into {folder}; the file itself is no longer used.")
+    return ledger
+
+
+@contextmanager
+def opened(store: Path, clock: Clock, *, key: str = "", say: Say = silent) -> Iterator[MerkleLedger]:
+    """Open a store's ledger for one piece of work; raises as :func:`open_book` does."""
+    ledger = open_book(store, clock, key=key, say=say)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def find(store: Path) -> Path:
+    """Return the folder of a store's ledger.
+
+    Raises:
+        UnavailableError: There is none, or only one of the former kind.
+    """
+    folder = store / FOLDER
+    if not folder.exists() and (store / FORMER).is_file():
+        raise UnavailableError(
+            "this store has a ledger of the former kind",
+            where=str(store / FORMER),
+            hint="it is carried over by the next `mumetal up` on this store",
+        )
+    return LedgerFolder(folder).path
