@@ -12,11 +12,12 @@ from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
 from mumetal.core.settings import Settings, path_in
 from mumetal.respond.reports.markdown import report
-from mumetal.serve import book, wiring
+from mumetal.serve import book, wiring, witnesses
 from mumetal.serve import demo as demonstration
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.scans import Scans
 from mumetal.serve.api.server import Server
+from mumetal.serve.audit_desk import AuditDesk
 from mumetal.serve.demo import Demonstration
 from mumetal.serve.firmware.book import FOLDER, Book
 from mumetal.serve.pipeline.ledger_watch import LedgerWatch
@@ -72,9 +73,9 @@ class Session:
         self.notice = demonstration.NOTICE if demo else ""
         self._began_ns = clock.now_ns()
         self._began = time.monotonic()
-        folder = Path(settings.store.directory)
+        folder, seen = Path(settings.store.directory), witnesses.places(settings.witnesses)
         self._ledger = book.open_book(folder, clock, key=settings.ledger_key, say=say, ticking=True)
-        watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s)
+        watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen)
         try:
             self.stack = wiring.build(
                 settings,
@@ -96,6 +97,7 @@ class Session:
                 models=self.stack.models,
                 firmware=Book(path_in(settings, FOLDER)),
                 scans=Scans(filing=self.stack.filing, rows=self.stack.sightings),
+                audit=AuditDesk(self._ledger, wiring.authorizer(), clock, seen),
             ),
             settings.serve,
         )

@@ -30,6 +30,10 @@ OPERATOR = "operator"
 OPERATOR_ACTIONS = (
     "incident.change",
     "scan.file",
+    "ledger.read",
+    "ledger.export",
+    "stack.start",
+    "settings.change",
     "model.approve",
     "model.promote",
     "model.rollback",

@@ -23,9 +23,11 @@ from mumetal.serve.api.problems import problem, problem_of
 from mumetal.serve.api.push import push_router
 from mumetal.serve.api.reading import reading_router
 from mumetal.serve.api.scans import Scans, scans_router
+from mumetal.serve.audit_desk import AuditDesk
 from mumetal.serve.desk import Desk
 from mumetal.serve.firmware.book import Book
 from mumetal.serve.live_models import LiveModels
+from mumetal.serve.pages.audit import audit_router
 from mumetal.serve.pages.firmware import firmware_router
 from mumetal.serve.pages.models import models_router
 from mumetal.serve.pages.render import error_page, static_files
@@ -45,6 +47,7 @@ def create_app(
     scans: Scans | None = None,
     firmware: Book | None = None,
     models: LiveModels | None = None,
+    audit: AuditDesk | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -57,6 +60,7 @@ def create_app(
         models: The models that have pages, and the way to change them; without it the page says how to start.
         scans: Where reports of scans are filed; without it the page says how to make one.
         firmware: Book of the boards' firmware; without it the page says how to start one.
+        audit: What the audit pages read; without it there are none.
     """
     app = FastAPI(
         title="Mumetal", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
@@ -74,6 +78,7 @@ def create_app(
     app.include_router(models_router(desk, models))
     app.include_router(firmware_api(firmware))
     app.include_router(firmware_router(desk, firmware))
+    app.include_router(audit_router(desk, audit))
     app.mount("/static", static_files(), name="static")
     _answer_errors(app)
     app.add_middleware(Guard, any_host=app.state.identity_required, refuse=_refuse)

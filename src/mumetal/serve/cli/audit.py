@@ -149,17 +149,33 @@ def prove(
 
 
 def check(
-    path: Annotated[Path, typer.Argument(help="A proof that `audit prove` printed.")],
+    path: Annotated[Path, typer.Argument(help="A proof of one entry, or an export with proofs (JSON lines).")],
     *,
     key: Annotated[Path, typer.Option("--key", help="The log's public key.")],
     as_json: JsonOption = False,
 ) -> int:
     """Check a proof; ends with 4 when the entry is not in the ledger that the key signed."""
     from mumetal.core.errors import BadInputError
-    from mumetal.trust.ledger import proof
+    from mumetal.trust.ledger import extract, proof
     from mumetal.trust.ledger.disk import read_whole
     from mumetal.trust.ledger.local import log_key
 
+    if _begins_an_extract(path):
+        origin, public = log_key(path.parent, key)
+        with path.open("rb") as lines:
+            whole = extract.verify(
+                iter(lambda: lines.readline(extract.MAX_LINE + 1), b""), origin=origin, public=public, where=str(path)
+            )
+        if as_json:
+            typer.echo(
+                msgspec.json.encode(
+                    {"entries": whole.count, "tree": whole.size, "complete": whole.complete, "verified": True}
+                ).decode()
+            )
+        else:
+            rest = "" if whole.complete else "; more matched than one export holds"
+            typer.echo(f"{path}: {whole.count} entries, each in the tree of {whole.size} that {origin} signed{rest}")
+        return 0
     data = read_whole(path, proof.MAX_PROOF)
     if data is None:
         raise BadInputError("there is no such file", where=str(path))
@@ -172,6 +188,17 @@ def check(
     else:
         typer.echo(f"entry {found.index} of {origin}: {entry.actor} {entry.action} {entry.subject} {entry.outcome}")
     return 0
+
+
+def _begins_an_extract(path: Path) -> bool:
+    from mumetal.core.errors import BadInputError
+    from mumetal.trust.ledger import extract
+
+    try:
+        with path.open("rb") as file:
+            return extract.is_extract(file.readline(extract.MAX_LINE))
+    except OSError as error:
+        raise BadInputError(error.strerror or "cannot be read", where=str(path)) from None
 
 
 def export(

@@ -9,6 +9,7 @@ something went wrong; past ``keep`` every second one of the older half goes. (C2
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mumetal.core.clock import Clock
@@ -143,6 +144,59 @@ def witnessed(
     if not found:
         raise UnavailableError("no witnessed checkpoint of this log here", where=", ".join(map(str, places))[:300])
     return sorted(found, key=lambda c: c.size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cosigned:
+    """The newest checkpoint that a witness cosigned.
+
+    Args:
+        checkpoint: How many entries it saw, and their root.
+        at_s: When, seconds since 1970 UTC.
+    """
+
+    checkpoint: Checkpoint
+    at_s: int
+
+
+def newest(folder: Path, *, name: str, public: HybridPublicKey, origin: str, log_key: HybridPublicKey) -> Cosigned:
+    """Return the newest checkpoint in a witness's folder; takes what :func:`witnessed` takes.
+
+    Raises:
+        UnavailableError: There is none of this log.
+        RejectedError: It is not signed by both the log and the witness.
+    """
+    mine = folder / hashlib.sha256(origin.encode()).hexdigest()[:32]
+    file = max((*_kept(folder), *_kept(mine)), key=lambda p: p.name, default=None)
+    if file is None:
+        raise UnavailableError("no witnessed checkpoint of this log here", where=str(folder))
+    note = _read(file)
+    checkpoints.verify(note, origin, log_key)
+    return Cosigned(checkpoint=checkpoints.of_note(note), at_s=checkpoints.cosigned_at(note, name, public))
+
+
+def confirm(seen: Checkpoint, ledger: LedgerFolder) -> None:
+    """Return nothing when a ledger still is what a witness saw.
+
+    Raises:
+        RejectedError: It has fewer entries, or others.
+        UnavailableError: It has no checkpoint yet.
+    """
+    now = ledger.checkpoint()
+    if now is None:
+        raise UnavailableError("the ledger has no checkpoint yet", where=str(ledger.path))
+    where = f"{seen.origin} entries 0-{max(0, seen.size - 1)}"
+    if now.size < seen.size:
+        raise RejectedError(f"{now.size} entries are left, {seen.size} were witnessed: cut off", where=where)
+    if now.size == seen.size:
+        if now.root != seen.root:
+            raise RejectedError("the entries are not those that were witnessed: rewritten", where=where)
+        return
+    proof = ledger.tree(now.size).consistency(seen.size)
+    try:
+        merkle.verify_consistency(seen.size, now.size, seen.root, now.root, proof)
+    except RejectedError:
+        raise RejectedError("the entries are not those that were witnessed: rewritten", where=where) from None
 
 
 def _kept(folder: Path) -> list[Path]:
