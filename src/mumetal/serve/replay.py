@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory, Triage
 from mumetal.serve import book, wiring
+from mumetal.serve.calibrations import CalibrationWatch, signed_folder
 from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.judge import Judge, Rooms
 from mumetal.watch.watch import StreamStatus, Watch
@@ -48,26 +50,31 @@ class Replayed:
     rows: int
 
 
-def read_all(store: LogStore, sources: Sequence[Source], progress: Callable[[str, int], None]) -> int:
-    """Commit everything the sources have; returns how many rows that is.
+def read_all(
+    store: LogStore, sources: Sequence[Source], progress: Callable[[str, int], None]
+) -> tuple[int, dict[str, set[str]]]:
+    """Commit everything the sources have; returns how many rows that is, and the devices with sets by tenant.
 
     Raises:
         UnavailableError: A source cannot be read.
     """
     rows = 0
+    seen: dict[str, set[str]] = {}
     for source in sources:
         cursor = ""
         while True:
             delivery = source.poll(cursor, POLL_VALUES)
             receipt = store.append(delivery)
             rows += sum(len(d) if isinstance(d, Series) else 1 for d in receipt.fresh)
+            mine = seen.setdefault(delivery.tenant, set())
+            mine |= {d.device for d in receipt.fresh if isinstance(d, DeviceSnapshot)}
             progress(source.name, rows)
             if delivery.caught_up:
                 break
             if delivery.cursor == cursor and not delivery.data:
                 raise BadInputError("the source does not get on", where=source.name)
             cursor = delivery.cursor
-    return rows
+    return rows, seen
 
 
 def _newest(datum: Datum) -> int:
@@ -81,14 +88,20 @@ def _chunks(series: Iterator[Series]) -> Iterator[tuple[int, Datum]]:
             yield _newest(chunk), chunk
 
 
-def in_order(store: LogStore, tenant: str) -> Iterator[tuple[int, Datum]]:
-    """Yield everything a tenant has, merged by the time of each chunk's last row."""
+def in_order(store: LogStore, tenant: str, devices: AbstractSet[str] = frozenset()) -> Iterator[tuple[int, Datum]]:
+    """Yield everything a tenant has, merged by the time of each chunk's last row.
+
+    Args:
+        store: What was read.
+        tenant: Whose.
+        devices: Devices that may have calibration sets and no samples.
+    """
     streams: list[Iterator[tuple[int, Datum]]] = []
     for device, stream in store.streams(tenant):
         if stream != "calibration":
             streams.append(_chunks(store.series(tenant, device, stream, 0, FOREVER_NS)))
     snapshots: list[DeviceSnapshot] = []
-    for device in {d for d, _ in store.streams(tenant)}:
+    for device in sorted({d for d, _ in store.streams(tenant)} | devices):
         snapshots += store.snapshots(tenant, device, MOST)
     streams.append((s.t_ns, s) for s in sorted(snapshots, key=lambda s: s.t_ns))
     streams.append((e.t_ns, e) for e in store.events(tenant, 0, FOREVER_NS, MOST))
@@ -119,7 +132,7 @@ def replay(
     kept = IncidentStore(directory / "incidents.sqlite")
     ledger = book.open_book(directory, SystemClock(), key=settings.ledger_key)
     try:
-        rows = read_all(store, sources, progress)
+        rows, devices = read_all(store, sources, progress)
         watch = Watch(settings.watch, clock, history.SceneReader(store).scene)
         rooms = Rooms(
             store=store,
@@ -130,19 +143,22 @@ def replay(
             clock=clock,
         )
         judge = Judge(rooms)
+        signed = signed_folder(settings.calibrations)
+        calibrations = CalibrationWatch(signed, store.snapshots, SystemClock()) if signed else None
         seen = 0
-        for tenant in store.tenants():
-            for t_ns, datum in in_order(store, tenant):
+        for tenant in sorted({*store.tenants(), *devices}):
+            for t_ns, datum in in_order(store, tenant, devices.get(tenant, set())):
                 clock.set_ns(t_ns)
-                judge.take([*watch.observe(datum), *watch.tick(t_ns)])
+                extra = calibrations.inspect(datum) if calibrations else ()
+                judge.take([*watch.observe(datum), *extra, *watch.tick(t_ns)])
                 seen += len(datum) if isinstance(datum, Series) else 1
                 progress("watching", seen)
-        incidents = [i for tenant in store.tenants() for i in kept.incidents(tenant, limit=10_000)]
+        incidents = [i for tenant in kept.tenants() for i in kept.incidents(tenant, limit=10_000)]
         return Replayed(
             incidents=incidents,
             findings=[f for i in incidents for f in kept.findings(i.tenant, i.findings)],
             streams=watch.status(),
-            quarantined=[q for tenant in store.tenants() for q in store.quarantine(tenant, 1_000)],
+            quarantined=[q for tenant in sorted({*store.tenants(), *devices}) for q in store.quarantine(tenant, 1_000)],
             rows=rows,
         )
     finally:

@@ -18,6 +18,7 @@ from mumetal.core.finding import Finding
 from mumetal.core.ports import Ledger, Source, Truth
 from mumetal.core.settings import Settings
 from mumetal.respond.triage import Inventory, decode_inventory
+from mumetal.serve.calibrations import signed_folder
 from mumetal.serve.live_models import LiveModels
 from mumetal.serve.pipeline.filing import SCAN_AGENT
 from mumetal.serve.pipeline.judge import AGENT
@@ -150,6 +151,7 @@ def build(
         models=LiveModels.open(settings_file.path_in(settings), ledger=ledger, authorizer=decides, clock=clock),
         sources=sources_of(settings),
         sinks=[(sink_name(spec), open_sink(spec)) for spec in settings.sinks],
+        calibrations=signed_folder(settings.calibrations),
         tick=tick,
         notice=notice,
         truth=truth,

@@ -5,7 +5,22 @@ from typing import Annotated
 import typer
 
 from mumetal import __version__
-from mumetal.serve.cli import audit, bench, check, firmware, incident, keys, model, power, scan, status, twin, up, watch
+from mumetal.serve.cli import (
+    audit,
+    bench,
+    calibration,
+    check,
+    firmware,
+    incident,
+    keys,
+    model,
+    power,
+    scan,
+    status,
+    twin,
+    up,
+    watch,
+)
 from mumetal.serve.cli.guarded import guarded
 
 app = typer.Typer(
@@ -52,5 +67,6 @@ app.add_typer(scan.app(guarded), name="scan")
 app.add_typer(twin.app(guarded), name="twin")
 app.add_typer(firmware.app(guarded), name="firmware")
 app.add_typer(keys.app(guarded), name="keys")
+app.add_typer(calibration.app(guarded), name="calibration")
 app.add_typer(model.app(guarded), name="model")
 app.add_typer(bench.app(guarded), name="bench")

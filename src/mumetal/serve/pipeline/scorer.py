@@ -29,6 +29,7 @@ class Scorer:
         marks: How far each stream has been scored, kept over restarts.
         clock: Time.
         failed: Told when the thread dies of an error, so that the stack can stop aloud.
+        inspect: Looks at each piece of data beside the watchers.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Scorer:
         marks: Watermarks,
         clock: Clock,
         failed: Callable[[BaseException], None],
+        inspect: Callable[[Datum], Sequence[Finding]],
     ) -> None:
         self._watch = watch
         self._judge = judge
@@ -48,6 +50,7 @@ class Scorer:
         self._marks = marks
         self._clock = clock
         self._failed = failed
+        self._inspect = inspect
         self._extra: list[Finding] = []
         self._extra_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
@@ -90,6 +93,7 @@ class Scorer:
         findings: list[Finding] = []
         for _, datum, at_ns in waiting:
             findings += self._watch.observe(datum)
+            findings += self._inspect(datum)
             if isinstance(datum, Series):
                 self._marks.note(datum)
                 self._feed.put(datum)

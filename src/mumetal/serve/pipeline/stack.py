@@ -13,7 +13,7 @@ from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.connect.stores.sighting_rows import SightingRows
 from mumetal.connect.stores.store import LogStore
 from mumetal.core.clock import Clock
-from mumetal.core.delivery import Delivery, Quarantined, Receipt
+from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
 from mumetal.core.errors import UnavailableError
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
@@ -23,6 +23,7 @@ from mumetal.core.series import Series
 from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory, Triage
+from mumetal.serve.calibrations import CalibrationWatch, SignedFolder
 from mumetal.serve.desk import Change, Overview, StreamHealth, StreamState
 from mumetal.serve.live_models import LiveModels
 from mumetal.serve.pipeline import history
@@ -59,6 +60,7 @@ class Stack:
         pace: How often their health is looked at.
         sources: What to read, with the tenant each reads for.
         sinks: Where findings go, by name.
+        calibrations: What explains a change of calibration; without it none is asked for.
         tick: Called every few seconds beside the scoring; what it returns is judged like any finding.
         notice: What a reader of the pages should know of this run.
         truth: What a twin really did; nothing when none runs.
@@ -76,6 +78,7 @@ class Stack:
         pace: Pace | None = None,
         sources: Sequence[tuple[Source, str]] = (),
         sinks: Sequence[tuple[str, Sink]] = (),
+        calibrations: SignedFolder | None = None,
         tick: Callable[[], Sequence[Finding]] = tuple,
         notice: str = "",
         truth: Callable[[], Sequence[Truth]] = tuple,
@@ -94,6 +97,9 @@ class Stack:
         self._feed = LiveFeed()
         self._rates = Rates()
         self.backlog = Backlog()
+        self._calibrations = (
+            CalibrationWatch(calibrations, self.store.snapshots, clock) if calibrations is not None else None
+        )
         self._marks = Watermarks(directory / "scored.json")
         self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
         scenes = history.SceneReader(self.store)
@@ -112,7 +118,9 @@ class Stack:
         self.filing = Filing(rooms, self._judge)
         self.error: BaseException | None = None
         self.failed = threading.Event()
-        self.scorer = Scorer(self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail)
+        self.scorer = Scorer(
+            self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail, self._inspect
+        )
         self._health = ModelHealth(self.models, self.store, self.scorer.report, clock, self._fail, pace)
         self._runners = [
             SourceRunner(
@@ -157,6 +165,9 @@ class Stack:
     def _fail(self, error: BaseException) -> None:
         self.error = error
         self.failed.set()
+
+    def _inspect(self, datum: Datum) -> Sequence[Finding]:
+        return self._calibrations.inspect(datum) if self._calibrations is not None else ()
 
     def _maintain(self) -> None:
         last = time.monotonic()
