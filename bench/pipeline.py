@@ -13,7 +13,7 @@ from mumetal.core.series import Channel, Series
 from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.formats.arrow import from_arrow_stream, to_arrow_stream
 from mumetal.formats.columnar import from_columnar_json, to_columnar_json
-from mumetal.serve import book, wiring
+from mumetal.serve import ledgers, wiring
 
 CHANNELS = 64
 ROWS = 1_000
@@ -39,7 +39,10 @@ def latency(rows_per_s: float, seconds: float) -> tuple[float, float, float, flo
         settings = replaced(
             Settings(), store=StoreSettings(directory=folder), watch=WatchSettings(learning_rows=5_000, learning_s=0.0)
         )
-        with book.opened(Path(folder), SystemClock()) as ledger, wiring.build(settings, SystemClock(), ledger) as stack:
+        with (
+            ledgers.opened(Path(folder), SystemClock()) as ledger,
+            wiring.build(settings, SystemClock(), ledger) as stack,
+        ):
             blocks = [_series(rng, 0 + 1_790_000_000 * NS, step_ns) for _ in range(16)]
             t_ns = time.time_ns() - 60 * NS
             began, cpu, sent = time.perf_counter(), time.process_time(), 0

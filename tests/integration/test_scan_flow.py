@@ -20,12 +20,12 @@ from mumetal.core import LOCAL
 from mumetal.core.clock import SystemClock
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.settings import ServeSettings, Settings, StoreSettings
-from mumetal.serve import running, wiring
+from mumetal.serve import ledgers, running, wiring
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.scans import Scans
 from mumetal.serve.cli.app import app
 from mumetal.serve.session import Session
-from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.ledger.reading import LedgerReader
 
 RUN = CliRunner()
 
@@ -108,10 +108,9 @@ def test_a_scan_is_filed_once_and_what_is_mended_closes_itself(repo: Repo) -> No
     assert kept.incident(LOCAL, moved.incident_id).state is IncidentState.OPEN
     assert len(kept.incidents(LOCAL)) == 2
     kept.close()
-    ledger = ChainedFileLedger(repo.store / "ledger.jsonl")
+    ledger = LedgerReader(repo.store / "ledger")
     ledger.verify()
     acts = [e.action for _, e in ledger.entries(0, 1_000)]
-    ledger.close()
     assert acts.count("scan.file") == 8
     assert "incident.page" in acts
 
@@ -199,7 +198,8 @@ def test_the_pages_list_choose_and_escape(repo: Repo) -> None:
     bad.write_text(repo.load.read_text())
     repo.scan(code=1)
     settings = Settings(store=StoreSettings(directory=str(repo.store)))
-    stack = wiring.build(settings, SystemClock())
+    ledger = ledgers.open_ledger(repo.store, SystemClock())
+    stack = wiring.build(settings, SystemClock(), ledger)
     client = WebClient(create_app(FakeDesk(), ServeSettings(), scans=Scans(filing=stack.filing, rows=stack.sightings)))
     page = client.get("/scans").text
     assert "&lt;b&gt;x.py" in page
@@ -217,3 +217,4 @@ def test_the_pages_list_choose_and_escape(repo: Repo) -> None:
     none = WebClient(create_app(FakeDesk(), ServeSettings()))
     assert "mumetal scan . --record" in none.get("/scans").text
     stack.store.close()
+    ledger.close()

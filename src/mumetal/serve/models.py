@@ -18,7 +18,7 @@ from mumetal.core.clock import Clock, SystemClock
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Authorizer, Ledger
 from mumetal.formats import dsse
-from mumetal.serve import book
+from mumetal.serve import ledgers
 from mumetal.trust.keys import chain, sealed
 from mumetal.trust.keys.hybrid import Signer, SoftKey
 from mumetal.trust.keys.root import Role, TrustedKey, TrustRoot
@@ -99,7 +99,7 @@ def reading(store: Path, *, root: Path | None = None) -> Iterator[ModelRegistry]
     clock = SystemClock()
     folder = store / FOLDER
     trusted = read_root(root or folder / ROOT_FILE, clock)
-    chronicle = Chronicle(LedgerReader(store / book.FOLDER), LOCAL)
+    chronicle = Chronicle(LedgerReader(store / ledgers.FOLDER), LOCAL)
     yield ModelRegistry(folder, seal=SignedSeal(trusted, clock), chronicle=chronicle)
 
 
@@ -152,7 +152,7 @@ def changing(store: Path, *, root: Path | None = None, key: str = "", make: bool
         make_trust(folder, clock, actor)
     trusted = read_root(root or folder / ROOT_FILE, clock)
     signer: Signer = open_key(key or f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
-    ledger = book.open_book(store, clock)
+    ledger = ledgers.open_ledger(store, clock)
     try:
         authorizer = LocalOperator(principal=actor, tenant=LOCAL, actions=(*ACTIONS, READ))
         yield _desk(folder, trusted, signer, ledger, authorizer, clock, actor)

@@ -13,7 +13,7 @@ from mumetal.core.ports import Request
 from mumetal.core.settings import Settings, TriageSettings
 from mumetal.respond.triage import Inventory, Triage
 from mumetal.scan.report.as_json import Report
-from mumetal.serve import book, wiring
+from mumetal.serve import ledgers, wiring
 from mumetal.serve.acts import Acts
 from mumetal.serve.desk import Change
 from mumetal.serve.pipeline import history
@@ -31,7 +31,7 @@ def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, chan
     clock = SystemClock()
     kept = IncidentStore(folder / "incidents.sqlite")
     try:
-        with book.opened(folder, clock) as ledger:
+        with ledgers.opened(folder, clock) as ledger:
             before = kept.incident(tenant, incident_id)
             triage = Triage(TriageSettings(), Inventory())
             triage.restore([before], _findings(kept, tenant, before))
@@ -62,7 +62,7 @@ def file_offline(settings: Settings, report: Report, tenant: str, actor: str) ->
     folder = settings_file.path_in(settings)
     folder.mkdir(parents=True, exist_ok=True)
     kept = IncidentStore(folder / "incidents.sqlite", sinks=[sink_name(spec) for spec in settings.sinks])
-    ledger = book.open_book(folder, SystemClock(), key=settings.ledger_key)
+    ledger = ledgers.open_ledger(folder, SystemClock(), key=settings.ledger_key)
     try:
         triage = Triage(settings.triage, wiring.inventory(settings))
         history.restore(triage, kept)

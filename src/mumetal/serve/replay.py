@@ -18,7 +18,7 @@ from mumetal.core.series import Series
 from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory, Triage
-from mumetal.serve import book, wiring
+from mumetal.serve import ledgers, wiring
 from mumetal.serve.calibrations import CalibrationWatch, signed_folder
 from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.judge import Judge, Rooms
@@ -130,7 +130,7 @@ def replay(
     clock = ManualClock(FOREVER_NS // 2)
     store = LogStore(directory / "telemetry", settings.store, clock)
     kept = IncidentStore(directory / "incidents.sqlite")
-    ledger = book.open_book(directory, SystemClock(), key=settings.ledger_key)
+    ledger = ledgers.open_ledger(directory, SystemClock(), key=settings.ledger_key)
     try:
         rows, devices = read_all(store, sources, progress)
         watch = Watch(settings.watch, clock, history.SceneReader(store).scene)

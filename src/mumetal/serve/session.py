@@ -12,8 +12,8 @@ from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
 from mumetal.core.settings import Settings, path_in
 from mumetal.respond.reports.markdown import report
-from mumetal.serve import book, wiring, witnesses
 from mumetal.serve import demo as demonstration
+from mumetal.serve import ledgers, wiring, witnesses
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.scans import Scans
 from mumetal.serve.api.server import Server
@@ -66,7 +66,7 @@ class Session:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, demo: Demonstration | None, say: book.Say = book.silent
+        self, settings: Settings, clock: Clock, demo: Demonstration | None, say: ledgers.Say = ledgers.silent
     ) -> None:
         self._clock = clock
         self._demo = demo
@@ -74,7 +74,7 @@ class Session:
         self._began_ns = clock.now_ns()
         self._began = time.monotonic()
         folder, seen = Path(settings.store.directory), witnesses.places(settings.witnesses)
-        self._ledger = book.open_book(folder, clock, key=settings.ledger_key, say=say, ticking=True)
+        self._ledger = ledgers.open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True)
         watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen)
         try:
             self.stack = wiring.build(

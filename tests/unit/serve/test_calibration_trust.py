@@ -16,7 +16,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory
-from mumetal.serve import book, wiring
+from mumetal.serve import ledgers, wiring
 from mumetal.serve.calibrations import CalibrationWatch, SignedFolder, signed_folder
 from mumetal.serve.cli.app import app
 from mumetal.serve.replay import replay
@@ -163,7 +163,7 @@ def test_a_running_stack_raises_it_when_the_file_appears(lab: Lab, tmp_path: Pat
     store = tmp_path / "store"
     chosen = settings(lab, store)
     clock = SystemClock()
-    with book.opened(store, clock) as ledger, wiring.build(chosen, clock, ledger) as stack:
+    with ledgers.opened(store, clock) as ledger, wiring.build(chosen, clock, ledger) as stack:
         while not stack.store.snapshots("local", "ibm_test"):
             time.sleep(0.05)
         (lab.sets / "b.json").write_bytes(second)

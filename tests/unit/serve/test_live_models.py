@@ -17,9 +17,8 @@ from mumetal.core.ports import Scene
 from mumetal.core.series import Channel, Series
 from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.formats import canonical
-from mumetal.serve import live_models, models, wiring
+from mumetal.serve import ledgers, live_models, models, wiring
 from mumetal.serve.live_models import LiveModels
-from mumetal.trust.ledger import ChainedFileLedger
 from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import report as reports
 from mumetal.trust.models.files.inspect import Kind
@@ -102,8 +101,8 @@ def test_a_model_of_other_channels_or_units_does_not_watch(house: House) -> None
 
 
 def test_a_first_start_makes_a_registry_on_the_stacks_own_ledger_and_a_broken_one_is_named(tmp_path: Path) -> None:
-    clock, path = SystemClock(), tmp_path / "ledger.jsonl"
-    ledger = ChainedFileLedger(path)
+    clock = SystemClock()
+    ledger = ledgers.open_ledger(tmp_path, clock)
     live = LiveModels.open(tmp_path, ledger=ledger, authorizer=wiring.authorizer(), clock=clock)
     assert live.desk is not None
     assert not live.problems
@@ -139,19 +138,18 @@ def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, mon
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     monkeypatch.setattr(live_models, "SHIPPED_IN", "shipping_package")
     settings = Settings(store=StoreSettings(directory=str(tmp_path / "store")))
-    with wiring.build(settings, SystemClock()) as stack:
+    clock, store = SystemClock(), tmp_path / "store"
+    with ledgers.opened(store, clock) as ledger, wiring.build(settings, clock, ledger) as stack:
         assert [m.name for m in stack.models.running()] == ["cryo"]
         entries = [e for _, e in stack.ledger.entries()]
         assert [(e.actor, e.action, e.outcome) for e in entries] == [
             ("mumetal.release", "model.adopt", ""),
             ("mumetal.release", "model.adopt", "done"),
         ]
-    assert hasattr(stack.ledger, "close")
-    stack.ledger.close()
     with models.reading(tmp_path / "store") as registry:
         assert registry.load("cryo").data == pca_model(background(seed=1))
     altered = tmp_path / "site" / "shipping_package" / "models" / "cryo.onnx"
     altered.write_bytes(altered.read_bytes() + b"\0")
-    with wiring.build(settings, SystemClock()) as stack:
+    with ledgers.opened(store, clock) as ledger, wiring.build(settings, clock, ledger) as stack:
         assert [m.name for m in stack.models.running()] == ["cryo"]  # the registry's own copy still verifies
         assert "step 2" in stack.models.problems[0].why

@@ -29,15 +29,15 @@ WitnessKeyOption = Annotated[Path | None, typer.Option("--witness-key", help="Th
 def _path(settings: Path | None, store: Path | None, ledger: Path | None = None) -> Path:
     """Return the folder of the ledger that is meant."""
     from mumetal.core.errors import BadInputError
-    from mumetal.serve import book, wiring
+    from mumetal.serve import ledgers, wiring
     from mumetal.trust.ledger.former import FORMER
 
     if ledger is not None:
         return ledger
     directory = Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
     for folder in (directory, directory / "demo"):
-        if (folder / book.FOLDER).exists() or (folder / FORMER).exists():
-            return book.find(folder)
+        if (folder / ledgers.FOLDER).exists() or (folder / FORMER).exists():
+            return ledgers.find(folder)
     raise BadInputError("there is no ledger here", where=str(directory), hint="run `mumetal up` first, or name --store")
 
 

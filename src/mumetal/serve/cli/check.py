@@ -47,7 +47,7 @@ def check(
 ) -> int:
     """Check settings, sources, inventory and ledger without starting anything."""
     from mumetal.connect.sources import open_source
-    from mumetal.serve import book, wiring
+    from mumetal.serve import ledgers, wiring
     from mumetal.trust.ledger.former import FORMER
     from mumetal.trust.ledger.reading import LedgerReader
 
@@ -73,9 +73,9 @@ def check(
 
     def ledger() -> str:
         store = Path(chosen.store.directory)
-        if not (store / book.FOLDER).exists() and not (store / FORMER).exists():
+        if not (store / ledgers.FOLDER).exists() and not (store / FORMER).exists():
             return "none yet"
-        reader = LedgerReader(book.find(store))
+        reader = LedgerReader(ledgers.find(store))
         reader.verify()
         return f"{reader.count} entries hold, {reader.signed} under the log's signed checkpoint"
 

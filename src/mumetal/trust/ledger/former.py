@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from mumetal.core import LOCAL
 from mumetal.core.errors import RejectedError, UnavailableError
 from mumetal.core.ports import LedgerEntry
-from mumetal.core.series import LOCAL
 from mumetal.trust.ledger.disk import sync_path
 from mumetal.trust.ledger.log import MerkleLedger
 

@@ -25,7 +25,7 @@ def silent(_text: str) -> None:
     """Say nothing."""
 
 
-def open_book(store: Path, clock: Clock, *, key: str = "", say: Say = silent, ticking: bool = False) -> MerkleLedger:
+def open_ledger(store: Path, clock: Clock, *, key: str = "", say: Say = silent, ticking: bool = False) -> MerkleLedger:
     """Open the ledger of a store to write.
 
     Args:
@@ -71,8 +71,8 @@ def open_book(store: Path, clock: Clock, *, key: str = "", say: Say = silent, ti
 
 @contextmanager
 def opened(store: Path, clock: Clock, *, key: str = "", say: Say = silent) -> Iterator[MerkleLedger]:
-    """Open a store's ledger for one piece of work; raises as :func:`open_book` does."""
-    ledger = open_book(store, clock, key=key, say=say)
+    """Open a store's ledger for one piece of work; raises as :func:`open_ledger` does."""
+    ledger = open_ledger(store, clock, key=key, say=say)
     try:
         yield ledger
     finally:
