@@ -13,7 +13,7 @@ from mumetal.core.delivery import Delivery
 from mumetal.core.series import Channel, Series
 from mumetal.core.settings import ServeSettings, Settings, StoreSettings, WatchSettings
 from mumetal.respond.triage import Inventory
-from mumetal.serve import models, wiring
+from mumetal.serve import ledgers, models, wiring
 from mumetal.serve.api.app import create_app
 from mumetal.serve.live_models import LiveModels
 from mumetal.serve.pipeline.model_health import ModelHealth, Pace
@@ -40,7 +40,7 @@ class Ground:
             store=StoreSettings(directory=str(folder)), watch=WatchSettings(learning_rows=600, learning_s=0)
         )
         folder.mkdir(parents=True, exist_ok=True)
-        self.ledger = wiring.open_ledger(self.settings)
+        self.ledger = ledgers.open_ledger(folder, self.clock)
         self.desk = models.attach(folder, ledger=self.ledger, authorizer=AllowAll(), clock=self.clock, actor="operator")
         self.models = LiveModels(self.desk)
         self.stack = Stack(
