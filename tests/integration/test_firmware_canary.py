@@ -1,5 +1,6 @@
 """A rollout under the real watch: the canary's twin is observed while it soaks, and its drift stops everything."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.judge import Judge, Rooms
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
 from mumetal.trust.firmware.rollout import INSTALL, RESTORE, Outcome, Plan, Report, Rollout
-from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.ledger.local import open_local
 from mumetal.twin.lab import Lab, Pace
 from mumetal.watch.watch import Watch
 
@@ -38,7 +39,7 @@ class World(ManualClock):
         self.twin = Lab(snapshots("brisbane")[:1], 7, NOW, device=BOARDS[0], pace=PACE)
         self.store = LogStore(folder / "telemetry", settings.store, self)
         self.incidents = IncidentStore(folder / "incidents.sqlite")
-        self.ledger = ChainedFileLedger(folder / "ledger.jsonl")
+        self.ledger = open_local(folder / "ledger", clock=self, entropy=os.urandom)
         self.watch = Watch(settings.watch, self, history.SceneReader(self.store).scene)
         rooms = Rooms(
             store=self.store, incidents=self.incidents, triage=Triage(settings.triage, Inventory()), ledger=self.ledger,
@@ -79,7 +80,7 @@ def roll(
     try:
         for _ in range(30):
             world.sleep(4.0)
-        ledger = ChainedFileLedger(folder / "rollouts.jsonl")
+        ledger = open_local(folder / "rollouts", clock=world, entropy=os.urandom)
         rollout = Rollout(
             boards=Boards(fleet), drifted=incidents_since(folder, world.now_ns()),
             authorizer=LocalOperator("operator", LOCAL, (INSTALL, RESTORE, CONFIRMED)), ledger=ledger,
