@@ -184,3 +184,7 @@ def confusion(iq: Array, prepared: Array) -> tuple[float, float]:
     wrong0 = sum(wi * i + wq * q > cut for i, q in sides[0]) / len(sides[0])
     wrong1 = sum(wi * i + wq * q <= cut for i, q in sides[1]) / len(sides[1])
     return wrong0, wrong1
+
+
+def last_means(rows: Array, span: int) -> Array:
+    return np.array([rows[max(0, k + 1 - span) : k + 1].mean(axis=0) for k in range(len(rows))])

@@ -12,12 +12,16 @@ from mumetal.core.ports import Detector
 from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
 from mumetal.watch.covert.replay import Replay
+from mumetal.watch.covert.sequence import SequenceCorrelation
+from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel
 from mumetal.watch.detectors import DETECTORS
 
 LISTED: list[tuple[str, Callable[[], Detector]]] = [
     *DETECTORS,
     (TimingChannel.info.plugin_id, TimingChannel),
+    (SequenceCorrelation.info.plugin_id, SequenceCorrelation),
+    (MatchedTemplate.info.plugin_id, MatchedTemplate),
     (Replay.info.plugin_id, Replay),
 ]
 EACH = pytest.mark.parametrize(("plugin_id", "make"), LISTED, ids=[i for i, _ in LISTED])

@@ -11,6 +11,8 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
 from mumetal.watch.calibrate import Calibration, calibrate
 from mumetal.watch.covert.replay import Replay
+from mumetal.watch.covert.sequence import SequenceCorrelation
+from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.ewma import Ewma
@@ -120,6 +122,8 @@ def extras_for(history: Series, models: tuple[RowModel, ...] = ()) -> tuple[tupl
     out: list[tuple[Make, str]] = []
     if timing:
         out.append((TimingChannel, "covert.timing"))
+    if timing and 0 < rate_of(history.t_ns) <= REPLAY_HZ:
+        out += [(SequenceCorrelation, "covert.timing"), (MatchedTemplate, "covert.timing")]
     if 0 < rate_of(history.t_ns) <= REPLAY_HZ:
         out.append((Replay, "covert.replay"))
     out += [(partial(Learned, model), f"model.{model.name}") for model in fitting(models, history)]

@@ -31,7 +31,7 @@ class Hint:
 
 HINTS = (
     Hint(
-        rule=r"watch\.covert\.timing",
+        rule=r"watch\.covert\.(timing|sequence|template)",
         title="Pulse timing of {device} carries more than jitter",
         severity=Severity.HIGH,
         techniques=("exfiltration.timing_covert_channel",),

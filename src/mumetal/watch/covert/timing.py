@@ -11,19 +11,23 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
-from mumetal.numerics.ewma import ewma
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
 
 TECHNIQUE = "exfiltration.timing_covert_channel"
-TIMING = re.compile(r".*(timing|jitter).*", re.IGNORECASE)
-REFERENCE = re.compile(r".*(reference|ref).*", re.IGNORECASE)
-BLOCK = 64  # pulses whose mean is taken out: slower wander cancels
+TIMING = re.compile(r"(?!.*\.(spread|offset)$).*(timing|jitter).*", re.IGNORECASE)
+REFERENCE = re.compile(r"(?!.*\.(spread|offset)$).*(reference|ref).*", re.IGNORECASE)
+BLOCK = 32  # pulses whose variance is one feature
+PIECES = (32, 16, 8)  # pulses whose mean is taken out, so that slower wander cancels; the history chooses
+LONGEST = 8_192  # blocks averaged at most
 LEARNT_MOST = 40_000  # rows a stream is learnt from at most: a longer average has nothing to be held against
-SPANS = tuple(2**k for k in range(1, 13))  # blocks averaged, none longer than the history that tells what is ordinary
 CLIP = 8.0  # standard deviations: one late pulse is no message
 SIGMA_KNOWN = 0.01  # relative: how well jitter is known without reference pulses
+COMMON = 2 * SIGMA_KNOWN  # of ln of a variance: what jitter changes by for all pulses together, innocently
+GATE = 2.0  # standard deviations of the references' own variance, beyond which their change is believed in full
+GUARD = 1.6  # the rise over the references alone counts so many times: what they share is no message
 
 
 def timing_channels(names: tuple[str, ...], units: tuple[str, ...]) -> tuple[list[int], list[int]]:
@@ -34,27 +38,11 @@ def timing_channels(names: tuple[str, ...], units: tuple[str, ...]) -> tuple[lis
     return [i for i in timing if i not in reference], reference
 
 
-class TimingChannel(Standardised):
-    """Variance of pulse timing against that of reference pulses, and its fourth moment, on doubling time scales.
-
-    Shifts of ±dσ raise the variance to σ²(1 + d²) and bring the excess kurtosis to -2d⁴/(1 + d²)². The variance of
-    reference pulses, which carry no message, is divided out: so a change of the jitter itself cancels. Without reference
-    pulses, variance is compared with the history and no shift below the wall that σ's own uncertainty sets is seen.
-    """
-
-    _spans: tuple[int, ...] = ()  # none before it has learnt
-    info = PluginInfo(
-        plugin_id="watch.covert.timing",
-        title="Variance and kurtosis of pulse timing against reference pulses",
-        reference="KL of a two-point mixture per pulse ≈ d⁴/4; noise-uncertainty wall: Tandra and Sahai 2008, doi:10.1109/JSTSP.2007.914879",
-        techniques=(TECHNIQUE,),
-        min_history=8 * BLOCK,
-    )
-
-    nominal_scale = 2.0  # averages of many blocks are nearly normal, and z² then falls as exp(-z²/2)
+class TimingDetector(Standardised):
+    """What detectors of pulse timing share: which channels are data pulses and which are reference pulses."""
 
     def fit(self, history: Series) -> None:
-        """Learn the ordinary ratio and its spread.
+        """Learn what is ordinary.
 
         Raises:
             BadInputError: No timing channel in seconds, or too few rows.
@@ -76,34 +64,75 @@ class TimingChannel(Standardised):
                 hint="name it …timing… or …jitter…, unit s",
             )
 
+
+class TimingChannel(TimingDetector):
+    """Variance of pulse timing against its history and against reference pulses, over windows that grow by √2.
+
+    Shifts of ±dσ raise the variance to σ²(1 + d²). The reference pulses' own noise costs as many pulses again when their
+    variance is simply divided out. So their change is weighed: jitter is taken to change innocently, for all pulses
+    together, by about 1%, and the best linear predictor of that change is subtracted. It is nothing over short windows,
+    where the references cannot tell it, and all of it over long ones; a larger change in the references is believed at once,
+    and a rise that is not at least somewhat larger than the references' is no message. Without references the excess kurtosis,
+    which a message lowers to -2d⁴/(1 + d²)², is looked at too, and no shift is seen below the wall that σ's own
+    uncertainty sets.
+    """
+
+    info = PluginInfo(
+        plugin_id="watch.covert.timing",
+        title="Variance and kurtosis of pulse timing against reference pulses",
+        reference="KL of a two-point mixture per pulse ≈ d⁴/4; noise-uncertainty wall: Tandra and Sahai 2008, doi:10.1109/JSTSP.2007.914879",
+        techniques=(TECHNIQUE,),
+        min_history=512,
+    )
+
+    nominal_scale = 2.0  # averages of many blocks are nearly normal, and z² then falls as exp(-z²/2)
+    _spans: tuple[int, ...] = ()  # none before it has learnt
+
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
-        """Learn location and spread of each feature."""
-        self._location = np.zeros((2, len(self._data)))
-        self._spread = np.ones((2, len(self._data)))
-        self._spans = ()
-        self.reset()
-        features = self._features(z, seen)
+        """Learn what wander to take out, and location, spread and common part of each feature."""
+        self._location = np.zeros((3, len(self._data)))
+        tried: list[tuple[float, int, Array]] = []
+        for piece in PIECES:
+            self._piece = piece
+            self.reset()
+            features = self._features(z, seen)
+            # A message adds d²σ² to what jitter and the rest of the wander make together, and that has this spread.
+            worth = math.exp(-2 * float(features[:, 0].mean())) / float(self._own(features)[0].mean())
+            tried.append((worth, piece, features))
+        _, self._piece, features = max(tried, key=lambda t: t[:2])
         self._location = features.mean(axis=0)
-        self._spread = np.maximum(features.std(axis=0, ddof=1), 0.25 * math.sqrt(2 / BLOCK))
-        self._blocks_learnt = features.shape[0]
-        self._spans = tuple(s for s in SPANS if s <= max(SPANS[0], self._blocks_learnt))
+        own, common, others = self._own(features)
+        self._own_variance, self._shared, self._reference_variance = own, common, others
+        self._spread_kurtosis = np.maximum(features[:, 2].std(axis=0, ddof=1), 0.25 * math.sqrt(24 / BLOCK))
+        self._learnt = features.shape[0]
+        self._spans = spans_up_to(min(self._learnt, LONGEST))
         self.reset()
+
+    def _own(self, features: Array) -> tuple[Array, Array, Array]:
+        """Return variances of the data's and the references' ln variance per block and their covariance, (D,) each."""
+        floor = 0.06 * 2 / BLOCK
+        away = features - features.mean(axis=0)
+        data, other = away[:, 0], away[:, 1]
+        n = max(1, features.shape[0] - 1)
+        own = np.maximum((data**2).sum(axis=0) / n, floor)
+        others = np.maximum((other**2).sum(axis=0) / n, floor / max(1, len(self._reference)))
+        return own, np.clip((data * other).sum(axis=0) / n, 0.0, 0.9 * np.sqrt(own * others)), others
 
     @property
     def scales(self) -> int:
-        """How many features are looked at: both moments on each time scale."""
-        return 2 * len(self._spans)
+        """How many features are looked at: one or both moments over each window."""
+        return (1 if self._reference else 2) * len(self._spans)
 
     def reset(self) -> None:
         """Forget what was scored so far, keep what was learnt."""
         count = len(self._data)
         self._rest = np.empty((0, count + len(self._reference)))
         self._rest_seen = np.empty(self._rest.shape, bool)
-        self._state = [np.zeros((2 * count,)) for _ in self._spans]
+        self._past = Spans(self._spans, 3 * count)
         self._held = 0.0
 
     def _features(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
-        """Return ln of the variance ratio and minus the excess kurtosis per full block, shape (b, 2, data channels).
+        """Return ln variance of data and of references and minus the excess kurtosis per full block, shape (b, 3, D).
 
         A block of which less than half was observed says nothing: its features are the ordinary ones.
         """
@@ -113,41 +142,54 @@ class TimingChannel(Standardised):
         rows, mask = np.concatenate([self._rest, both]), np.concatenate([self._rest_seen, mask])
         blocks = rows.shape[0] // BLOCK
         self._rest, self._rest_seen = rows[blocks * BLOCK :].copy(), mask[blocks * BLOCK :].copy()
-        cube = rows[: blocks * BLOCK].reshape(blocks, BLOCK, len(columns))
+        pieces = BLOCK // self._piece
+        cube = rows[: blocks * BLOCK].reshape(blocks, pieces, self._piece, len(columns))
         here = mask[: blocks * BLOCK].reshape(cube.shape)
-        count = np.maximum(here.sum(axis=1), 1)
-        centred = np.where(here, cube - (cube * here).sum(axis=1, keepdims=True) / count[:, None], 0.0)
-        square = centred**2
-        variance = np.maximum(square.sum(axis=1) / count, 1e-6)
-        fourth = (square**2).sum(axis=1) / count / variance**2 - 3
+        held = here.sum(axis=2, keepdims=True)
+        centred = np.where(here, cube - (cube * here).sum(axis=2, keepdims=True) / np.maximum(held, 1), 0.0)
+        square = centred.reshape(blocks, BLOCK, len(columns)) ** 2
+        count = held.sum(axis=(1, 2))
+        free = np.maximum((np.maximum(held - 1, 0)).sum(axis=(1, 2)), 1)
+        variance = np.maximum(square.sum(axis=1) / free, 1e-6)
         split = len(self._data)
+        fourth = (square**2).sum(axis=1)[:, :split] / np.maximum(count[:, :split], 1) / variance[:, :split] ** 2 - 3
         enough = count >= BLOCK // 2
-        ordinary, known = np.zeros((blocks, 1)), enough[:, :split]
+        known = enough[:, :split]
+        ordinary = np.zeros((blocks, split))
         if self._reference:
-            ordinary = np.log(variance[:, split:].mean(axis=1, keepdims=True))
+            ordinary += np.log(variance[:, split:].mean(axis=1, keepdims=True))
             known = known & enough[:, split:].all(axis=1, keepdims=True)
-        features = np.stack([np.log(variance[:, :split]) - ordinary, -fourth[:, :split]], axis=1)
+        features = np.stack([np.log(variance[:, :split]), ordinary, -fourth], axis=1)
         return np.where(known[:, None, :], features, self._location)
 
     def _distances(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
-        """Return the largest standardised feature of each block and data channel, shape (b, data channels).
+        """Return the largest rise over all windows that end at each block, in standard deviations, shape (b, D).
 
         One-sided: a message raises the variance and lowers the fourth moment. The history's own error is included.
         """
-        features = (self._features(z, seen) - self._location) / self._spread
-        flat = features.reshape(features.shape[0], 2 * len(self._data))
-        out = np.zeros((features.shape[0], len(self._data)))
-        for index, span in enumerate(self._spans):
-            alpha = 2 / (span + 1)
-            smooth, self._state[index] = ewma(flat, alpha, self._state[index])
-            sigma = math.sqrt(alpha / (2 - alpha) + 1 / self._blocks_learnt)
-            out = np.maximum(out, (smooth / sigma).reshape(features.shape).max(axis=1))
+        away = self._features(z, seen) - self._location
+        count, width = away.shape[0], len(self._data)
+        out = np.zeros((count, width))
+        for length, means in self._past.push(away.reshape(count, 3 * width)):
+            data, other, kurtosis = np.moveaxis(means.reshape(count, 3, width), 1, 0)
+            per = (1 / length + 1 / self._learnt)[:, None]
+            own, shared, others = self._own_variance * per, self._shared * per, self._reference_variance * per
+            if self._reference:
+                weight = np.minimum((shared + COMMON**2) / (others + COMMON**2), 1.0)
+                weight = np.where(np.abs(other) > GATE * np.sqrt(others + COMMON**2), 1.0, weight)
+                left = own + (1 - weight) ** 2 * COMMON**2 + weight**2 * others - 2 * weight * shared
+                whole = np.maximum(own + others - 2 * shared, 0.25 * own)
+                over = (data - other) / np.sqrt(whole)
+                out = np.maximum(out, np.minimum((data - weight * other) / np.sqrt(left), GUARD * over))
+            else:
+                out = np.maximum(out, data / np.sqrt(own + COMMON**2))
+                out = np.maximum(out, kurtosis / (self._spread_kurtosis * np.sqrt(per)))
         return out
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,), in standard deviations, held between blocks."""
         complete = (self._rest.shape[0] + 1 + np.arange(z.shape[0])) // BLOCK
-        scores = np.maximum(self._distances(z, seen).max(axis=1), 0.0)
+        scores = self._distances(z, seen).max(axis=1)
         out = np.concatenate([[self._held], scores])[complete]
         self._held = float(scores[-1]) if scores.size else self._held
         return np.asarray(out, np.float64)
@@ -167,7 +209,8 @@ class TimingChannel(Standardised):
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Smallest d in units of σ; the best blind test of a ±dσ mixture in known Gaussian jitter needs KL n·d⁴/4.
 
-        A variance test against n reference pulses has ln-ratio error sqrt(2/n + 2/n) and mean ln(1 + d²).
+        One reference pulse a data pulse is assumed: ln variance of n pulses errs by sqrt(2/n) for data and references
+        both, and what is left of the common change is τ²·(2/n)/(τ² + 2/n) beside it, as the detector weighs it.
         """
         if technique not in self.info.techniques:
             return blind(self.info, technique, "jitter σ", "looks at pulse timing only")
@@ -176,10 +219,12 @@ class TimingChannel(Standardised):
             return blind(
                 self.info, technique, "jitter σ", f"needs {2 * BLOCK} pulses and had {n:g}", "record more pulses"
             )
-        total = z_upper(conditions.false_alarm / 2) - z_upper(conditions.power)
-        span = self._spans[-1] if self._spans else SPANS[-1]
-        used = min(n, span * BLOCK, LEARNT_MOST)
-        by_noise = math.sqrt(math.expm1(total * math.sqrt(4 / used)))
+        scales = len(self._spans) or len(spans_up_to(LEARNT_MOST // BLOCK))
+        total = z_upper(conditions.false_alarm / scales) - z_upper(conditions.power)
+        used = min(n, LEARNT_MOST)
+        per = 2 / used + 2 / LEARNT_MOST
+        error = math.sqrt(per + COMMON**2 * per / (COMMON**2 + per))
+        by_noise = math.sqrt(math.expm1(total * error / math.sqrt(0.84)))  # windows grow by √2: 16% short at worst
         optimal = (2 * (z_upper(conditions.false_alarm) - z_upper(conditions.power)) ** 2 / n) ** 0.25
         wall = math.sqrt(2 * SIGMA_KNOWN)
         return Power(
@@ -187,7 +232,7 @@ class TimingChannel(Standardised):
             smallest=by_noise,
             bound=optimal,
             unit="jitter σ",
-            reason=f"variance over {used:g} pulses against as many reference pulses; "
+            reason=f"variance over {used:g} pulses against their history and as many reference pulses; "
             f"without reference pulses nothing below {wall:.2f} σ is seen (σ known to 1%)",
             advice="record reference pulses beside the payload" if n > used else "",
         )
