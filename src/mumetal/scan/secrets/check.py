@@ -276,7 +276,7 @@ def narrowed(c: Candidate) -> Candidate | None:
 def judged(c: Candidate) -> Candidate | None:
     """Return the candidate with its belief, or None when its structure speaks against it."""
     narrow = narrowed(c)
-    if narrow is None or shape.entropy(narrow.value) < narrow.rule.min_entropy:
+    if narrow is None or (narrow.rule.min_entropy and shape.entropy(narrow.value) < narrow.rule.min_entropy):
         return None
     kind = narrow.rule.check
     share = CHECKS[kind](narrow) if kind else 1.0

@@ -6,7 +6,7 @@ An alternation of a thousand names with a group costs re2 a millisecond; looking
 import re
 from collections.abc import Iterator, Sequence
 
-_WORD = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]*(?:[._\-][A-Za-z0-9]+)*")
+_WORD = re.compile(rb"(?<![a-z0-9])[a-z][a-z0-9]*(?:[._\-][a-z0-9]+)*")
 _REACH = 260
 
 
@@ -18,19 +18,20 @@ class Near:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = {name.encode() for name in names}
-        self._lengths = sorted({len(name) for name in self._names}, reverse=True)
-        self._least = self._lengths[-1]
+        known = {name.encode() for name in names}
+        self._head = min(map(len, known))
+        self._by_head: dict[bytes, list[bytes]] = {}
+        for name in sorted(known, key=len, reverse=True):
+            self._by_head.setdefault(name[: self._head], []).append(name)
 
     def spans(self, window: bytes) -> Iterator[tuple[int, int]]:
         """Yield (just past the name, end of what is looked at) for each word of the window that starts with a name."""
-        for word in _WORD.finditer(window):
-            low = word[0][:32].lower()
-            if len(low) < self._least:
-                continue
-            for length in self._lengths:
-                if low[:length] in self._names and len(low) >= length:
-                    start = word.start() + length
+        low = window.lower()
+        for word in _WORD.finditer(low):
+            first, last = word.span()
+            for name in self._by_head.get(low[first : first + self._head], ()):
+                if low.startswith(name, first, last):
+                    start = first + len(name)
                     line = window.find(b"\n", start)
                     end = len(window) if line < 0 else line
                     yield start, min(end, start + _REACH)

@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from functools import cache
 from itertools import pairwise
 
 _PLACEHOLDER = re.compile(
@@ -25,7 +26,12 @@ _VOWEL = re.compile(rb"(?i)[aeiouy]")
 def entropy(text: bytes) -> float:
     """Return Shannon's entropy of the bytes, bits per character (Shannon 1948, doi:10.1002/j.1538-7305.1948.tb01338.x)."""
     n = len(text)
-    return -sum(c / n * math.log2(c / n) for c in Counter(text).values()) if n else 0.0
+    return math.log2(n) - sum(map(_weighed, Counter(text).values())) / n if n else 0.0
+
+
+@cache
+def _weighed(count: int) -> float:
+    return count * math.log2(count)
 
 
 def is_placeholder(text: bytes) -> bool:

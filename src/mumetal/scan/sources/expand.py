@@ -13,6 +13,11 @@ from mumetal.scan.sources.payload import is_payload, metadata, parts
 _MAX_NESTED = 4  # archives within archives
 
 
+def is_plain(artefact: Artefact) -> bool:
+    """Whether it holds no other artefacts."""
+    return not (artefact.uri.endswith(".ipynb") or kind_of(artefact.data))
+
+
 def expanded(
     artefact: Artefact, limits: Limits, report: Report, budget: Budget | None = None, depth: int = 0
 ) -> Iterator[Artefact]:

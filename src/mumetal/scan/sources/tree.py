@@ -9,7 +9,7 @@ from mumetal.core import LOCAL
 from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
-from mumetal.scan.sources.expand import expanded
+from mumetal.scan.sources.expand import expanded, is_plain
 from mumetal.scan.sources.git import Git
 from mumetal.scan.sources.limits import Limits, Report, silent
 from mumetal.scan.sources.pieces import pieces
@@ -42,6 +42,7 @@ class WorkTree:
         if not root.exists():
             raise BadInputError("there is no such file or folder", where=str(root))
         self._root = root
+        self._base = os.path.join(root, "")  # noqa: PTH118 - a Path a file costs more than reading it
         self._paths = paths
         self._ignored = ignored
         self._limits = limits or Limits()
@@ -89,29 +90,42 @@ class WorkTree:
         self._report(Quarantined.of(str(error.filename), f"could not be read: {error.strerror}"))
 
     def _file(self, name: str) -> Iterator[Artefact]:
-        path = self._root / name if name else self._root
+        path = self._base + name if name else os.fspath(self._root)
         uri = _printable(name or self._root.name)
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            if not path.is_symlink():
+            if not os.path.islink(path):  # noqa: PTH114 - as above
                 self._report(Quarantined.of(uri, f"could not be read: {error.strerror}"))
             return
-        with os.fdopen(handle, "rb") as file:
-            state = os.fstat(file.fileno())
-            if not stat.S_ISREG(state.st_mode):
+        try:
+            yield from self._opened(handle, uri)
+        except OSError as error:
+            self._report(Quarantined.of(uri, f"could not be read to its end: {error.strerror}"))
+        finally:
+            os.close(handle)
+
+    def _opened(self, handle: int, uri: str) -> Iterator[Artefact]:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode):
+            return
+        size = state.st_size
+        if size > self._limits.file_bytes:
+            self._report(Quarantined.of(uri, f"larger than {self._limits.file_bytes} bytes, not read"))
+            return
+        facts = (("t_ns", str(state.st_mtime_ns)), ("place", "tree"))
+        if size < self._limits.chunk:
+            data = os.read(handle, size + 1)
+            if len(data) == size:  # all of it in one call, as ever unless somebody is writing it
+                if not data:
+                    return
+                whole = Artefact(tenant=self._tenant, uri=uri, data=data, facts=facts)
+                yield from (whole,) if is_plain(whole) else expanded(whole, self._limits, self._report)
                 return
-            if state.st_size > self._limits.file_bytes:
-                self._report(Quarantined.of(uri, f"larger than {self._limits.file_bytes} bytes, not read"))
-                return
-            facts = (("t_ns", str(state.st_mtime_ns)), ("place", "tree"))
-            try:
-                for piece in pieces(
-                    file, uri, chunk=self._limits.chunk, facts=facts, tenant=self._tenant, size=state.st_size
-                ):
-                    yield from expanded(piece, self._limits, self._report)
-            except OSError as error:
-                self._report(Quarantined.of(uri, f"could not be read to its end: {error.strerror}"))
+            os.lseek(handle, 0, os.SEEK_SET)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            for piece in pieces(file, uri, chunk=self._limits.chunk, facts=facts, tenant=self._tenant, size=size):
+                yield from expanded(piece, self._limits, self._report)
 
 
 def _printable(name: str) -> str:
