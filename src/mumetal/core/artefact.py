@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from mumetal.core import LOCAL, check
@@ -11,9 +12,11 @@ from mumetal.core.errors import BadInputError
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Artefact:
     """A file, a blob in history, a notebook cell, a firmware image, a certificate or a model.
+
+    It has no slots, so that its digest is reckoned when it is first asked for: of most files it never is.
 
     Args:
         tenant: Who owns it.
@@ -21,7 +24,6 @@ class Artefact:
         kind: What it is: ``"file"``, ``"blob"``, ``"cell"``, ``"log"``, ``"firmware"``, ``"certificate"``, ``"model"``.
         data: The bytes themselves.
         facts: Short facts for attribution, such as ``("commit", "…")``.
-        digest: SHA-256 of ``data``, hex; derived, never given.
     """
 
     tenant: str = LOCAL
@@ -29,11 +31,14 @@ class Artefact:
     kind: str = "file"
     data: bytes = field(repr=False)
     facts: tuple[tuple[str, str], ...] = ()
-    digest: str = field(init=False)
 
     def __post_init__(self) -> None:
         check.text(self.uri, "artefact uri", 4_096)
-        object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest())
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of ``data``, hex."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,6 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """Name of this instance, stable over restarts, such as ``"bluefors:logs"``."""
-        ...
 
     def poll(self, cursor: str, limit: int) -> Delivery:
         """Read at most about ``limit`` values from ``cursor`` (empty: from the start) and say where to go on.
@@ -63,11 +62,9 @@ class Source(Protocol):
             UnavailableError: The source is away; the caller tries again later.
             BadInputError: The cursor or the configuration cannot be used.
         """
-        ...
 
     def close(self) -> None:
         """Let go of files and connections."""
-        ...
 
 
 class Sink(Protocol):
@@ -81,11 +78,9 @@ class Sink(Protocol):
         Raises:
             UnavailableError: The receiver is away; the outbox keeps the items.
         """
-        ...
 
     def close(self) -> None:
         """Let go of connections."""
-        ...
 
 
 class Store(Protocol):
@@ -97,43 +92,33 @@ class Store(Protocol):
         Raises:
             UnavailableError: The disk is full or the queue is; nothing was acknowledged.
         """
-        ...
 
     def cursor(self, source: str) -> str:
         """Return the last committed cursor of a source; empty when there is none."""
-        ...
 
     def tenants(self) -> Sequence[str]:
         """Return every tenant that has data."""
-        ...
 
     def streams(self, tenant: str) -> Sequence[tuple[str, str]]:
         """Return the (device, stream) pairs of a tenant."""
-        ...
 
     def series(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int) -> Iterator[Series]:
         """Yield committed samples with ``start_ns <= t_ns < stop_ns``, in order, one Series per epoch and chunk."""
-        ...
 
     def events(self, tenant: str, start_ns: int, stop_ns: int, limit: int = 10_000) -> Sequence[Event]:
         """Return committed events in order of time."""
-        ...
 
     def snapshots(self, tenant: str, device: str, limit: int = 100) -> Sequence[DeviceSnapshot]:
         """Return the newest snapshots of a device, oldest first."""
-        ...
 
     def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:
         """Return what was refused, newest first."""
-        ...
 
     def evidence(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int) -> Evidence:
         """Point at a range of samples, with the digest over its write-ahead bytes."""
-        ...
 
     def close(self) -> None:
         """Finish committing and let go of files."""
-        ...
 
 
 class BlobSource(Protocol):
@@ -141,7 +126,6 @@ class BlobSource(Protocol):
 
     def blobs(self) -> Iterator[Artefact]:
         """Yield each distinct artefact once."""
-        ...
 
 
 class Detector(Protocol):
@@ -155,7 +139,6 @@ class Detector(Protocol):
         Raises:
             BadInputError: Fewer than ``info.min_history`` usable rows; says how many more are needed.
         """
-        ...
 
     def score(self, chunk: Series) -> NDArray[np.float64]:
         """Score the rows that follow the last chunk, shape (n,), finite and >= 0; higher is more anomalous.
@@ -163,15 +146,12 @@ class Detector(Protocol):
         Raises:
             BadInputError: Not fitted, or the chunk has another channel map than the history.
         """
-        ...
 
     def attribute(self, window: Series) -> tuple[Attribution, ...]:
         """Say which channels carry the score of the window's last row, largest share first; keeps no state."""
-        ...
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Say the smallest attack that would have been caught under these conditions."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +176,6 @@ class Cause(Protocol):
 
     def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain or decline, with a log-likelihood ratio and a reason either way."""
-        ...
 
 
 class Scanner(Protocol):
@@ -206,7 +185,6 @@ class Scanner(Protocol):
 
     def scan(self, artefact: Artefact) -> Iterator[Finding]:
         """Yield what is wrong with one artefact; never runs anything in it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +215,6 @@ class Authorizer(Protocol):
         Raises:
             RejectedError: Not allowed, or the decision failed.
         """
-        ...
 
 
 class Verifier(Protocol):
@@ -249,7 +226,6 @@ class Verifier(Protocol):
         Raises:
             RejectedError: It is not; says which step failed.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,11 +260,9 @@ class Ledger(Protocol):
         Raises:
             UnavailableError: It could not be written; then the act must not happen.
         """
-        ...
 
     def entries(self, start: int = 0, limit: int = 1_000) -> Sequence[tuple[int, LedgerEntry]]:
         """Return entries from ``start``, in order."""
-        ...
 
     def verify(self) -> None:
         """Check the whole record.
@@ -296,7 +270,6 @@ class Ledger(Protocol):
         Raises:
             RejectedError: An entry was altered, removed or reordered; says where.
         """
-        ...
 
 
 class ModelSource(Protocol):
@@ -309,7 +282,6 @@ class ModelSource(Protocol):
             RejectedError: Its digest or signature does not hold.
             BadInputError: There is no such model.
         """
-        ...
 
 
 class Controller(Protocol):
@@ -323,11 +295,9 @@ class Controller(Protocol):
         Raises:
             RejectedError: The action is outside its bound or still a dry run.
         """
-        ...
 
     def undo(self, action: Action) -> None:
         """Take it back."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,7 +326,6 @@ class Twin(Protocol):
 
     def advance(self, seconds: float) -> Sequence[Datum]:
         """Let ``seconds`` (s) of the twin's time pass and return what its sensors and logs say."""
-        ...
 
     def perturb(self, name: str, strength: float, duration_s: float) -> Truth:
         """Start an attack or an innocent cause now; returns the truth about it.
@@ -364,11 +333,9 @@ class Twin(Protocol):
         Raises:
             BadInputError: There is no such perturbation, or the strength is out of range.
         """
-        ...
 
     def truth(self) -> Sequence[Truth]:
         """Return all perturbations so far."""
-        ...
 
 
 class Range(Protocol):
@@ -380,4 +347,3 @@ class Range(Protocol):
         Raises:
             RejectedError: Something real would be reachable from it.
         """
-        ...

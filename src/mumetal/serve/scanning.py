@@ -1,10 +1,9 @@
 """One scan from end to end: settings, scanners, source, baseline; the command prints what comes of it."""
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -193,7 +192,7 @@ def source_of(where: Where, chosen: ScanSettings, clock: Clock, report: Report) 
     elif where.history or where.pushed:
         sources = [History(p, pushed=where.pushed, limits=limits, report=report) for p in where.paths]
     else:
-        sources = [Below(p, tree(p, chosen, report)) for p in where.paths]
+        sources = [tree(p, chosen, report, called=p.as_posix()) for p in where.paths]
     return Excluding(sources, chosen.exclude)
 
 
@@ -216,13 +215,14 @@ def _folder(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def tree(root: Path, chosen: ScanSettings, report: Report) -> WorkTree:
-    """Return the files below a folder, by their paths in it.
+def tree(root: Path, chosen: ScanSettings, report: Report, *, called: str = "") -> WorkTree:
+    """Return the files below a folder, by their paths in it, or from where ``called`` leads to it.
 
     Raises:
         BadInputError: It is not there.
     """
-    return WorkTree(root, limits=Limits(file_bytes=chosen.max_file_mib * MIB), report=report)
+    name = "" if called == "." else called
+    return WorkTree(root, limits=Limits(file_bytes=chosen.max_file_mib * MIB), report=report, called=name)
 
 
 def files_of(found: Sequence[Entry]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -234,16 +234,15 @@ def files_of(found: Sequence[Entry]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 class Below:
-    """A work tree whose files are called by their path from here, as the user named it.
+    """Changes whose files are called by their path from here, as the user named it.
 
     Args:
-        root: File or folder as named.
+        root: Folder as named.
         source: What reads it, with paths relative to it.
     """
 
     def __init__(self, root: Path, source: BlobSource) -> None:
-        self._prefix = "" if root.is_file() else self.prefix(root)
-        self._root = os.fsencode(root.as_posix()).decode(errors="replace") if root.is_file() else ""
+        self._prefix = self.prefix(root)
         self._source = source
 
     @staticmethod
@@ -255,13 +254,7 @@ class Below:
     def blobs(self) -> Iterator[Artefact]:
         """Yield what the source yields, by its whole path."""
         for artefact in self._source.blobs():
-            if self._root:
-                bare = artefact.uri.removeprefix(Path(self._root).name)
-                yield replaced(artefact, uri=f"{self._root}{bare}")
-            elif self._prefix:
-                yield replaced(artefact, uri=f"{self._prefix}{artefact.uri}")
-            else:
-                yield artefact
+            yield replaced(artefact, uri=f"{self._prefix}{artefact.uri}") if self._prefix else artefact
 
 
 def replaced(artefact: Artefact, *, uri: str) -> Artefact:
@@ -292,14 +285,14 @@ class Excluding:
 
     def __init__(self, sources: Sequence[BlobSource], patterns: Sequence[str]) -> None:
         self._sources = tuple(sources)
-        self._patterns = tuple(f"{p}*" if p.endswith("/") else p for p in (*patterns, ".mumetal/"))
+        whole = [f"{p}*" if p.endswith("/") else p for p in (*patterns, ".mumetal/")]
+        self._left_out = re.compile("|".join(translate(q) for p in whole for q in (p, f"*/{p}"))).match
 
     def blobs(self) -> Iterator[Artefact]:
         """Yield what matches no pattern."""
         for source in self._sources:
             for artefact in source.blobs():
-                path = artefact.uri.removeprefix("./")
-                if not any(fnmatchcase(path, p) or fnmatchcase(path, f"*/{p}") for p in self._patterns):
+                if not self._left_out(artefact.uri.removeprefix("./")):
                     yield artefact
 
 

@@ -17,6 +17,8 @@ from mumetal.core.ports import BlobSource
 from mumetal.scan.place import Place, first_line, place_of
 
 MAX_SHOWN = 160
+MAX_LINE = 2_000  # bytes; of a longer line, such as of minified code, nothing but what is meant is shown
+MAX_COLUMN = 1 << 16
 _QUOTED = re.compile(r"""(?P<quote>["'`])(?P<body>(?:\\.|(?!(?P=quote)).){9,}?)(?P=quote)""")
 _TOKEN = re.compile(r"[A-Za-z0-9_\-+/=.~%]{16,}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -148,7 +150,7 @@ def _stem(finding: Finding, place: Place | None, content: str) -> str:
 
 
 def _columns(raw: bytes, place: Place) -> tuple[int, int]:
-    if not raw or not place.column:
+    if not raw or not 0 < place.column <= MAX_COLUMN:
         return (0, 0)
     first = len(raw[: place.column - 1].decode(errors="replace"))
     return (first + 1, first + 1 + max(1, len(raw[place.column - 1 : place.end - 1].decode(errors="replace"))))
@@ -157,6 +159,11 @@ def _columns(raw: bytes, place: Place) -> tuple[int, int]:
 def _shown(raw: bytes, place: Place, secret: list[tuple[int, int]]) -> tuple[str, tuple[int, int]]:
     """Return the masked line and what to mark in it."""
     meant = (place.column - 1, place.end - 1) if place.column else (0, 0)
+    if len(raw) > MAX_LINE:
+        said = raw[meant[0] : meant[1]][:MAX_LINE].decode(errors="replace")
+        hidden = any(start < meant[1] and meant[0] < stop for start, stop in secret)
+        text = plain(_head(said) if hidden else veiled(said))[: MAX_SHOWN - 2]
+        return f"…{text}…", (1, 1 + len(text)) if meant[1] else (0, 0)
     pieces: list[tuple[str, bool, bool]] = []  # text, is a masked secret, is what is meant
     at = 0
     for start, stop in sorted({*secret, meant} if meant[1] else secret):
@@ -181,7 +188,11 @@ def _head(secret: str) -> str:
 
 
 def veiled(text: str) -> str:
-    """Mask long literals and long words with digits: what no rule called a secret may be one all the same."""
+    """Mask long literals and long words with digits: what no rule called a secret may be one all the same.
+
+    Of a text longer than 2,000 characters only so many are looked at and returned: quotes without end take the square.
+    """
+    text = text[:MAX_LINE]
 
     def literal(found: re.Match[str]) -> str:
         body = found["body"]

@@ -81,7 +81,10 @@ def fits_service(before: bytes, value: bytes) -> bool:
 
 
 def _key(c: Candidate) -> float:
-    name, value = name_of(c), c.value.rstrip(b".,;")
+    value = c.value.rstrip(b".,;")
+    if not (value.isdigit() or shape.is_uuid(value) or shape.looks_random(value)):  # most are refused here, cheaply
+        return 0.0
+    name = name_of(c)
     if not fits_vendor(c.lead, value) or not (c.rule.vendor or fits_service(c.before, value)):
         return 0.0
     if (
@@ -103,7 +106,7 @@ def _key(c: Candidate) -> float:
         return 0.0
     if shape.is_uuid(value):
         return 0.8 if re.search(rb"(?i)key|token|secret|pat\b", name) else 0.0
-    if not shape.looks_random(value):
+    if value.isdigit():
         return 0.0
     return 0.75 if shape.sequential(value) > 0.5 else 1.0
 

@@ -27,6 +27,7 @@ class WorkTree:
         limits: Bounds.
         report: Told what is left out, and why.
         tenant: Whose files they are.
+        called: What the folder is called in front of the files' names, or the single file; empty for names below ``root``.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class WorkTree:
         limits: Limits | None = None,
         report: Report = silent,
         tenant: str = LOCAL,
+        called: str = "",
     ) -> None:
         if not root.exists():
             raise BadInputError("there is no such file or folder", where=str(root))
@@ -48,6 +50,7 @@ class WorkTree:
         self._limits = limits or Limits()
         self._report = report
         self._tenant = tenant
+        self._before = (called or root.name) if root.is_file() else called and f"{called}/"
 
     def blobs(self) -> Iterator[Artefact]:
         """Yield each file once, archives and notebooks taken apart."""
@@ -91,7 +94,7 @@ class WorkTree:
 
     def _file(self, name: str) -> Iterator[Artefact]:
         path = self._base + name if name else os.fspath(self._root)
-        uri = _printable(name or self._root.name)
+        uri = _printable(self._before + name)[:4_096]
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:

@@ -193,3 +193,17 @@ def test_the_verdict_follows_the_severity() -> None:
     assert not said.fails(level("none"))
     with pytest.raises(BadInputError):
         level("terrible")
+
+
+@pytest.mark.parametrize("around", ["'", '"', "a", "\\", "'a1' "])
+def test_of_a_line_without_end_only_what_is_meant_is_shown(around: str) -> None:
+    key = "ghp_" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(36))
+    data = f"{around * 300_000} {key} {around * 300_000}\n".encode()
+    source = Remembering(Given(Artefact(uri="site.min.js", data=data)))
+    found = list(entries(scan_blobs(source, [SecretScanner(SecretConfig(engine="re2"))]), source))
+    assert found
+    for entry in found:
+        assert len(entry.line) <= 160
+        assert entry.line.startswith("…ghp_…")
+        assert entry.line[entry.mark[0] : entry.mark[1]] == "ghp_…"
+        assert key[4:12] not in entry.line
