@@ -1,5 +1,6 @@
 """One scan from end to end: settings, scanners, source, baseline; the command prints what comes of it."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
