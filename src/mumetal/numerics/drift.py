@@ -22,7 +22,7 @@ from mumetal.numerics.covariance import ledoit_wolf
 Array = NDArray[np.float64]
 BINS = 10
 FLOOR = 0.5  # counts added to an empty bin
-GRID = 96  # places at which two distributions are compared by their distance
+GRID = 64  # places at which two distributions are compared by their distance
 FEATURES = 64  # random frequencies of the kernel
 TIMES = 10  # correlation times that belong together
 FEWEST_BLOCKS = 8  # of the sample
@@ -97,7 +97,7 @@ class Blocks:
         self._n, self._m = reference // size, sample // size
         observed = np.r_[np.zeros(self._n), np.ones(self._m)]
         shuffled = rng.permuted(np.tile(observed, (permutations, 1)), axis=1)
-        self._labels = np.vstack([observed, shuffled])
+        self._labels = np.vstack([observed, shuffled]).astype(np.float32)  # counts below 2^24 stay exact
 
     def pooled(self, reference: Array, sample: Array) -> Array:
         """Return the rows that are looked at, shape ((n + m) · size, …)."""
@@ -112,8 +112,24 @@ class Blocks:
         Returns:
             Two of shape (1 + permutations, F).
         """
-        sums = features.reshape(self._n + self._m, self.size, -1).sum(axis=1)
-        inside = self._labels @ sums
+        return self._split(features.reshape(self._n + self._m, self.size, -1).sum(axis=1))
+
+    def shares(self, codes: NDArray[np.intp], kinds: int) -> tuple[Array, Array]:
+        """Return the share of every kind in sample and rest under every labelling.
+
+        Args:
+            codes: Kind of each pooled row, shape (rows,), in [0, kinds).
+            kinds: How many kinds.
+
+        Returns:
+            Two of shape (1 + permutations, kinds).
+        """
+        blocks = self._n + self._m
+        places = np.repeat(np.arange(blocks) * kinds, self.size) + codes
+        return self._split(np.bincount(places, minlength=blocks * kinds).reshape(blocks, kinds).astype(np.float64))
+
+    def _split(self, sums: Array) -> tuple[Array, Array]:
+        inside = (self._labels @ sums.astype(np.float32)).astype(np.float64)
         outside = sums.sum(axis=0) - inside
         return inside / (self._m * self.size), outside / (self._n * self.size)
 
@@ -123,7 +139,7 @@ class Blocks:
         for channel, column in enumerate(pooled.T):
             edges = np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1]))
             code = np.searchsorted(edges, column, side="right")
-            inside, outside = self.means((code[:, None] == np.arange(edges.size + 1)).astype(np.float64))
+            inside, outside = self.shares(code, edges.size + 1)
             p = np.maximum(inside, FLOOR / (self._m * self.size))
             q = np.maximum(outside, FLOOR / (self._n * self.size))
             out[:, channel] = np.sum((p - q) * np.log(p / q), axis=1)
@@ -139,8 +155,8 @@ class Blocks:
             grid = np.unique(column)
             if grid.size > GRID:
                 grid = np.unique(np.quantile(column, np.linspace(0, 1, GRID)))
-            inside, outside = self.means((column[:, None] <= grid).astype(np.float64))
-            out[:, channel] = np.max(np.abs(inside - outside), axis=1)
+            inside, outside = self.shares(np.searchsorted(grid, column, side="left"), grid.size + 1)
+            out[:, channel] = np.max(np.abs(np.cumsum(inside - outside, axis=1)), axis=1)
         return out
 
     def mmd(self, white: Array, rng: np.random.Generator) -> Array:
@@ -150,7 +166,8 @@ class Blocks:
             white: Pooled rows of unit covariance, shape (rows, C).
             rng: Draws the frequencies.
         """
-        angles = white @ (rng.normal(size=(white.shape[1], FEATURES)) / math.sqrt(white.shape[1]))
+        white = white.astype(np.float32)
+        angles = white @ (rng.normal(size=(white.shape[1], FEATURES)) / math.sqrt(white.shape[1])).astype(np.float32)
         inside, outside = self.means(np.hstack([np.cos(angles), np.sin(angles)]))
         return np.asarray(np.sum((inside - outside) ** 2, axis=1) / FEATURES)
 

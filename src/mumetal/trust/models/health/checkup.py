@@ -27,8 +27,8 @@ from mumetal.trust.models.lineage import Probe, reproduce
 from mumetal.trust.models.registry import ModelRegistry
 
 Array = NDArray[np.float64]
-ALARM = 0.02  # per look, over input drift, score drift and calibration together: 0.6 a month of daily looks
-PERMUTATIONS = 999
+ALARM = 0.01  # per look, over all that is looked at together: 0.3 a month of daily looks, where blocks are independent
+PERMUTATIONS = 499
 TAIL = 0.05
 NEARLY = 1e-4  # of a canary from another kind of machine
 FEWEST = 64
