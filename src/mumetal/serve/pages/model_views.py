@@ -94,7 +94,7 @@ def line_of(registry: ModelRegistry, name: str, live: LiveModels) -> Line:
         registry.load_version(name, newest.version)
     except MumetalError as error:
         return Line(name=name, broken=error.message)
-    words, ails = health_of(live.looks(name))
+    words, ails = health_of(live.looks(name), active.version if active else "")
     return Line(
         name=name,
         versions=len(record.versions),
@@ -108,10 +108,13 @@ def line_of(registry: ModelRegistry, name: str, live: LiveModels) -> Line:
     )
 
 
-def health_of(looks: tuple[Look, ...]) -> tuple[str, bool]:
-    """Return a model's health in a few words, and whether it ails."""
+def health_of(looks: tuple[Look, ...], active: str) -> tuple[str, bool]:
+    """Return the active version's health in a few words, and whether it ails."""
     if not looks:
         return "watches no stream yet", False
+    if not any(look.version == active for look in looks):
+        return "took over from a version that ailed; not looked at yet", False
+    looks = tuple(look for look in looks if look.version == active)
     done = [look for look in looks if look.checkup is not None]
     ill = [look for look in done if look.findings]
     if ill:

@@ -61,7 +61,7 @@ def models_router(desk: Desk, models: LiveModels | None) -> APIRouter:
         record = registry.record(name)
         versions = [views.shown_of(registry, record, v) for v in record.versions[::-1][:SHOWN]]
         chosen = next((v for v in versions if v.version.state is State.ACTIVE), versions[0])
-        words, ails = views.health_of(live.looks(name))
+        words, ails = views.health_of(live.looks(name), chosen.version.version)
         values = {
             "name": name,
             "record": record,
