@@ -82,7 +82,8 @@ def bare(path: Path, datas: list[bytes], batch: int) -> None:
 
 
 def appends(parent: Path, rounds: int = 5) -> None:
-    for batch, count in ((1, 500), (100, 40_000), (1_000, 80_000)):
+    """Time durable appends beside the same bytes written and synced bare, in the same batches, in turn."""
+    for batch, count, callers in ((1, 500, 1), (1, 3_200, 32), (100, 40_000, 1), (100, 80_000, 4), (1_000, 80_000, 1)):
         ratios, rates, cpus = [], [], []
         todo = entries(0, count)
         datas = [record.encode(e) for e in todo]
@@ -90,30 +91,36 @@ def appends(parent: Path, rounds: int = 5) -> None:
             with folder(parent) as place:
                 ledger = MerkleLedger(place / "l", origin=ORIGIN, signer=LOG, clock=SystemClock())
                 base, _ = rate(count, lambda place=place, datas=datas, batch=batch: bare(place / "bare", datas, batch))  # type: ignore[misc]
-                got, cpu = rate(count, lambda ledger=ledger, todo=todo, batch=batch: _append(ledger, todo, batch))  # type: ignore[misc]
+                got, cpu = rate(
+                    count,
+                    lambda ledger=ledger, todo=todo, batch=batch, callers=callers: _append(
+                        ledger, todo, batch, callers
+                    ),  # type: ignore[misc]
+                )
                 ledger.close()
             ratios.append(got / base)
             rates.append(got)
             cpus.append(cpu)
         print(
-            f"durable appends, batches of {batch:5}              {statistics.median(rates):10,.0f} /s "
+            f"durable appends, batches of {batch:5} from {callers:2} callers  {statistics.median(rates):10,.0f} /s "
             f"({min(rates):,.0f} to {max(rates):,.0f}), {statistics.median(cpus):,.0f} /CPU-s, "
-            f"{statistics.median(ratios):.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f})   n = {rounds} x {count}"
+            f"{statistics.median(ratios):.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f})   n = {rounds} x {count}",
+            flush=True,
         )
-    with folder(parent) as place:
-        ledger = MerkleLedger(place / "l", origin=ORIGIN, signer=LOG, clock=SystemClock())
-        got, _ = rate(3_200, lambda: _threads(ledger, 32, 100))
-        print(f"durable appends, one by one from 32 threads      {got:10,.0f} /s   n = 3200")
-        ledger.close()
 
 
-def _append(ledger: MerkleLedger, todo: list[LedgerEntry], batch: int) -> None:
-    for at in range(0, len(todo), batch):
-        ledger.append_many(todo[at : at + batch])
+def _append(ledger: MerkleLedger, todo: list[LedgerEntry], batch: int, callers: int) -> None:
+    """Append everything, each caller its share, in batches; a caller waits for a batch to be durable before the next."""
+    share = len(todo) // callers
 
+    def work(first: int) -> None:
+        for at in range(first, first + share, batch):
+            if batch == 1:
+                ledger.append(todo[at])
+            else:
+                ledger.append_many(todo[at : at + batch])
 
-def _threads(ledger: MerkleLedger, count: int, each: int) -> None:
-    threads = [threading.Thread(target=lambda: [ledger.append(e) for e in entries(0, each)]) for _ in range(count)]
+    threads = [threading.Thread(target=work, args=(n * share,)) for n in range(callers)]
     for t in threads:
         t.start()
     for t in threads:
@@ -215,14 +222,20 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--tamper", type=int, default=1_000)
     parser.add_argument("--proofs", type=int, default=10_000_000)
+    parser.add_argument("--only", choices=["signatures", "appends", "tamperings", "proofs", "kills"], help="just this")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where files are written: a real disk")
     chosen = parser.parse_args()
     soft("warm").sign(b"")
-    signatures()
-    appends(chosen.folder)
-    tamperings(chosen.folder, chosen.tamper)
-    proofs(chosen.folder, chosen.proofs)
-    kills(chosen.folder, chosen.kills)
+    work: dict[str, Callable[[], None]] = {
+        "signatures": signatures,
+        "appends": lambda: appends(chosen.folder),
+        "tamperings": lambda: tamperings(chosen.folder, chosen.tamper),
+        "proofs": lambda: proofs(chosen.folder, chosen.proofs),
+        "kills": lambda: kills(chosen.folder, chosen.kills),
+    }
+    for name, measure in work.items():
+        if chosen.only in {None, name}:
+            measure()
 
 
 if __name__ == "__main__":

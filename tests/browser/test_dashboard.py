@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,16 @@ from selenium.webdriver.common.keys import Keys
 from tests.fake_desk import FakeDesk
 from tests.firmware_boards import book
 from tests.needs import need
+from tests.trust_keys import counting
+from tests.unit.trust.ledger.books import entry
 
+from mumetal.core.clock import ManualClock
 from mumetal.core.settings import ServeSettings
+from mumetal.serve import wiring
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.server import Server
+from mumetal.serve.audit_desk import AuditDesk
+from mumetal.trust.ledger.local import open_local
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -49,10 +56,15 @@ def desk() -> FakeDesk:
 @pytest.fixture
 def url(desk: FakeDesk, browser: webdriver.Chrome, tmp_path: Path) -> Iterator[str]:
     settings = ServeSettings(port=0)
-    server = Server(create_app(desk, settings, firmware=book(tmp_path)), settings)
+    clock = ManualClock(desk.now_ns)
+    ledger = open_local(tmp_path / "ledger", clock=clock, entropy=counting())
+    ledger.append_many([replace(entry(n), t_ns=desk.now_ns - n * 3_600 * 10**9) for n in range(60)])
+    audit = AuditDesk(ledger, wiring.authorizer(), clock)
+    server = Server(create_app(desk, settings, firmware=book(tmp_path), audit=audit), settings)
     yield server.start()
     browser.get("about:blank")
     server.stop()
+    ledger.close()
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +111,8 @@ def all_pages(desk: FakeDesk) -> list[str]:
         "/quarantine",
         "/truth",
         "/scans",
+        "/audit",
+        "/audit/7",
         evidence,
         *FIRMWARE,
     ]
@@ -112,6 +126,27 @@ def test_pages_load_without_a_word_on_the_console(browser: webdriver.Chrome, url
             wait(lambda: browser.find_elements(By.CSS_SELECTOR, ".strip canvas"), f"plots on {path}")
         assert console(browser) == [], path
         assert "UTC" not in browser.find_element(By.ID, "main").text, "times are in the viewer's zone"
+
+
+def test_the_audit_is_searched_in_the_viewers_own_time(browser: webdriver.Chrome, url: str) -> None:
+    browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+    try:
+        browser.get(url + "/audit?what=inc-")
+        newest = browser.find_element(By.CSS_SELECTOR, ".decisions time").get_attribute("datetime")
+        # the eleventh entry is ten hours older; from half an hour before it on there are eleven
+        browser.execute_script(
+            "const at = new Date(new Date(arguments[0]) - 10.5 * 3600e3);"
+            "since.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16)",
+            newest,
+        )
+        typed = browser.find_element(By.ID, "since").get_attribute("value")
+        browser.find_element(By.CSS_SELECTOR, ".seek button").click()
+        wait(lambda: "since=" in browser.current_url, "the search is sent")
+        assert len(browser.find_elements(By.CSS_SELECTOR, ".decisions li")) == 11
+        assert browser.find_element(By.ID, "since").get_attribute("value") == typed
+        assert "Z" in browser.current_url
+    finally:
+        browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
 
 def test_no_page_scrolls_sideways_on_a_phone(browser: webdriver.Chrome, url: str, desk: FakeDesk) -> None:

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.trust_keys import ALICE, BOB, T0, a_root, counting
 
-from mumetal.core.errors import BadInputError
+from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.ports import LedgerEntry
 from mumetal.formats import dsse, in_toto
+from mumetal.serve import witnesses
 from mumetal.trust.keys import chain, plan, public, root, sealed
-from mumetal.trust.ledger import checkpoint, journal, merkle, note, proof, record, tiles
+from mumetal.trust.ledger import checkpoint, extract, journal, merkle, note, proof, record, tiles
 from mumetal.trust.ledger.proof import Proof
 
 ENTRY = record.encode(LedgerEntry(tenant="t", t_ns=T0, actor="a", action="b", subject="c", why="d"))
@@ -29,6 +30,13 @@ def read_plan(data: bytes) -> object:
     return plan.draft(data, before=None, read=lambda _: public.encode(ALICE.public, "a"), now_ns=T0)
 
 
+def read_extract(data: bytes) -> object:
+    with contextlib.suppress(RejectedError):
+        return extract.verify(data.splitlines(keepends=True), origin="log", public=ALICE.public)
+    return None
+
+
+EXTRACT = extract.head("log", NOTE) + extract.line(0, record.decode(ENTRY, 0), []) + extract.end(1, complete=True)
 READERS: tuple[tuple[bytes, Callable[[bytes], object]], ...] = (
     (ENVELOPE, dsse.decode),
     (STATEMENT, in_toto.decode),
@@ -41,6 +49,8 @@ READERS: tuple[tuple[bytes, Callable[[bytes], object]], ...] = (
     (FRAME, lambda data: journal.decode_frame(data, 0, journal.genesis(0))),
     (proof.encode(Proof(index=0, entry=ENTRY, path=[bytes(32)], note=NOTE)), proof.decode),
     (PLAN, read_plan),
+    (EXTRACT, read_extract),
+    (b"seen/w1?key=w1.pub", lambda data: witnesses.places([data.decode(errors="replace")])),
 )
 
 

@@ -10,10 +10,12 @@ from msgspec import Struct
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
+from mumetal.core.ports import Request
 from mumetal.core.settings import Settings, path_in
 from mumetal.respond.reports.markdown import report
 from mumetal.serve import demo as demonstration
 from mumetal.serve import ledgers, wiring, witnesses
+from mumetal.serve.acts import Acts
 from mumetal.serve.api.app import create_app
 from mumetal.serve.api.scans import Scans
 from mumetal.serve.api.server import Server
@@ -21,6 +23,7 @@ from mumetal.serve.audit_desk import AuditDesk
 from mumetal.serve.demo import Demonstration
 from mumetal.serve.firmware.book import FOLDER, Book
 from mumetal.serve.pipeline.ledger_watch import LedgerWatch
+from mumetal.serve.settings_told import CHANGE, START, changes, last_told, told
 
 SETTLE_S = 3.0
 
@@ -69,6 +72,7 @@ class Session:
         self, settings: Settings, clock: Clock, demo: Demonstration | None, say: ledgers.Say = ledgers.silent
     ) -> None:
         self._clock = clock
+        self._settings = settings
         self._demo = demo
         self.notice = demonstration.NOTICE if demo else ""
         self._began_ns = clock.now_ns()
@@ -105,7 +109,12 @@ class Session:
 
     def __enter__(self) -> Self:
         try:
+            self._declare()
             self.stack.__enter__()
+        except BaseException:
+            self._ledger.close()
+            raise
+        try:
             self.url = self._server.start()
         except BaseException:
             self.stack.__exit__(None, None, None)
@@ -123,6 +132,19 @@ class Session:
         self._server.stop()
         self.stack.__exit__(kind, error, trace)
         self._ledger.close()
+
+    def _declare(self) -> None:
+        """Enter that the stack starts, and what was set differently since the last start."""
+        acts, now = Acts(self._ledger, wiring.authorizer(), self._clock), told(self._settings)
+        before = last_told(self._ledger, self._ledger.size)
+        changed = changes(before, now)
+        if before and changed:
+            request = Request(tenant=LOCAL, principal=wiring.OPERATOR, action=CHANGE, resource="settings")
+            with acts.act(request, f"changed since the last start: {', '.join(changed)}"):
+                pass  # the file was changed already; what counts from here on is what was read of it
+        request = Request(tenant=LOCAL, principal=wiring.OPERATOR, action=START, resource="stack")
+        with acts.act(request, now):
+            pass  # its end is not an outcome: whether it runs is seen elsewhere
 
     def _report(self, tenant: str, incident_id: str) -> str:
         incident = self.stack.incident(tenant, incident_id)

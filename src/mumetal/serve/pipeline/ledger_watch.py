@@ -90,7 +90,7 @@ class LedgerWatch:
     def _clock_step(self) -> list[Finding]:
         back = self._ledger.set_back_ns()
         if back <= self._skew_ns:
-            if back or self._clock.now_ns() > self._ledger.latest_ns:
+            if back or self._clock.now_ns() >= self._ledger.latest_ns:
                 self._back = False
             return []
         if self._back:

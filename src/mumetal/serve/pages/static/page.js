@@ -16,6 +16,24 @@ function localise(root) {
   }
 }
 
+// ---- moments to look for: typed in the viewer's zone, sent as UTC --------------------------------
+
+for (const field of document.querySelectorAll("input[data-at]")) {
+  const text = field.dataset.at;
+  const at = new Date(/(Z|[+-]\d\d:\d\d)$/.test(text) ? text : `${text}Z`);
+  if (text && !Number.isNaN(at.getTime())) {
+    field.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+  }
+}
+
+document.addEventListener("formdata", (event) => {
+  for (const field of event.target.querySelectorAll("input[data-at]")) {
+    const at = new Date(field.value);
+    if (Number.isNaN(at.getTime())) event.formData.delete(field.name);
+    else event.formData.set(field.name, at.toISOString());
+  }
+});
+
 // ---- filter -------------------------------------------------------------------------------------
 
 const typing = (element) => element instanceof HTMLElement && element.matches("input, textarea, select");
