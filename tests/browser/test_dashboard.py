@@ -58,7 +58,7 @@ def url(desk: FakeDesk, browser: webdriver.Chrome, tmp_path: Path) -> Iterator[s
     settings = ServeSettings(port=0)
     clock = ManualClock(desk.now_ns)
     ledger = open_local(tmp_path / "ledger", clock=clock, entropy=counting())
-    ledger.append_many([replace(entry(n), t_ns=desk.now_ns - n * 3_600 * 10**9) for n in range(60)])
+    ledger.append_many([replace(entry(n), t_ns=desk.now_ns - (59 - n) * 3_600 * 10**9) for n in range(60)])
     audit = AuditDesk(ledger, wiring.authorizer(), clock)
     server = Server(create_app(desk, settings, firmware=book(tmp_path), audit=audit), settings)
     yield server.start()

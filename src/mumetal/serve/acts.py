@@ -1,5 +1,7 @@
 """An act is permitted, then on the ledger, then done; its outcome is a second entry. One way to do all four."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,3 +78,11 @@ class Acts:
                 outcome=outcome,
             )
         )
+
+
+def user() -> str:
+    """Return the operating system's name for whoever runs this process."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid{os.geteuid()}"

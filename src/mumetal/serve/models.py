@@ -5,7 +5,6 @@ while no stack runs.
 """
 
 import os
-import pwd
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Authorizer, Ledger
 from mumetal.formats import dsse
 from mumetal.serve import ledgers
+from mumetal.serve.acts import user
 from mumetal.trust.keys import chain, sealed
 from mumetal.trust.keys.hybrid import Signer, SoftKey
 from mumetal.trust.keys.root import Role, TrustedKey, TrustRoot
@@ -47,14 +47,6 @@ class ModelDesk:
     authorizer: Authorizer
     clock: Clock
     actor: str
-
-
-def user() -> str:
-    """Return the operating system's name for whoever runs this process."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return f"uid{os.geteuid()}"
 
 
 def make_trust(folder: Path, clock: Clock, owner: str) -> None:

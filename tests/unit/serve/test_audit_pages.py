@@ -27,6 +27,7 @@ from mumetal.trust.keys import public as publics
 from mumetal.trust.ledger.folder import LedgerFolder
 from mumetal.trust.ledger.local import open_local
 from mumetal.trust.ledger.log import MerkleLedger
+from mumetal.trust.ledger.reading import LedgerReader
 from mumetal.trust.ledger.witness import Witness
 
 BAD = "\"'><script>alert(1)</script>{{7*191}}"
@@ -241,3 +242,21 @@ def test_an_act_that_fails_or_is_denied_leaves_its_word(ledger: MerkleLedger) ->
 def test_moments_are_utc() -> None:
     assert moment("1970-01-02", "x") == 86_400 * 10**9
     assert moment("1970-01-01T01:00", "x") == moment("1970-01-01T02:00+01:00", "x") == 3_600 * 10**9
+
+
+def test_a_fix_and_its_undo_are_on_a_ledger_of_the_folders_own(tmp_path: Path) -> None:
+    token = "ghp_" + "0123456789abcdefABCDEF0123456789abcd"[:36]
+    (tmp_path / "load.py").write_text(f'import os\nTOKEN = "{token}"\nprint(TOKEN)\n')
+    before = (tmp_path / "load.py").read_bytes()
+    CliRunner().invoke(app, ["scan", "fix", str(tmp_path), "--apply"])
+    assert (tmp_path / "load.py").read_bytes() != before
+    assert CliRunner().invoke(app, ["scan", "fix", str(tmp_path), "--undo"]).exit_code == 0
+    assert CliRunner().invoke(app, ["scan", "fix", str(tmp_path), "--undo"]).exit_code == 2
+    found = [e for _, e in LedgerReader(tmp_path / ".mumetal" / "scan" / "ledger").entries()]
+    acts = [(e.action, e.outcome.partition(":")[0]) for e in found]
+    assert acts == [
+        ("scan.fix", ""), ("scan.fix", "done"), ("scan.undo", ""), ("scan.undo", "done"), ("scan.undo", ""),
+        ("scan.undo", "failed"),
+    ]  # fmt: skip
+    assert "load.py" in found[0].why
+    assert token not in str(found)

@@ -1,6 +1,8 @@
 """``mumetal scan fix``: take secrets out of files, after showing what would change."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -36,7 +38,8 @@ def fix(
     if not folder.is_dir():
         raise BadInputError("this is no folder", where=str(folder))
     if undo:
-        restored = writing.undo(folder)
+        with _act(folder, "scan.undo", "the newest change is taken back"):
+            restored = writing.undo(folder)
         typer.echo(
             msgspec.json.encode({"restored": restored}).decode()
             if as_json
@@ -51,7 +54,10 @@ def fix(
     found = scanning.scan(source, [scanner], clock=clock, problems=problems)
     whole, inside = scanning.files_of(found.entries)
     plan = Planner(scanner, to).plan(*read(folder, whole))
-    kept = writing.apply(folder, plan.changes, clock.now_ns()) if apply and plan.changes else None
+    kept = None
+    if apply and plan.changes:
+        with _act(folder, "scan.fix", f"{len(plan.changes)} files: {', '.join(c.path for c in plan.changes)}"):
+            kept = writing.apply(folder, plan.changes, clock.now_ns())
     if as_json:
         body = {
             "changes": [{"path": c.path, "notes": c.notes} for c in plan.changes],
@@ -65,6 +71,25 @@ def fix(
         _tell(plan, inside, kept)
     work_left = bool(plan.left or inside) or (bool(plan.changes) and not apply)
     return 1 if work_left else 0
+
+
+@contextmanager
+def _act(folder: Path, action: str, why: str) -> Iterator[None]:
+    """Run the body as an act of the operating system's user, on a ledger in the folder's own ``.mumetal/scan``."""
+    from mumetal.access.local import LocalOperator
+    from mumetal.core import LOCAL
+    from mumetal.core.clock import SystemClock
+    from mumetal.core.ports import Request
+    from mumetal.serve import ledgers
+    from mumetal.serve.acts import Acts, user
+
+    clock, who, place = SystemClock(), user(), folder / ".mumetal" / "scan"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / ".gitignore").write_text("*\n")  # its key is nobody else's
+    with ledgers.opened(place, clock) as ledger:
+        acts = Acts(ledger, LocalOperator(principal=who, tenant=LOCAL, actions=(action,)), clock)
+        with acts.act(Request(tenant=LOCAL, principal=who, action=action, resource=str(folder.resolve())), why):
+            yield
 
 
 def _tell(plan: "Plan", inside: tuple[str, ...], kept: Path | None) -> None:
