@@ -51,14 +51,15 @@ class Forecast(Windowed):
             gram[np.diag_indices_from(gram)] += penalty
             self._weights = np.linalg.solve(gram, past.T @ now)
         self._size = np.ones(channels)
-        self._size = self._residual(windows).std(axis=0) + LEAST
+        self._size = self.residual(windows).std(axis=0) + LEAST
 
     def _split(self, windows: Array) -> tuple[Array, Array]:
         """Return the past as features, (n, C·lags) or (n, C, lags) for own forecasts, and the present (n, C)."""
         past = windows[:, :, -self._lags - 1 : -1]
         return (past if self._own else past.reshape(len(windows), -1)), windows[:, :, -1]
 
-    def _residual(self, windows: Array) -> Array:
+    def residual(self, windows: Array) -> Array:
+        """Return the residual of each window's last row (n, kept), in standard deviations of those learnt from."""
         out = np.empty((len(windows), windows.shape[1]))
         for start in range(0, len(windows), PIECE):
             past, now = self._split(windows[start : start + PIECE])
@@ -68,7 +69,7 @@ class Forecast(Windowed):
 
     def distance(self, windows: Array) -> Array:
         """Return the largest absolute residual of each window's last row, shape (n,), in standard deviations."""
-        return np.asarray(np.abs(self._residual(windows)).max(axis=1), np.float64)
+        return np.asarray(np.abs(self.residual(windows)).max(axis=1), np.float64)
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Square of each channel's residuals over the rows that the score averages."""
@@ -76,7 +77,7 @@ class Forecast(Windowed):
         level = self._level(z[-rows:], None if seen is None else seen[-rows:])
         padded = np.concatenate([np.repeat(level[:1], self.width - 1, axis=0), level])
         windows = np.lib.stride_tricks.sliding_window_view(padded, self.width, axis=0)[-max(1, int(self.smooth)) :]
-        return self.shares_of(names, (self._residual(windows) ** 2).sum(axis=0), "own-score")
+        return self.shares_of(names, (self.residual(windows) ** 2).sum(axis=0), "own-score")
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """A shift in white noise, which no past foretells, averaged over the rows of the score."""

@@ -54,6 +54,15 @@ class Windowed(Standardised):
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn which channels are measured, each one's spread within the history, then the windows."""
+        self.measure(z, seen)
+        windows = Trailing(self.width).push(self._level(z, seen))
+        step = max(1, -(-len(windows) // min(self.most, VALUES // (self.width * self._kept.size) + 1)))
+        self.learn(windows[::step])
+        self._ordinary = float(np.median(self.distance(windows[:: max(step, len(windows) // SAMPLE)])))
+        self.reset()
+
+    def measure(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
+        """Learn which channels are measured, and each one's centre and spread within the history."""
         assert self._scale is not None
         self._every = block_for(self._scale.rate_hz)
         self._alpha = 1 - math.exp(-self._every / self.smooth) if self.smooth > 0 else 1.0
@@ -69,11 +78,6 @@ class Windowed(Standardised):
         location, scale = self._scale.location[self._kept], self._scale.scale[self._kept]
         magnitude = np.abs(location / scale + self._centre)
         self._spread = np.where(spread > STILL, spread, np.maximum(RELATIVE * magnitude, SAME))
-        windows = Trailing(self.width).push(self._level(z, seen))
-        step = max(1, -(-len(windows) // min(self.most, VALUES // (self.width * self._kept.size) + 1)))
-        self.learn(windows[::step])
-        self._ordinary = float(np.median(self.distance(windows[:: max(step, len(windows) // SAMPLE)])))
-        self.reset()
 
     def _level(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Return bounded values (n, kept) in spreads of the history; what was not observed stands at the centre."""
@@ -91,7 +95,7 @@ class Windowed(Standardised):
         """Score rows, shape (n,)."""
         if len(z) == 0:
             return np.empty(0)
-        windows = self._trailing.push(self._level(z, seen))
+        windows = self.following(z, seen)
         first = -self._rows % self._every  # the first row ever is looked at, then every so many
         found = self.distance(windows[first :: self._every])
         if found.size:
@@ -102,6 +106,10 @@ class Windowed(Standardised):
         self._rows += len(z)
         self._held = float(out[-1])
         return np.asarray(out, np.float64)
+
+    def following(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
+        """Return the windows that end with each of the next rows, shape (n, kept, …, width)."""
+        return self._trailing.push(self._level(z, seen))
 
     def window_of(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Return the window that ends with the last row, shape (1, kept, width); keeps no state."""

@@ -1,0 +1,1 @@
+"""Where the contrastive encoder is made: backgrounds, negatives, modes, the network and its export. Not used live."""
