@@ -18,6 +18,7 @@ from mumetal.serve.cli.model_options import (
     read_file,
     store_of,
 )
+from mumetal.serve.cli.model_train import train
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 
@@ -256,4 +257,5 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     group.command("list")(guard(listing))
     for command in (show, register, promote, approve, rollback, retire, verify, export, health, probe, reproduce):
         group.command(command.__name__)(guard(command))
+    group.command("train")(guard(train))
     return group

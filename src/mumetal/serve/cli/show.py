@@ -64,10 +64,10 @@ def incident_table(incidents: Sequence[Incident], now_ns: int, *, limit: int = 1
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int], None]]:
+def progress(unit: str = " rows") -> Iterator[Callable[[str, int], None]]:
     """Show what is being done and how many rows it has come through, on the error stream, gone when done."""
     bar = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn(),
+        SpinnerColumn(), TextColumn("{task.description}"), TextColumn(f"{{task.completed:,.0f}}{unit}"), TimeElapsedColumn(),
         console=console(stderr=True), transient=True,
     )  # fmt: skip
     with bar:

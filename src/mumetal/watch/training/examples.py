@@ -56,14 +56,32 @@ class Sight(Windowed):
         self.measure(z, seen)
         self._course = Course(self._level(z, seen))
 
+    @classmethod
+    def of_history(cls, values: Array, start_ns: int = START_NS) -> "Sight":
+        """Learn from rows (n, C), one a second."""
+        past = Series(
+            device="training",
+            stream="background",
+            channels=tuple(Channel(name=f"c{i}", unit="1") for i in range(values.shape[1])),
+            t_ns=start_ns + np.arange(len(values), dtype=np.int64) * 10**9,
+            values=values,
+        )
+        found = cls()
+        found.fit_scaled(Scale(past), past)
+        return found
+
     def reset(self) -> None:
         """Holds no state."""
+
+    def course(self, level: Array) -> Array:
+        """Return features (n, kept, 2) of levels (n, kept)."""
+        return self._course.alone(level)
 
     def of(self, values: Array) -> tuple[Array, Array]:
         """Return levels (n, kept) and features (n, kept, 2) of rows (n, C)."""
         assert self._scale is not None
         level = self._level(*self._scale.apply(values))
-        return level, self._course.alone(level)
+        return level, self.course(level)
 
 
 def group(rng: np.random.Generator, values: Array, history: int) -> Group | None:
@@ -80,15 +98,7 @@ def group(rng: np.random.Generator, values: Array, history: int) -> Group | None
     n, channels = values.shape
     if history < WIDTH or n < history + LEAST_ROWS // 2:
         raise BadInputError(f"{n} rows are too few to learn from", hint=f"at least {history + LEAST_ROWS // 2}")
-    sight = Sight()
-    past = Series(
-        device="training",
-        stream="background",
-        channels=tuple(Channel(name=f"c{i}", unit="1") for i in range(channels)),
-        t_ns=START_NS + np.arange(history, dtype=np.int64) * 10**9,
-        values=values[:history],
-    )
-    sight.fit_scaled(Scale(past), past)
+    sight = Sight.of_history(values[:history])
     level, features = sight.of(values)
     windows = np.lib.stride_tricks.sliding_window_view(features, WIDTH, axis=0)
     ends = np.concatenate([rng.integers(WIDTH, history, PAST), rng.integers(history + WIDTH // 4, n, PRESENT)])
