@@ -11,11 +11,13 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Detector
 from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
+from mumetal.serve.encoders import shipped
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.sequence import SequenceCorrelation
 from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel
 from mumetal.watch.detectors import DETECTORS
+from mumetal.watch.detectors.encoder import Encoder
 
 LISTED: list[tuple[str, Callable[[], Detector]]] = [
     *DETECTORS,
@@ -23,6 +25,7 @@ LISTED: list[tuple[str, Callable[[], Detector]]] = [
     (SequenceCorrelation.info.plugin_id, SequenceCorrelation),
     (MatchedTemplate.info.plugin_id, MatchedTemplate),
     (Replay.info.plugin_id, Replay),
+    (Encoder.info.plugin_id, lambda: Encoder(shipped())),
 ]
 EACH = pytest.mark.parametrize(("plugin_id", "make"), LISTED, ids=[i for i, _ in LISTED])
 T0 = 1_760_000_000 * 10**9

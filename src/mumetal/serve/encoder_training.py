@@ -116,5 +116,7 @@ def write(folder: Path, made: Made, command: str) -> Card:
         for name, data in files.items():
             (folder / name).write_bytes(data)
     except OSError as error:
-        raise BadInputError(f"cannot be written: {error.strerror}", where=str(folder), hint="name another folder") from None
+        raise BadInputError(
+            f"cannot be written: {error.strerror}", where=str(folder), hint="name another folder"
+        ) from None
     return card

@@ -41,10 +41,10 @@ def train(
         raise BadInputError("there is no such folder", where=str(data), hint="needs <set>/<series>.npz")
     names = tuple(part.strip() for part in sets.split(",") if part.strip())
     with show.progress("") as progress:
-        made = make(
-            Plan(seed=seed, steps=steps, contrast=contrast), backgrounds(seed, count, data, names), progress
-        )
-    command = f"mumetal model train --seed {seed} --steps {steps} --backgrounds {count} --contrast {contrast:g} --out DIR"
+        made = make(Plan(seed=seed, steps=steps, contrast=contrast), backgrounds(seed, count, data, names), progress)
+    command = (
+        f"mumetal model train --seed {seed} --steps {steps} --backgrounds {count} --contrast {contrast:g} --out DIR"
+    )
     card = write(out, made, command if data is None else f"{command} --data DIR --sets {','.join(names)}")
     typer.echo(msgspec.json.encode(card).decode() if as_json else as_text(card, out))
     return 0
@@ -59,7 +59,8 @@ def as_text(card: "Card", out: Path) -> str:
         f" {sum(lot.backgrounds for lot in card.data):,} backgrounds, seed {card.seed}, {card.steps:,} batches",
         f"  held out ({h.backgrounds} backgrounds, {h.windows:,} windows): AUC {h.auc:.3f},"
         f" {h.recall:.0%} caught at {h.false_alarm:.0%} false alarms",
-        "  by kind: " + ", ".join(f"{kind} {share:.0%}" for kind, share in sorted(h.by_kind.items(), key=lambda p: -p[1])),
+        "  by kind: "
+        + ", ".join(f"{kind} {share:.0%}" for kind, share in sorted(h.by_kind.items(), key=lambda p: -p[1])),
         f"  a step of {card.power_step:g} deviations over 32 rows of white noise is caught in 80% of cases",
         "Try it beside its peers with `mumetal bench watch --encoder " + str(out) + " --data DIR`.",
     ]

@@ -1,7 +1,7 @@
 """Runs contenders over labelled series and sums up: quality, false alerts at equal recall, and what a budget gave."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +9,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mumetal.watch.benchmark import metrics
-from mumetal.watch.benchmark.peers import OURS, Contender
+from mumetal.watch.benchmark.peers import OURS_NAME, PLAIN_NAME, Contender
 from mumetal.watch.benchmark.sets import Labelled
 from mumetal.watch.calibrate import calibrate
 from mumetal.watch.detectors.held_out import halves, held_out_scores
+from mumetal.watch.detectors.standard import Standardised
 
 Array = NDArray[np.float64]
 RECALLS = (0.5, 0.9)
@@ -90,12 +91,29 @@ class Summary(Struct, kw_only=True, frozen=True):
     less_90: tuple[float, float, float]
 
 
+class Ablation(Struct, kw_only=True, frozen=True):
+    """What taking the encoder away costs: false alerts without it over those with it, minus 1.
+
+    Args:
+        contender: With the encoder.
+        more_50: At 50% recall, geometric mean over sets, with the 95% interval of a bootstrap paired by series.
+        more_90: The same at 90%.
+        volume: Mean VUS-PR with it minus without, with interval.
+    """
+
+    contender: str
+    more_50: tuple[float, float, float]
+    more_90: tuple[float, float, float]
+    volume: tuple[float, float, float]
+
+
 class Report(Struct, kw_only=True, frozen=True):
     """All figures of one run.
 
     Args:
         figures: Per contender and set.
         summaries: Per contender.
+        ablations: Per contender that has an encoder.
         missing: Peers that are not installed.
         seed: Of the bootstrap.
     """
@@ -104,11 +122,13 @@ class Report(Struct, kw_only=True, frozen=True):
     summaries: tuple[Summary, ...]
     missing: tuple[str, ...]
     seed: int
+    ablations: tuple[Ablation, ...] = ()
 
 
 def run(
-    makes: dict[str, Callable[[], Contender]],
+    makes: Mapping[str, Callable[[], Contender]],
     data: Iterable[Labelled],
+    ours: Mapping[str, Callable[[], Standardised]],
     missing: tuple[str, ...] = (),
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
@@ -118,6 +138,7 @@ def run(
     Args:
         makes: Contenders by name.
         data: Series; read once.
+        ours: Detectors among them that have a label-free threshold.
         missing: Names to report as not installed.
         seed: Of the bootstrap.
         progress: Told what is being scored.
@@ -126,14 +147,16 @@ def run(
     for one in data:
         progress(f"{one.set_name}/{one.name}")
         for name, make in makes.items():
-            scored[name].setdefault(one.set_name, []).append(_score(name, make(), one))
+            scored[name].setdefault(one.set_name, []).append(_score(make(), one, ours.get(name)))
     rng = np.random.default_rng(seed)
     figures = tuple(_figure(name, key, group, rng) for name, sets in scored.items() for key, group in sets.items())
-    summaries = tuple(_summary(name, scored, np.random.default_rng(seed)) for name in makes)
-    return Report(figures=figures, summaries=summaries, missing=missing, seed=seed)
+    summaries = tuple(_summary(name, scored, seed) for name in makes)
+    return Report(
+        figures=figures, summaries=summaries, missing=missing, seed=seed, ablations=tuple(_ablations(scored, seed))
+    )
 
 
-def _score(name: str, contender: Contender, one: Labelled) -> Scored:
+def _score(contender: Contender, one: Labelled, make: Callable[[], Standardised] | None) -> Scored:
     contender.fit(one.history)
     past = contender.score(one.history)
     begun = time.process_time()
@@ -142,10 +165,10 @@ def _score(name: str, contender: Contender, one: Labelled) -> Scored:
     settled = np.sort(past[min(64, len(past) // 10) :])  # without the rows in which averages still rise
     middle, high = settled[len(settled) // 2], settled[int(0.995 * (len(settled) - 1))]
     budgeted = None
-    if name in OURS:
-        detector = OURS[name]()
+    if make is not None:
+        detector = make()
         detector.fit(one.history)
-        held = held_out_scores(OURS[name], halves(one.history)) if detector.held_out is None else detector.held_out
+        held = held_out_scores(make, halves(one.history)) if detector.held_out is None else detector.held_out
         tail = calibrate(held, 1.0, detector.tail_power, detector.nominal_scale).tail
         level = tail.level(BUDGET / 1e4) ** (1 / detector.tail_power)
         budgeted = metrics.outcome(one.labels, scores, level, one.desk)
@@ -209,33 +232,71 @@ def _figure(name: str, set_name: str, group: Sequence[Scored], rng: np.random.Ge
     )
 
 
-def _summary(name: str, scored: dict[str, dict[str, list[Scored]]], rng: np.random.Generator) -> Summary:
+Chosen = dict[str, NDArray[np.int64]]
+Group = Mapping[str, Sequence[Scored]]
+
+
+class Paired:
+    """Two contenders on the same series of the same sets, compared with intervals.
+
+    Args:
+        mine: Scores by set.
+        other: The other's, of the same series in the same order.
+        seed: Of the bootstrap.
+    """
+
+    def __init__(self, mine: Group, other: Group, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self._sizes = {k: len(v) for k, v in mine.items()}
+        self._apart = {k: np.array([a.volume - b.volume for a, b in zip(mine[k], other[k], strict=True)]) for k in mine}
+        self._mine = {k: FalseAlerts(group) for k, group in mine.items()}
+        self._other = {k: FalseAlerts(group) for k, group in other.items()}
+        self._draws = [{k: rng.integers(0, n, n) for k, n in self._sizes.items()} for _ in range(DRAWS)]
+
+    def volume(self) -> tuple[float, float, float]:
+        """Return by how much the mean VUS-PR is larger than the other's, with interval."""
+        return self._interval(lambda chosen: float(np.mean([self._apart[k][i].mean() for k, i in chosen.items()])))
+
+    def alerts(self, recall: float) -> tuple[float, float, float]:
+        """Return false alerts over the other's at equal recall, geometric mean over sets, minus 1, with interval."""
+
+        def ratio(chosen: Chosen) -> float:
+            # half an alert per 10,000 keeps the geometric mean finite where a set has none
+            each = [
+                (self._mine[k].at(recall, i) + 0.5) / (self._other[k].at(recall, i) + 0.5) for k, i in chosen.items()
+            ]
+            return float(np.exp(np.mean(np.log(each))) - 1)
+
+        return self._interval(ratio)
+
+    def _interval(self, statistic: Callable[[Chosen], float]) -> tuple[float, float, float]:
+        low, high = np.quantile([statistic(d) for d in self._draws], (0.025, 0.975))
+        return statistic({k: np.arange(n) for k, n in self._sizes.items()}), float(low), float(high)
+
+
+def _summary(name: str, scored: Mapping[str, Group], seed: int) -> Summary:
     mine = scored[name]
-    peer, base = scored.get(BEST_PEER, mine), scored.get(BASE, mine)
-    volumes = {k: np.array([s.volume for s in group]) for k, group in mine.items()}
-    others = {k: np.array([s.volume for s in group]) for k, group in peer.items()}
-    mine_at = {k: FalseAlerts(group) for k, group in mine.items()}
-    base_at = {k: FalseAlerts(group) for k, group in base.items()}
-
-    def gain(chosen: dict[str, NDArray[np.int64]]) -> float:
-        return float(np.mean([(volumes[k] - others[k])[i].mean() for k, i in chosen.items()]))
-
-    def less(recall: float, chosen: dict[str, NDArray[np.int64]]) -> float:
-        # half an alert per 10,000 keeps the geometric mean finite where a set has none
-        logs = [np.log((mine_at[k].at(recall, i) + 0.5) / (base_at[k].at(recall, i) + 0.5)) for k, i in chosen.items()]
-        return float(np.exp(np.mean(logs)) - 1)
-
-    everything = {k: np.arange(len(v)) for k, v in volumes.items()}
-    draws = [{k: rng.integers(0, len(v), len(v)) for k, v in volumes.items()} for _ in range(DRAWS)]
-
-    def with_interval(statistic: Callable[[dict[str, NDArray[np.int64]]], float]) -> tuple[float, float, float]:
-        low, high = np.quantile([statistic(d) for d in draws], (0.025, 0.975))
-        return statistic(everything), float(low), float(high)
-
+    against = Paired(mine, scored.get(BASE, mine), seed)
     return Summary(
         contender=name,
-        vus_pr=float(np.mean([v.mean() for v in volumes.values()])),
-        gain=with_interval(gain),
-        less_50=with_interval(lambda d: less(0.5, d)),
-        less_90=with_interval(lambda d: less(0.9, d)),
+        vus_pr=float(np.mean([np.mean([s.volume for s in group]) for group in mine.values()])),
+        gain=Paired(mine, scored.get(BEST_PEER, mine), seed).volume(),
+        less_50=against.alerts(0.5),
+        less_90=against.alerts(0.9),
     )
+
+
+def _ablations(scored: Mapping[str, Group], seed: int) -> Iterator[Ablation]:
+    """Compare everything that has an encoder with what does without."""
+    without = scored.get(PLAIN_NAME)
+    if without is None:
+        return
+    for name, mine in scored.items():
+        if name == OURS_NAME or name.startswith("– with encoder"):
+            found = Paired(without, mine, seed)
+            yield Ablation(
+                contender=name,
+                more_50=found.alerts(0.5),
+                more_90=found.alerts(0.9),
+                volume=Paired(mine, without, seed).volume(),
+            )

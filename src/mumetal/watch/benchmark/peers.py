@@ -1,7 +1,8 @@
 """What others use, as plainly as it is used: each learns from a history and scores what comes after."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from mumetal.core.series import Series
 from mumetal.numerics.ewma import ewma
 from mumetal.numerics.principal import principal
+from mumetal.watch.detectors.encoder import Encoder
+from mumetal.watch.detectors.encoder_model import EncoderModel
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.nearest import Nearest
 from mumetal.watch.detectors.shape import Shape
@@ -212,8 +215,7 @@ class WithNearest(Shape):
     makes = (Forecast, SubPca, Nearest)
 
 
-OURS: dict[str, Callable[[], Standardised]] = {
-    "mumetal": Shape,
+WITHOUT_ENCODER: dict[str, Callable[[], Standardised]] = {
     "– baseline fixed": Fixed,
     "– forecast alone": Forecast,
     "– forecast alone, unaveraged": Unaveraged,
@@ -224,13 +226,42 @@ OURS: dict[str, Callable[[], Standardised]] = {
     "– nearest alone": Nearest,
     "– nearest as third member": WithNearest,
 }
+OURS_NAME, PLAIN_NAME = "mumetal", "– without the encoder"
+DEEP = "CNN forecast"
 
 
-def contenders() -> tuple[dict[str, Callable[[], Contender]], tuple[str, ...]]:
-    """Return everything that can run here by name, peers first, and the names of what is not installed."""
+def ours(encoders: Mapping[str, EncoderModel]) -> dict[str, Callable[[], Standardised]]:
+    """Return our detectors by name: with the first encoder, without any, the encoder alone, and with each further one.
+
+    Args:
+        encoders: Trained networks by name, the one in use first; without any ``mumetal`` does without.
+    """
+    found: dict[str, Callable[[], Standardised]] = {}
+    for index, (name, model) in enumerate(encoders.items()):
+        if index == 0:
+            found = {OURS_NAME: partial(Shape, model), PLAIN_NAME: Shape, "– encoder alone": partial(Encoder, model)}
+        else:
+            found[f"– with encoder {name}"] = partial(Shape, model)
+    return {**(found or {OURS_NAME: Shape}), **WITHOUT_ENCODER}
+
+
+def contenders(
+    detectors: Mapping[str, Callable[[], Standardised]],
+) -> tuple[dict[str, Callable[[], Contender]], tuple[str, ...]]:
+    """Return everything that can run here by name, peers first, and the names of what is not installed.
+
+    Args:
+        detectors: Ours, from :func:`ours`.
+    """
     missing = NEEDS_SKLEARN if importlib.util.find_spec("sklearn") is None else ()
     found: dict[str, Callable[[], Contender]] = {k: v for k, v in PEERS.items() if k not in missing}
-    for name, make in OURS.items():
+    if importlib.util.find_spec("torch") is None:
+        missing = (*missing, DEEP)
+    else:
+        from mumetal.watch.benchmark.deep import ConvolutionalForecast
+
+        found[DEEP] = ConvolutionalForecast
+    for name, make in detectors.items():
         found[name] = _ours(make)
     return found, missing
 

@@ -69,7 +69,12 @@ class Encoder(Windowed):
         plugin_id="watch.detectors.encoder",
         title="Unlike ordinary windows to a trained network",
         reference="contrastive loss: Khosla et al. 2020, arXiv:2004.11362; injected negatives: Carmona et al. 2021, arXiv:2107.07702",
-        techniques=("impair.cryostat_sabotage", "evasion.telemetry_replay", "impair.crosstalk_hammering", "impair.config_edit"),
+        techniques=(
+            "impair.cryostat_sabotage",
+            "evasion.telemetry_replay",
+            "impair.crosstalk_hammering",
+            "impair.config_edit",
+        ),
         min_history=192,
     )
 
@@ -171,7 +176,9 @@ class Encoder(Windowed):
             return blind(self.info, technique, "1", "had no sample", "sample at all")
         facts, bound = self._model.facts, shift_bound(conditions)
         stricter = max(1.0, z_upper(conditions.false_alarm) / z_upper(facts.power_false_alarm))
-        surer = max(1.0, (z_upper(conditions.false_alarm) - z_upper(conditions.power)) / z_upper(conditions.false_alarm))
+        surer = max(
+            1.0, (z_upper(conditions.false_alarm) - z_upper(conditions.power)) / z_upper(conditions.false_alarm)
+        )
         shorter = max(1.0, float(np.sqrt(32 / conditions.samples)))
         return Power(
             technique=technique,
@@ -184,5 +191,3 @@ class Encoder(Windowed):
             ),
             advice="adapt the model to the device's own history" if self._given is None else "",
         )
-
-

@@ -70,7 +70,10 @@ class EncoderModel:
                 raise
             raise BadInputError(f"not an ONNX model: {str(error)[:200]}", where=artefact.uri) from None
         shape = [i.shape[2:] for i in self._session.get_inputs()]
-        if shape != [[self.facts.width, FEATURES]] or [o.name for o in self._session.get_outputs()] != ["head", "embedding"]:
+        if shape != [[self.facts.width, FEATURES]] or [o.name for o in self._session.get_outputs()] != [
+            "head",
+            "embedding",
+        ]:
             raise BadInputError("not an encoder: other inputs or outputs", where=artefact.uri, hint="train it again")
         self.digest = artefact.digest
 

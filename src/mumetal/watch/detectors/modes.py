@@ -14,8 +14,9 @@ MOST = 3_000  # windows that modes are learnt from
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modes:
-    """Directions that ordinary windows' descriptions cluster around (spherical k-means, Dhillon and Modha 2001,
-    doi:10.1023/A:1007612920971).
+    """Directions that ordinary windows' descriptions cluster around.
+
+    Spherical k-means: Dhillon and Modha 2001, doi:10.1023/A:1007612920971.
 
     Args:
         prototypes: Unit vectors, shape (m, k), m ≥ 1.
@@ -48,6 +49,8 @@ def learn_modes(described: Array, most: int = 8) -> Modes:
     prototypes = few[chosen]
     for _ in range(ROUNDS):
         of = (few @ prototypes.T).argmax(axis=1)
-        sums = np.stack([few[of == m].sum(axis=0) if (of == m).any() else prototypes[m] for m in range(len(prototypes))])
+        sums = np.stack(
+            [few[of == m].sum(axis=0) if (of == m).any() else prototypes[m] for m in range(len(prototypes))]
+        )
         prototypes = sums / (np.linalg.norm(sums, axis=1, keepdims=True) + 1e-9)
     return Modes(prototypes=prototypes)

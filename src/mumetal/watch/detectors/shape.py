@@ -1,23 +1,30 @@
 """The window detectors together: each in its own units, the strongest counts, against a baseline that follows slowly."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.baseline import Baseline
+from mumetal.watch.detectors.encoder import Encoder
+from mumetal.watch.detectors.encoder_model import EncoderModel
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.held_out import halves, held_out_scores
+from mumetal.watch.detectors.modes import Modes
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, block_for
 from mumetal.watch.detectors.sub_pca import SubPca
 from mumetal.watch.detectors.windowed import Windowed
 
 HIGH = 0.995  # quantile of held-out scores that makes one unit
+BESIDE = 0.5  # what the others count for beside the encoder, in log units; chosen on the public sets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,14 @@ class Shape(Standardised):
     The largest and not the mean: an average blurs the one member that sees. Measured on public sets, conformal tail
     p-values rank worse than these linear units: beyond the largest score of a short history they rest on the fitted
     tail alone. Thresholds come from the tail of the fused score (:mod:`mumetal.watch.calibrate`).
+
+    With the trained encoder its units lead, and the logarithm of the others' largest is added: log-odds grow slowly where
+    distances of wild rows grow without bound, and would be drowned by a plain maximum. Where the encoder cannot be used
+    on a stream, ``left_out`` says why, and the others do the work as without it.
+
+    Args:
+        encoder: The trained network; None to do without it.
+        modes: The device's modes from an earlier adaptation, for the encoder.
     """
 
     info = PluginInfo(
@@ -58,16 +73,32 @@ class Shape(Standardised):
     makes: tuple[type[Windowed], ...] = (Forecast, SubPca)
     follows = True  # for ablation: whether the baseline follows
 
+    def __init__(self, encoder: EncoderModel | None = None, modes: Modes | None = None) -> None:
+        super().__init__()
+        self._makes: tuple[Callable[[], Windowed], ...] = self.makes
+        self._trained = encoder is not None
+        if encoder is not None:
+            self._makes = (*self.makes, partial(Encoder, encoder, modes))
+        self.left_out = ""
+
     def fit_scaled(self, scale: Scale, history: Series) -> None:
         """Fit the members, their units on held-out halves, and the first baseline."""
         self._scale = scale
+        self._members = []
+        for make in self._makes:
+            member = make()
+            try:
+                member.fit_scaled(scale, history)
+            except BadInputError as error:
+                if not isinstance(member, Encoder):
+                    raise
+                self._trained, self._makes, self.left_out = False, self.makes, str(error)
+                continue
+            self._members.append(member)
         parts = halves(history)
-        held = [held_out_scores(make, parts) for make in self.makes]
+        held = [held_out_scores(make, parts) for make in self._makes]
         self._units = [_unit(scores) for scores in held]
-        self._members = [make() for make in self.makes]
-        for member in self._members:
-            member.fit_scaled(scale, history)
-        ordinary = np.max([u.of(h) for u, h in zip(self._units, held, strict=True)], axis=0)
+        ordinary = self._strongest([u.of(h) for u, h in zip(self._units, held, strict=True)])
         self._baseline = Baseline(ordinary, block_for(scale.rate_hz))
         self.held_out = self._fused(ordinary)
         self._baseline.reset()
@@ -88,7 +119,12 @@ class Shape(Standardised):
         if len(z) == 0:
             return np.empty(0)
         each = [u.of(m.score_z(z, seen)) for m, u in zip(self._members, self._units, strict=True)]
-        return self._fused(np.max(each, axis=0))
+        return self._fused(self._strongest(each))
+
+    def _strongest(self, each: Sequence[Array]) -> Array:
+        """Join the members' units, the encoder's being the last where there is one, shape (n,)."""
+        plain = np.asarray(np.max(each[: len(self.makes)], axis=0), np.float64)
+        return np.asarray(each[-1] + BESIDE * np.log1p(np.maximum(plain, 0.0))) if self._trained else plain
 
     def _fused(self, strongest: Array) -> Array:
         return self._baseline.push(strongest) if self.follows else np.maximum(strongest, 0.0)
@@ -104,7 +140,7 @@ class Shape(Standardised):
         """The better of the members."""
         if technique not in self.info.techniques:
             return blind(self.info, technique, "1", "looks at the course of a few dozen rows only")
-        asked = [make() for make in self.makes]
+        asked = [make() for make in self._makes]
         able = [m.power(technique, conditions) for m in asked if technique in m.info.techniques]
         return min(able, key=lambda p: p.smallest)
 

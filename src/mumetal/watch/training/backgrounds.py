@@ -36,7 +36,9 @@ def background(rng: np.random.Generator, rows: int, channels: int) -> Array:
         x += np.cumsum(rng.normal(size=(rows, channels)), axis=0) / np.sqrt(rows) * 10 ** rng.uniform(-1, 0.2)
     for c in range(channels):
         x[:, c] = _measured(rng, x[:, c])
-    return np.asarray(x * 10 ** rng.uniform(-2, 2, channels) + rng.normal(size=channels) * 10 ** rng.uniform(-1, 2, channels))
+    return np.asarray(
+        x * 10 ** rng.uniform(-2, 2, channels) + rng.normal(size=channels) * 10 ** rng.uniform(-1, 2, channels)
+    )
 
 
 def _cause(rng: np.random.Generator, rows: int) -> Array:
@@ -101,7 +103,7 @@ def _measured(rng: np.random.Generator, x: Array) -> Array:
     if kind < 0.22:
         return np.asarray(np.round(x / size * rng.uniform(1, 10)))
     if kind < 0.26:
-        return rng.poisson(np.exp(np.clip(x / size, -3, 3)) * 10 ** rng.uniform(-0.5, 1.5)).astype(np.float64)
+        return np.asarray(rng.poisson(np.exp(np.clip(x / size, -3, 3)) * 10 ** rng.uniform(-0.5, 1.5)), np.float64)
     if kind < 0.30:
         at = rng.random(x.size) < 10 ** rng.uniform(-2.5, -1.5)
         return np.asarray(x + np.where(at, size * rng.exponential(5, x.size), 0.0))

@@ -107,7 +107,9 @@ def group(rng: np.random.Generator, values: Array, history: int) -> Group | None
         kind = int(rng.integers(len(KINDS)))
         rows = min(int(10 ** rng.uniform(0.7, 2.8)), n - history - 1)
         start = int(rng.integers(history, n - rows))
-        passed = min(rows - 1, int(rng.integers(min(4, rows - 1), min(rows, SHORT if rng.random() < 0.6 else LONG) + 1)))
+        passed = min(
+            rows - 1, int(rng.integers(min(4, rows - 1), min(rows, SHORT if rng.random() < 0.6 else LONG) + 1))
+        )
         end = start + passed
         other = negative(rng, values[: end + 1], KINDS[kind], draw(rng, channels, start, min(start + rows, end + 1)))
         first = max(0, end - 2 * WIDTH)
@@ -117,7 +119,9 @@ def group(rng: np.random.Generator, values: Array, history: int) -> Group | None
             kinds.append(kind)
     if len(changed) < CHANGED // 4:
         return None
-    summary = np.concatenate([np.ones((len(ends), 1)), np.stack([level[e - WIDTH : e].mean(axis=0) for e in ends])], axis=1)
+    summary = np.concatenate(
+        [np.ones((len(ends), 1)), np.stack([level[e - WIDTH : e].mean(axis=0) for e in ends])], axis=1
+    )
     summary /= np.linalg.norm(summary, axis=1, keepdims=True)
     return Group(
         ordinary=windows[ends - WIDTH + 1].astype(np.float16),

@@ -3,7 +3,7 @@
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.watch.training.examples import WIDTH, Group, by_channels
 from mumetal.watch.training.network import CHANNEL, LAYERS, Weights, initial
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TEMPERATURE = 0.2
 RATE, DECAY = 3e-3, 1e-3
@@ -45,7 +48,9 @@ def require_torch() -> None:
         raise UnavailableError("PyTorch is not installed", hint="pip install 'mumetal[train]'")
 
 
-def train(groups: Sequence[Group], plan: Plan, progress: Callable[[int, float], None] = lambda _step, _loss: None) -> Weights:
+def train(
+    groups: Sequence[Group], plan: Plan, progress: Callable[[int, float], None] = lambda _step, _loss: None
+) -> Weights:
     """Train the network.
 
     Args:
@@ -112,11 +117,11 @@ def batch(
     return np.ascontiguousarray(out.transpose(0, 1, 3, 2)), np.concatenate(changed), np.concatenate(modes)
 
 
-def forward(tensors: dict[str, Any], windows: Any) -> tuple[Any, Any]:
+def forward(tensors: "dict[str, Tensor]", windows: "Tensor") -> "tuple[Tensor, Tensor]":
     """Return log-odds (b,) and embedding (b, k) of windows (b, C, 128, 2), as the ONNX file does."""
     import torch
 
-    def layer(x: Any, name: str) -> Any:
+    def layer(x: "Tensor", name: str) -> "Tensor":
         return torch.relu(x.reshape(-1, LAYERS[name][0]) @ tensors[f"{name}.w"] + tensors[f"{name}.b"])
 
     channel = layer(layer(layer(windows, "fine"), "coarse"), "channel")
@@ -126,7 +131,7 @@ def forward(tensors: dict[str, Any], windows: Any) -> tuple[Any, Any]:
     return head[:, 0], window @ tensors["embedding.w"] + tensors["embedding.b"]
 
 
-def contrastive(embedding: Any, modes: Any) -> Any:
+def contrastive(embedding: "Tensor", modes: "Tensor") -> "Tensor":
     """Pull ordinary windows of one mode together, away from all others and from every changed one.
 
     Khosla et al. 2020, arXiv:2004.11362, with ordinary windows as anchors only: changed ones have nothing in common.

@@ -58,7 +58,9 @@ def judge(model: EncoderModel, groups: Sequence[Group], false_alarm: float) -> J
         auc=auc(ordinary, changed),
         recall=float(caught.mean()),
         false_alarm=false_alarm,
-        by_kind={name: round(float(caught[kinds == k].mean()), 4) for k, name in enumerate(KINDS) if (kinds == k).any()},
+        by_kind={
+            name: round(float(caught[kinds == k].mean()), 4) for k, name in enumerate(KINDS) if (kinds == k).any()
+        },
     )
 
 

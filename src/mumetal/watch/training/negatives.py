@@ -86,7 +86,7 @@ def _decorrelate(rng: np.random.Generator, x: Array, c: Change, size: Array) -> 
     del size
     rows = np.arange(c.stop - c.start)
     first = rng.integers(0, max(1, c.start - rows.size), size=c.channels.size)
-    return x[(rows[:, None] + first) % c.start, c.channels]
+    return np.asarray(x[(rows[:, None] + first) % c.start, c.channels], np.float64)
 
 
 def _gain(rng: np.random.Generator, x: Array, c: Change, size: Array) -> Array:

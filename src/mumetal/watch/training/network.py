@@ -65,7 +65,9 @@ def to_onnx(weights: Weights, facts: Facts) -> bytes:
         return name
 
     def node(kind: str, inputs: list[str], output: str, **attributes: int) -> str:
-        nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        made = helper.make_node(kind, inputs, [output])
+        made.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+        nodes.append(made)
         return output
 
     def product(source: str, layer: str, output: str = "") -> str:

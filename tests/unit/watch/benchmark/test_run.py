@@ -14,9 +14,12 @@ from typer.testing import CliRunner
 
 from mumetal.core.errors import BadInputError
 from mumetal.serve.cli import bench
+from mumetal.serve.encoders import shipped
 from mumetal.watch.benchmark.evaluate import run
-from mumetal.watch.benchmark.peers import Contender, StaticLimits, contenders
+from mumetal.watch.benchmark.peers import Contender, StaticLimits, contenders, ours
 from mumetal.watch.benchmark.sets import labelled, series_of
+
+OURS = ours({"shipped": shipped()})
 
 
 def put(folder: Path, name: str, values: NDArray[np.float64], labels: NDArray[np.int8], train: int = 500) -> None:
@@ -43,12 +46,12 @@ def data(tmp_path: Path) -> Path:
 
 
 def quick() -> dict[str, Callable[[], Contender]]:
-    makes, _ = contenders()
-    return {name: makes[name] for name in ("static limits", "Sub-PCA", "mumetal")}
+    makes, _ = contenders(OURS)
+    return {name: makes[name] for name in ("static limits", "Sub-PCA", "mumetal", "– without the encoder")}
 
 
 def test_a_broken_coupling_is_seen_where_limits_see_nothing(data: Path) -> None:
-    report = run(quick(), labelled(data, ("MADE",)), seed=1)
+    report = run(quick(), labelled(data, ("MADE",)), OURS, seed=1)
     by = {f.contender: f for f in report.figures}
     assert by["mumetal"].vus_pr > 0.7 > 0.4 > by["static limits"].vus_pr
     assert (by["mumetal"].series, by["mumetal"].events) == (3, 3)
@@ -58,21 +61,24 @@ def test_a_broken_coupling_is_seen_where_limits_see_nothing(data: Path) -> None:
     less = {s.contender: s.less_90 for s in report.summaries}
     assert less["static limits"] == (0.0, 0.0, 0.0)
     assert less["mumetal"][0] < -0.5
+    (ablation,) = report.ablations
+    assert ablation.contender == "mumetal"
+    assert ablation.more_90[1] <= ablation.more_90[0] <= ablation.more_90[2]
     assert {s.contender: s.gain[0] for s in report.summaries}["Sub-PCA"] == 0.0
 
 
 def test_the_same_seed_gives_the_same_report(data: Path) -> None:
     def figures() -> list[tuple[float, ...]]:
-        report = run({"static limits": StaticLimits}, labelled(data, ("MADE",)), seed=5)
+        report = run({"static limits": StaticLimits}, labelled(data, ("MADE",)), OURS, seed=5)
         return [(f.vus_pr, f.low, f.high, f.false_50, f.false_90) for f in report.figures]
 
     assert figures() == figures()
 
 
-@pytest.mark.parametrize("name", sorted(contenders()[0]))
+@pytest.mark.parametrize("name", sorted(contenders(OURS)[0]))
 def test_every_contender_scores_finite_causal_and_from_a_fresh_state(name: str) -> None:
     values, _ = coupled(7, 1_300)
-    contender = contenders()[0][name]()
+    contender = contenders(OURS)[0][name]()
     contender.fit(series_of(values[:500], 0))
     whole = contender.score(series_of(values[500:], 500))
     assert whole.shape == (800,)
