@@ -1,13 +1,17 @@
 """D12, tier 2: rows scored per CPU-second at 64 channels by the window detectors, and the time of a single row.
 
-One row a second, so every row has its own window: 24 rows of past for the forecast, 16 for Sub-PCA and the coreset.
+One row a second, so every row has its own window: 24 rows of past for the forecast, 16 for Sub-PCA and the coreset, 128
+for the encoder, whose network is measured alone as well: windows of 64 channels × 128 rows per CPU-second.
 """
 
 import time
+from functools import partial
 
 import numpy as np
 
 from mumetal.core.series import Channel, Series
+from mumetal.serve.encoders import shipped
+from mumetal.watch.detectors.encoder import Encoder
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.nearest import Nearest
 from mumetal.watch.detectors.shape import Shape
@@ -35,7 +39,15 @@ def run() -> None:
     scale = Scale(history)
     z, seen = scale.apply(values)
     print("| detector | fit, CPU-s | rows per CPU-s | one row, ms CPU p50 / p99 |\n|---|---|---|---|")
-    for make in (Forecast, SubPca, Nearest, Shape):
+    model = shipped()
+    for name, make in {
+        "forecast": Forecast,
+        "Sub-PCA": SubPca,
+        "nearest": Nearest,
+        "encoder": partial(Encoder, model),
+        "fused without the encoder": Shape,
+        "fused": partial(Shape, model),
+    }.items():
         detector = make()
         start = time.process_time()
         detector.fit_scaled(scale, history)
@@ -50,7 +62,14 @@ def run() -> None:
             detector.score_z(z[row : row + 1], None)
             single.append(1e3 * (time.process_time() - start))
         p50, p99 = np.quantile(single, (0.5, 0.99))
-        print(f"| {make.__name__} | {fitting:.2f} | {rate:,.0f} | {p50:.2f} / {p99:.2f} |", flush=True)
+        print(f"| {name} | {fitting:.2f} | {rate:,.0f} | {p50:.2f} / {p99:.2f} |", flush=True)
+    windows = rng.normal(size=(256, CHANNELS, model.facts.width, 2)).astype(np.float32)
+    best = 0.0
+    for _ in range(5):
+        start = time.process_time()
+        model.run(windows)
+        best = max(best, len(windows) / (time.process_time() - start))
+    print(f"\nnetwork alone, {CHANNELS} channels × {model.facts.width} rows: {best:,.0f} windows per CPU-s")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
-from mumetal.watch.detectors.encoder_model import EncoderModel, squash
+from mumetal.watch.detectors.encoder_model import EncoderModel, Stretches, squash
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.modes import Modes, learn_modes
 from mumetal.watch.detectors.power import blind, shift_bound
@@ -98,7 +98,7 @@ class Encoder(Windowed):
             )
         level = self._level(z, seen)
         self._course = Course(level)
-        windows = Trailing(self.width).push(self._course.alone(level))
+        windows = Stretches(self.width).push(self._course.alone(level))
         head, described = self._model.run(windows[:: max(1, len(windows) // 2_000)])
         self._modes = self._given or learn_modes(described)
         self._ordinary = float(np.median(self._joined(head, described)))
@@ -108,6 +108,7 @@ class Encoder(Windowed):
         """Wait for a first row."""
         super().reset()
         self._course.reset()
+        self._stretches = Stretches(self.width)
 
     def score(self, chunk: Series) -> Array:
         """Score the rows that follow the last chunk, shape (n,).
@@ -126,17 +127,17 @@ class Encoder(Windowed):
         return self.score_z(*scale.apply(chunk.values))
 
     def following(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
-        """Return the windows that end with each of the next rows, shape (n, kept, 2, width)."""
-        return self._trailing.push(self._course.push(self._level(z, seen)))
+        """Return the windows that end with each of the next rows, shape (n, kept, width, 2)."""
+        return np.asarray(self._stretches.push(self._course.push(self._level(z, seen))))
 
     def window_of(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
-        """Return the window that ends with the last row, shape (1, kept, 2, width); keeps no state."""
+        """Return the window that ends with the last row, shape (1, kept, width, 2); keeps no state."""
         rows = self.width + Forecast.width - 1
         level = self._level(z[-rows:], None if seen is None else seen[-rows:])
-        return Trailing(self.width).push(self._course.alone(level))[-1:]
+        return np.asarray(Stretches(self.width).push(self._course.alone(level))[-1:], np.float64)
 
     def distance(self, windows: Array) -> Array:
-        """Return the score of windows (n, kept, 2, width), shape (n,), ≥ 0."""
+        """Return the score of windows (n, kept, width, 2), shape (n,), ≥ 0."""
         return self._joined(*self._model.run(windows))
 
     def _joined(self, head: Array, described: Array) -> Array:
@@ -147,7 +148,7 @@ class Encoder(Windowed):
         return self.shares_of(names, self.path_integral(self.window_of(z, seen)[0]), "integrated-gradients")
 
     def path_integral(self, window: Array) -> Array:
-        """Take the score of a window (kept, 2, width) apart by channel, shape (kept,).
+        """Take the score of a window (kept, width, 2) apart by channel, shape (kept,).
 
         Integrated gradients (Sundararajan, Taly and Yan 2017, arXiv:1703.01365) along the straight line from the window
         of the history's mean with nothing unforetold. An ONNX file has no gradient, so each step's directional

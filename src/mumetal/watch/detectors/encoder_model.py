@@ -14,7 +14,7 @@ from mumetal.core.ports import ModelSource
 Array = NDArray[np.float64]
 FACTS = "mumetal.encoder"  # the key in the file's metadata
 FEATURES = 2  # level and forecast residual
-BATCH = 8  # always so many windows at once: another shape rounds differently, and scores must not depend on chunks
+BATCH = 4  # always so many windows at once: another shape rounds differently, and scores must not depend on chunks
 MOST_BYTES = 2**20
 
 
@@ -88,11 +88,11 @@ class EncoderModel:
         """
         return cls(source.load(name))
 
-    def run(self, windows: NDArray[np.float64]) -> tuple[Array, Array]:
+    def run(self, windows: NDArray[np.floating]) -> tuple[Array, Array]:
         """Look at windows.
 
         Args:
-            windows: Shape (n, C, 2, width), n ≥ 0: per channel the level and the forecast residual, squashed.
+            windows: Shape (n, C, width, 2), n ≥ 0: per channel and row the level and the forecast residual, squashed.
 
         Returns:
             Log-odds that each window is not ordinary, shape (n,), and its description of length 1, shape (n, k).
@@ -102,12 +102,32 @@ class EncoderModel:
         batch = np.zeros((BATCH, channels, self.facts.width, FEATURES), np.float32)
         for start in range(0, n, BATCH):
             few = min(BATCH, n - start)
-            batch[:few] = windows[start : start + few].transpose(0, 1, 3, 2)
+            batch[:few] = windows[start : start + few]
             said, described = self._session.run(None, {"windows": batch})
             head[start : start + few] = said[:few, 0]
             embedding[start : start + few] = described[:few]
         embedding /= np.linalg.norm(embedding, axis=1, keepdims=True) + 1e-9
         return head, embedding
+
+
+class Stretches:
+    """The last rows by channel, so that each new row has a full window whose values lie together in memory.
+
+    Args:
+        width: Rows per window, ≥ 2.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self._before: NDArray[np.float32] | None = None
+
+    def push(self, features: Array) -> NDArray[np.float32]:
+        """Add rows (n, C, 2), n ≥ 1, and return their windows (n, C, width, 2); before the first row stands the first."""
+        rows = np.ascontiguousarray(features.transpose(1, 0, 2), np.float32)
+        before = np.repeat(rows[:, :1], self.width - 1, axis=1) if self._before is None else self._before
+        buffer = np.concatenate([before, rows], axis=1)
+        self._before = buffer[:, -(self.width - 1) :].copy()
+        return np.lib.stride_tricks.sliding_window_view(buffer, self.width, axis=1).transpose(1, 0, 3, 2)
 
 
 def squash(values: Array) -> Array:

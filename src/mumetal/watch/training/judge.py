@@ -47,8 +47,8 @@ def judge(model: EncoderModel, groups: Sequence[Group], false_alarm: float) -> J
     """
     if not groups:
         raise BadInputError("there is nothing to judge by")
-    ordinary = np.concatenate([model.run(one.ordinary.astype(np.float64))[0] for one in groups])
-    changed = np.concatenate([model.run(one.changed.astype(np.float64))[0] for one in groups])
+    ordinary = np.concatenate([model.run(one.ordinary.transpose(0, 1, 3, 2))[0] for one in groups])
+    changed = np.concatenate([model.run(one.changed.transpose(0, 1, 3, 2))[0] for one in groups])
     kinds = np.concatenate([one.kinds for one in groups])
     threshold = float(np.quantile(ordinary, 1 - false_alarm))
     caught = changed > threshold
@@ -96,5 +96,5 @@ def power_step(model: EncoderModel, false_alarm: float, seed: int) -> float:
 
 def _heads(model: EncoderModel, sight: Sight, levels: Array) -> Array:
     """Return log-odds of stretches of levels (m, WIDTH, 1)."""
-    windows = np.stack([sight.course(level) for level in levels]).transpose(0, 2, 3, 1)
+    windows = np.stack([sight.course(level) for level in levels]).transpose(0, 2, 1, 3)
     return model.run(windows)[0]

@@ -20,7 +20,7 @@ FACTS = Facts(format=1, width=WIDTH, embedding=EMBEDDING, seed=0, power_step=1.0
 
 
 def naive(weights: Weights, windows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The network channel by channel and piece by piece, windows (n, C, 2, WIDTH)."""
+    """The network channel by channel and piece by piece, windows (n, C, WIDTH, 2)."""
 
     def layer(x: NDArray[np.float64], name: str, bent: bool = True) -> NDArray[np.float64]:
         out = x @ weights[f"{name}.w"] + weights[f"{name}.b"]
@@ -30,7 +30,7 @@ def naive(weights: Weights, windows: NDArray[np.float64]) -> tuple[NDArray[np.fl
     for window in windows:
         channels = []
         for one in window:
-            fine = [layer(one.T[i : i + 4].ravel(), "fine") for i in range(0, WIDTH, 4)]
+            fine = [layer(one[i : i + 4].ravel(), "fine") for i in range(0, WIDTH, 4)]
             coarse = [layer(np.concatenate(fine[i : i + 4]), "coarse") for i in range(0, len(fine), 4)]
             channel = layer(np.concatenate(coarse), "channel")
             channels.append(channel + layer(channel, "again"))
@@ -44,7 +44,7 @@ def naive(weights: Weights, windows: NDArray[np.float64]) -> tuple[NDArray[np.fl
 @pytest.mark.parametrize("channels", [1, 5, 64])
 def test_the_file_says_what_the_weights_say(channels: int) -> None:
     weights = initial(np.random.default_rng(1))
-    windows = np.random.default_rng(2).normal(size=(11, channels, 2, WIDTH))
+    windows = np.random.default_rng(2).normal(size=(11, channels, WIDTH, 2))
     head, described = as_model(weights, FACTS).run(windows)
     expected, unit = naive(weights, windows)
     np.testing.assert_allclose(head, expected, rtol=1e-3, atol=1e-4)
