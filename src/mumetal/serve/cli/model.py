@@ -18,7 +18,7 @@ from mumetal.serve.cli.model_options import (
     read_file,
     store_of,
 )
-from mumetal.serve.cli.model_train import train
+from mumetal.serve.cli.model_train import adapt, train
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 
@@ -258,4 +258,5 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     for command in (show, register, promote, approve, rollback, retire, verify, export, health, probe, reproduce):
         group.command(command.__name__)(guard(command))
     group.command("train")(guard(train))
+    group.command("adapt")(guard(adapt))
     return group

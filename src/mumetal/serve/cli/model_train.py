@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from mumetal.core.errors import BadInputError
-from mumetal.serve.cli.options import JsonOption
+from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, TenantOption, seconds
 
 if TYPE_CHECKING:
     from mumetal.serve.encoder_training import Card
@@ -65,3 +65,37 @@ def as_text(card: "Card", out: Path) -> str:
         "Try it beside its peers with `mumetal bench watch --encoder " + str(out) + " --data DIR`.",
     ]
     return "\n".join(lines)
+
+
+def adapt(
+    device: Annotated[str, typer.Argument(help="The device.")],
+    stream: Annotated[str, typer.Argument(help="Its stream.")],
+    *,
+    lasting: Annotated[str, typer.Option("--lasting", help="How far back to learn from, such as 7d.")] = "7d",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Forget what was learnt; modes come from each history again.")
+    ] = False,
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    tenant: TenantOption = "local",
+    as_json: JsonOption = False,
+) -> int:
+    """Learn a stream's operating modes from its own stored rows, without labels; the encoder then measures from them."""
+    from mumetal.serve import wiring
+    from mumetal.serve.encoder_adapting import forget, history, keep
+    from mumetal.serve.encoders import shipped
+
+    chosen = wiring.load(settings, wiring.Overrides(store=store))
+    folder = Path(chosen.store.directory)
+    if undo:
+        path = forget(folder, tenant, device, stream)
+        typer.echo(msgspec.json.encode({"removed": str(path)}).decode() if as_json else f"removed {path}")
+        return 0
+    rows = history(folder, chosen.store, tenant, device, stream, seconds(lasting))
+    found, path = keep(folder, shipped(), rows)
+    if as_json:
+        typer.echo(msgspec.json.encode({"adapted": found, "path": str(path)}).decode())
+    else:
+        typer.echo(f"learnt {len(found.prototypes)} modes of {device}/{stream} from {found.rows:,} rows: {path}")
+        typer.echo("Undo with `--undo`.")
+    return 0

@@ -19,7 +19,10 @@ from mumetal.watch.detectors.windowed import Trailing, Windowed
 MOST_CHANNELS = 256
 STEPS = 32  # of the path along which the score is taken apart
 OTHER_RATE = 2.0  # times faster or slower: windows then last other times than those learnt from
-MODES_WEIGHT = 0.25  # of the distance from the modes beside the head's log-odds; chosen on the public sets
+MODES_WEIGHT = 0.15  # of the distance from the modes beside the head's log-odds, both in units of the history's tail;
+# chosen on the public sets
+HIGH = 0.995  # quantile that makes a unit
+MOST_RATIO = 10.0  # units of the head per unit of distance, at most
 
 
 class Course:
@@ -101,6 +104,9 @@ class Encoder(Windowed):
         windows = Stretches(self.width).push(self._course.alone(level))
         head, described = self._model.run(windows[:: max(1, len(windows) // 2_000)])
         self._modes = self._given or learn_modes(described)
+        self._weight = 0.0
+        odds, apart = self._joined(head, described), self._modes.distance(described)
+        self._weight = MODES_WEIGHT * min(MOST_RATIO, _unit(odds) / _unit(apart))
         self._ordinary = float(np.median(self._joined(head, described)))
         self.reset()
 
@@ -141,7 +147,7 @@ class Encoder(Windowed):
         return self._joined(*self._model.run(windows))
 
     def _joined(self, head: Array, described: Array) -> Array:
-        return np.asarray(np.logaddexp(0.0, head) + MODES_WEIGHT * self._modes.distance(described), np.float64)
+        return np.asarray(np.logaddexp(0.0, head) + self._weight * self._modes.distance(described), np.float64)
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Integrated gradients from an entirely ordinary window, summed over each channel's stretch; rises count."""
@@ -192,3 +198,8 @@ class Encoder(Windowed):
             ),
             advice="adapt the model to the device's own history" if self._given is None else "",
         )
+
+
+def _unit(scores: Array) -> float:
+    median, high = np.quantile(scores, (0.5, HIGH))
+    return float(high - median + 1e-3)
