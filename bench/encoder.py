@@ -92,7 +92,5 @@ if __name__ == "__main__":
     a = p.parse_args()
     detectors = ours(named(a.encoder) if a.encoder else {"shipped": shipped()})
     makes, missing = contenders(detectors)
-    chosen = {
-        k: v for k, v in makes.items() if k in PEERS or k in {"mumetal", "– without the encoder"} or "encoder" in k
-    }
+    chosen = {k: v for k, v in makes.items() if k in PEERS or k == "mumetal" or "encoder" in k}
     print(as_text(run(chosen, labs(a.labs, not a.no_innocent), detectors, missing, 0, lambda s: print(s, flush=True))))

@@ -9,7 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mumetal.watch.benchmark import metrics
-from mumetal.watch.benchmark.peers import OURS_NAME, PLAIN_NAME, Contender
+from mumetal.watch.benchmark.peers import OURS_NAME, WITH, Contender
 from mumetal.watch.benchmark.sets import Labelled
 from mumetal.watch.calibrate import calibrate
 from mumetal.watch.detectors.held_out import halves, held_out_scores
@@ -288,11 +288,11 @@ def _summary(name: str, scored: Mapping[str, Group], seed: int) -> Summary:
 
 def _ablations(scored: Mapping[str, Group], seed: int) -> Iterator[Ablation]:
     """Compare everything that has an encoder with what does without."""
-    without = scored.get(PLAIN_NAME)
+    without = scored.get(OURS_NAME)
     if without is None:
         return
     for name, mine in scored.items():
-        if name == OURS_NAME or name.startswith("– with encoder"):
+        if name.startswith(WITH):
             found = Paired(without, mine, seed)
             yield Ablation(
                 contender=name,

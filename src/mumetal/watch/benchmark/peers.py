@@ -226,23 +226,23 @@ WITHOUT_ENCODER: dict[str, Callable[[], Standardised]] = {
     "– nearest alone": Nearest,
     "– nearest as third member": WithNearest,
 }
-OURS_NAME, PLAIN_NAME = "mumetal", "– without the encoder"
+OURS_NAME, WITH = "mumetal", "mumetal with the encoder"
 DEEP = "CNN forecast"
 
 
 def ours(encoders: Mapping[str, EncoderModel]) -> dict[str, Callable[[], Standardised]]:
-    """Return our detectors by name: with the first encoder, without any, the encoder alone, and with each further one.
+    """Return our detectors by name: without an encoder, which is the default, with each one, and the first alone.
 
     Args:
-        encoders: Trained networks by name, the one in use first; without any ``mumetal`` does without.
+        encoders: Trained networks by name, the shipped one first.
     """
-    found: dict[str, Callable[[], Standardised]] = {}
+    found: dict[str, Callable[[], Standardised]] = {OURS_NAME: Shape}
     for index, (name, model) in enumerate(encoders.items()):
         if index == 0:
-            found = {OURS_NAME: partial(Shape, model), PLAIN_NAME: Shape, "– encoder alone": partial(Encoder, model)}
+            found |= {WITH: partial(Shape, model), "– encoder alone": partial(Encoder, model)}
         else:
-            found[f"– with encoder {name}"] = partial(Shape, model)
-    return {**(found or {OURS_NAME: Shape}), **WITHOUT_ENCODER}
+            found[f"{WITH} {name}"] = partial(Shape, model)
+    return {**found, **WITHOUT_ENCODER}
 
 
 def contenders(

@@ -47,7 +47,7 @@ def data(tmp_path: Path) -> Path:
 
 def quick() -> dict[str, Callable[[], Contender]]:
     makes, _ = contenders(OURS)
-    return {name: makes[name] for name in ("static limits", "Sub-PCA", "mumetal", "– without the encoder")}
+    return {name: makes[name] for name in ("static limits", "Sub-PCA", "mumetal", "mumetal with the encoder")}
 
 
 def test_a_broken_coupling_is_seen_where_limits_see_nothing(data: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_broken_coupling_is_seen_where_limits_see_nothing(data: Path) -> None:
     assert less["static limits"] == (0.0, 0.0, 0.0)
     assert less["mumetal"][0] < -0.5
     (ablation,) = report.ablations
-    assert ablation.contender == "mumetal"
+    assert ablation.contender == "mumetal with the encoder"
     assert ablation.more_90[1] <= ablation.more_90[0] <= ablation.more_90[2]
     assert {s.contender: s.gain[0] for s in report.summaries}["Sub-PCA"] == 0.0
 
