@@ -11,7 +11,7 @@ import numpy as np
 
 from mumetal.core.series import Channel, Series
 from mumetal.serve.encoders import shipped
-from mumetal.watch.detectors.encoder import Encoder
+from mumetal.watch.contrastive.encoder import Encoder
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.nearest import Nearest
 from mumetal.watch.detectors.shape import Shape

@@ -12,12 +12,12 @@ from mumetal.core.ports import Detector
 from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
 from mumetal.serve.encoders import shipped
+from mumetal.watch.contrastive.encoder import Encoder
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.sequence import SequenceCorrelation
 from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel
 from mumetal.watch.detectors import DETECTORS
-from mumetal.watch.detectors.encoder import Encoder
 
 LISTED: list[tuple[str, Callable[[], Detector]]] = [
     *DETECTORS,

@@ -11,8 +11,8 @@ from mumetal.core.clock import SystemClock
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
 from mumetal.core.settings import StoreSettings
-from mumetal.watch.adapted import Adapted, adapt
-from mumetal.watch.detectors.encoder_model import EncoderModel
+from mumetal.watch.contrastive.adapted import Adapted, adapt
+from mumetal.watch.contrastive.model import EncoderModel
 
 FOLDER = "encoder"
 MOST_ROWS = 200_000

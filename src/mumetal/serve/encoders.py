@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mumetal.core.errors import BadInputError
 from mumetal.trust.packaged_models import PackagedModels
-from mumetal.watch.detectors.encoder_model import EncoderModel
+from mumetal.watch.contrastive.model import EncoderModel
 
 SHIPPED_IN, FOLDER = "mumetal.watch", "pretrained"
 

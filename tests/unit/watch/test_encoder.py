@@ -11,7 +11,7 @@ import mumetal.watch
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.series import Channel, Series
 from mumetal.serve.encoders import named, shipped
-from mumetal.watch.detectors.encoder import Encoder
+from mumetal.watch.contrastive.encoder import Encoder
 from mumetal.watch.detectors.shape import Shape
 
 FOLDER = Path(mumetal.watch.__path__[0]) / "pretrained"

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mumetal.core.series import Series
 from mumetal.numerics.ewma import ewma
 from mumetal.numerics.principal import principal
-from mumetal.watch.detectors.encoder import Encoder
-from mumetal.watch.detectors.encoder_model import EncoderModel
+from mumetal.watch.contrastive.encoder import Encoder
+from mumetal.watch.contrastive.model import EncoderModel
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.nearest import Nearest
 from mumetal.watch.detectors.shape import Shape

@@ -12,12 +12,12 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
+from mumetal.watch.contrastive.encoder import Encoder
+from mumetal.watch.contrastive.model import EncoderModel
+from mumetal.watch.contrastive.modes import Modes
 from mumetal.watch.detectors.baseline import Baseline
-from mumetal.watch.detectors.encoder import Encoder
-from mumetal.watch.detectors.encoder_model import EncoderModel
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.held_out import halves, held_out_scores
-from mumetal.watch.detectors.modes import Modes
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, block_for
 from mumetal.watch.detectors.sub_pca import SubPca

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Channel, Series
-from mumetal.watch.detectors.encoder import Course
-from mumetal.watch.detectors.modes import learn_modes
+from mumetal.watch.contrastive.encoder import Course
+from mumetal.watch.contrastive.modes import learn_modes
 from mumetal.watch.detectors.standard import Scale
 from mumetal.watch.detectors.windowed import Windowed
 from mumetal.watch.training.negatives import KINDS, draw, negative

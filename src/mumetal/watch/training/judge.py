@@ -7,7 +7,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
-from mumetal.watch.detectors.encoder_model import EncoderModel
+from mumetal.watch.contrastive.model import EncoderModel
 from mumetal.watch.training.examples import WIDTH, Group, Sight
 from mumetal.watch.training.negatives import KINDS
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import UnavailableError
-from mumetal.watch.detectors.encoder_model import FACTS, FEATURES, Facts
+from mumetal.watch.contrastive.model import FACTS, FEATURES, Facts
 from mumetal.watch.training.examples import WIDTH
 
 Weights = dict[str, NDArray[np.float32]]

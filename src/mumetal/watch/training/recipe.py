@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
-from mumetal.watch.detectors.encoder_model import EncoderModel, Facts
+from mumetal.watch.contrastive.model import EncoderModel, Facts
 from mumetal.watch.training.backgrounds import CHANNEL_ODDS, CHANNELS, background
 from mumetal.watch.training.examples import LEAST_ROWS, WIDTH, Group, group
 from mumetal.watch.training.fit import Plan, train

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
-from mumetal.watch.detectors.encoder_model import EncoderModel, Facts
-from mumetal.watch.detectors.modes import Modes, learn_modes
+from mumetal.watch.contrastive.model import EncoderModel, Facts
+from mumetal.watch.contrastive.modes import Modes, learn_modes
 from mumetal.watch.training.backgrounds import background
 from mumetal.watch.training.examples import WIDTH, Group, group
 from mumetal.watch.training.fit import batch

@@ -9,9 +9,9 @@ from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
-from mumetal.watch.detectors.encoder_model import EncoderModel, Stretches, squash
+from mumetal.watch.contrastive.model import EncoderModel, Stretches, squash
+from mumetal.watch.contrastive.modes import Modes, learn_modes
 from mumetal.watch.detectors.forecast import Forecast
-from mumetal.watch.detectors.modes import Modes, learn_modes
 from mumetal.watch.detectors.power import blind, shift_bound
 from mumetal.watch.detectors.standard import Array, rate_of
 from mumetal.watch.detectors.windowed import Trailing, Windowed
@@ -69,7 +69,7 @@ class Encoder(Windowed):
     """
 
     info = PluginInfo(
-        plugin_id="watch.detectors.encoder",
+        plugin_id="watch.contrastive.encoder",
         title="Unlike ordinary windows to a trained network",
         reference="contrastive loss: Khosla et al. 2020, arXiv:2004.11362; injected negatives: Carmona et al. 2021, arXiv:2107.07702",
         techniques=(

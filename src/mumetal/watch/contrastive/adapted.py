@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.series import Series
-from mumetal.watch.detectors.encoder import Encoder
-from mumetal.watch.detectors.encoder_model import EncoderModel
-from mumetal.watch.detectors.modes import Modes
+from mumetal.watch.contrastive.encoder import Encoder
+from mumetal.watch.contrastive.model import EncoderModel
+from mumetal.watch.contrastive.modes import Modes
 
 Array = NDArray[np.float64]
 MOST_BYTES = 2**20
