@@ -46,7 +46,7 @@ def run() -> None:
         "nearest": Nearest,
         "encoder": partial(Encoder, model),
         "fused without the encoder": Shape,
-        "fused": partial(Shape, model),
+        "fused": partial(Shape, partial(Encoder, model)),
     }.items():
         detector = make()
         start = time.process_time()

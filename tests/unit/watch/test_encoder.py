@@ -98,7 +98,7 @@ def test_another_rate_is_refused_and_says_what_to_do() -> None:
 
 def test_too_many_channels_leave_the_others_to_work_and_are_named() -> None:
     values = np.random.default_rng(2).normal(size=(400, 257))
-    both, plain = Shape(shipped()), Shape()
+    both, plain = Shape(lambda: Encoder(shipped())), Shape()
     both.fit(series(values[:300]))
     plain.fit(series(values[:300]))
     assert "256" in both.left_out

@@ -239,9 +239,9 @@ def ours(encoders: Mapping[str, EncoderModel]) -> dict[str, Callable[[], Standar
     found: dict[str, Callable[[], Standardised]] = {OURS_NAME: Shape}
     for index, (name, model) in enumerate(encoders.items()):
         if index == 0:
-            found |= {WITH: partial(Shape, model), "– encoder alone": partial(Encoder, model)}
+            found |= {WITH: partial(Shape, partial(Encoder, model)), "– encoder alone": partial(Encoder, model)}
         else:
-            found[f"{WITH} {name}"] = partial(Shape, model)
+            found[f"{WITH} {name}"] = partial(Shape, partial(Encoder, model))
     return {**found, **WITHOUT_ENCODER}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,6 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
-from mumetal.watch.contrastive.encoder import Encoder
-from mumetal.watch.contrastive.model import EncoderModel
-from mumetal.watch.contrastive.modes import Modes
 from mumetal.watch.detectors.baseline import Baseline
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.held_out import halves, held_out_scores
@@ -59,8 +55,7 @@ class Shape(Standardised):
     on a stream, ``left_out`` says why, and the others do the work as without it.
 
     Args:
-        encoder: The trained network; None to do without it.
-        modes: The device's modes from an earlier adaptation, for the encoder.
+        trained: Makes the trained encoder's detector; None to do without it.
     """
 
     info = PluginInfo(
@@ -73,27 +68,24 @@ class Shape(Standardised):
     makes: tuple[type[Windowed], ...] = (Forecast, SubPca)
     follows = True  # for ablation: whether the baseline follows
 
-    def __init__(self, encoder: EncoderModel | None = None, modes: Modes | None = None) -> None:
+    def __init__(self, trained: Callable[[], Windowed] | None = None) -> None:
         super().__init__()
-        self._makes: tuple[Callable[[], Windowed], ...] = self.makes
-        self._trained = encoder is not None
-        if encoder is not None:
-            self._makes = (*self.makes, partial(Encoder, encoder, modes))
+        self._makes: tuple[Callable[[], Windowed], ...] = (*self.makes, *(() if trained is None else (trained,)))
         self.left_out = ""
 
     def fit_scaled(self, scale: Scale, history: Series) -> None:
         """Fit the members, their units on held-out halves, and the first baseline."""
         self._scale = scale
         self._members = []
-        for make in self._makes:
+        for index, make in enumerate(self._makes):
             member = make()
             try:
                 member.fit_scaled(scale, history)
             except BadInputError as error:
-                if not isinstance(member, Encoder):
+                if index < len(self.makes):
                     raise
-                self._trained, self._makes, self.left_out = False, self.makes, str(error)
-                continue
+                self._makes, self.left_out = self.makes, str(error)
+                break
             self._members.append(member)
         parts = halves(history)
         held = [held_out_scores(make, parts) for make in self._makes]
@@ -124,7 +116,9 @@ class Shape(Standardised):
     def _strongest(self, each: Sequence[Array]) -> Array:
         """Join the members' units, the encoder's being the last where there is one, shape (n,)."""
         plain = np.asarray(np.max(each[: len(self.makes)], axis=0), np.float64)
-        return np.asarray(each[-1] + BESIDE * np.log1p(np.maximum(plain, 0.0))) if self._trained else plain
+        return (
+            np.asarray(each[-1] + BESIDE * np.log1p(np.maximum(plain, 0.0))) if len(each) > len(self.makes) else plain
+        )
 
     def _fused(self, strongest: Array) -> Array:
         return self._baseline.push(strongest) if self.follows else np.maximum(strongest, 0.0)
