@@ -50,6 +50,50 @@ def watch(
     return 0
 
 
+def scan(
+    *,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder with labels.jsonl and files/ (S1).")] = None,
+    tree: Annotated[Path | None, typer.Option("--tree", help="Folder of honest sources (S3, S4).")] = None,
+    repo: Annotated[Path | None, typer.Option("--repo", help="Git repository whose history is read (S4).")] = None,
+    peers: Annotated[
+        Path | None, typer.Option("--peers", help="Virtual environment with the peers [default: those on the path].")
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, max=50, help="Turns of each speed.")] = 3,
+    as_json: JsonOption = False,
+) -> int:
+    """Measure the scan beside its peers in one run: recall, noise, speed, start; a peer that is missing is named."""
+    from mumetal.scan.benchmark import measure
+    from mumetal.scan.benchmark import peers as others
+
+    for folder in (data, tree, repo):
+        if folder is not None and not folder.is_dir():
+            raise BadInputError("there is no such folder", where=str(folder))
+    found, missing = others.peers(peers)
+    tools = [others.ours(), *(t for t in found if t.secrets)]
+    code = [others.ours("code"), *(t for t in found if not t.secrets)]
+    _say("S5 start")
+    rows = measure.start()
+    rows += measure.quantum(tools, _say)
+    if data:
+        rows += measure.labelled(tools, data, _say)
+    if tree:
+        rows += measure.tree([*tools, *code], tree, repeats, _say)
+    if repo:
+        rows += measure.history(tools, repo, repeats, _say)
+    if as_json:
+        typer.echo(msgspec.json.encode({"rows": rows, "missing": missing}).decode())
+        return 0
+    typer.echo("| bar | measure | tool | figure | 95%, or least and most | n |\n|---|---|---|---|---|---|")
+    for r in rows:
+        span = "" if r.low != r.low else f"{r.low:.3g} to {r.high:.3g}"
+        typer.echo(f"| {r.bar} | {r.what} | {r.tool} | {r.value:.3g} {r.unit} | {span} | {r.n:,} |")
+    if missing:
+        typer.echo(
+            f"\nNot installed, so not run: {', '.join(missing)} (`uv pip install` them, or name them with --peers)."
+        )
+    return 0
+
+
 def _say(what: str) -> None:
     typer.echo(what, err=True)
 
@@ -105,4 +149,5 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     group = typer.Typer(help="Measure Mumetal beside its peers.", no_args_is_help=True)
     group.callback()(lambda: None)
     group.command("watch")(guard(watch))
+    group.command("scan")(guard(scan))
     return group
