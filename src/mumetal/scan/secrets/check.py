@@ -105,7 +105,7 @@ def _key(c: Candidate) -> float:
     if b"sha256" in c.lead.lower()[-80:] or b"sha512" in c.lead.lower()[-80:] or b"integrity" in c.lead.lower()[-80:]:
         return 0.0
     if shape.is_uuid(value):
-        return 0.8 if re.search(rb"(?i)key|token|secret|pat\b", name) else 0.0
+        return 0.8 if shape.is_drawn_uuid(value) and re.search(rb"(?i)key|token|secret|pat\b", name) else 0.0
     if value.isdigit():
         return 0.0
     return 0.75 if shape.sequential(value) > 0.5 else 1.0

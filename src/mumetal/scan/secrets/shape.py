@@ -52,6 +52,11 @@ def is_uuid(text: bytes) -> bool:
     return bool(_UUID.fullmatch(text))
 
 
+def is_drawn_uuid(text: bytes) -> bool:
+    """Whether a generator made the UUID: a version from 1 to 8 and the variant of RFC 9562, section 4.1, and not all alike."""
+    return is_uuid(text) and text[14:15] in b"12345678" and text[19:20] in b"89abAB" and len(set(text)) > 6
+
+
 def is_hex(text: bytes) -> bool:
     """Whether it is hex digits of one case."""
     return bool(_HEX.fullmatch(text))
