@@ -2,11 +2,12 @@
 
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
-from mumetal.core.errors import BadInputError, MumetalError
-from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Permit, Request
+from mumetal.core.errors import BadInputError
+from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Permit
 from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import record as records
 from mumetal.trust.models import report as reports
+from mumetal.trust.models.acts import ModelActs
 from mumetal.trust.models.chronicle import Chronicle
 from mumetal.trust.models.files.inspect import inspect
 from mumetal.trust.models.manifest import Promises
@@ -44,11 +45,9 @@ class Lifecycle:
         tenant: str = LOCAL,
     ) -> None:
         self._registry = registry
-        self._ledger = ledger
-        self._authorizer = authorizer
+        self._acts = ModelActs(ledger=ledger, authorizer=authorizer, clock=clock, tenant=tenant)
         self._clock = clock
         self._required = required
-        self._tenant = tenant
 
     def register(self, actor: str, name: str, data: bytes, promises: Promises) -> str:
         """Register a draft and return its version; its bytes are read by structure first and never loaded.
@@ -78,7 +77,7 @@ class Lifecycle:
         """Take in a model that is shipped with Mumetal; returns its version, or nothing new when it is known.
 
         Active unless a lab's own version is (:func:`mumetal.trust.models.record.adopt`). Its gates ran at the release:
-        their report comes with it and must let this very version pass.
+        their report comes with it and must let this very version pass; which gates those were, the report says.
 
         Args:
             actor: The release's agent.
@@ -99,7 +98,7 @@ class Lifecycle:
             record = self._registry.record_or_new(name)
             if any(v.version == version for v in record.versions):
                 return version
-            reports.check(report, name, version, "", self._required)
+            reports.check(report, name, version, "", frozenset())
             step = records.adopt(record, version, self._clock.now_ns(), report=reports.digest(report))
             permit = self._permit(actor, ADOPT, name, version)
             self._registry.put_model(promised, data)
@@ -211,36 +210,14 @@ class Lifecycle:
         return step.after
 
     def _permit(self, actor: str, action: str, name: str, version: str) -> Permit:
-        resource = f"model:{name}@{version}"
-        return self._authorizer.authorize(
-            Request(tenant=self._tenant, principal=actor, action=action, resource=resource)
-        )
+        return self._acts.permit(actor, action, f"model:{name}@{version}")
 
     def _do(self, actor: str, action: str, step: Step, permit: Permit, note: str) -> None:
         digest = records.digest(step.after)
         sealed = self._registry.seal_record(step.after)
         why = f"record sha256:{digest} revision {step.after.revision}; policy {permit.policy}@{permit.policy_version}; {note}"
-
-        def enter(outcome: str) -> None:
-            self._ledger.append(
-                LedgerEntry(
-                    tenant=self._tenant,
-                    t_ns=self._clock.now_ns(),
-                    actor=actor,
-                    action=action,
-                    subject=f"model:{step.after.name}@{step.version}",
-                    why=why,
-                    outcome=outcome,
-                )
-            )
-
-        enter("")
-        try:
+        with self._acts.doing(actor, action, f"model:{step.after.name}@{step.version}", why):
             self._registry.put_record(step.after.name, sealed)
-        except MumetalError as error:
-            enter(f"failed: {error.message}"[:500])
-            raise
-        enter("done")
 
 
 def settle(

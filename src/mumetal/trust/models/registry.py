@@ -28,6 +28,7 @@ from threading import Lock
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
+from mumetal.trust.ledger.disk import write_whole
 from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import record as records
 from mumetal.trust.models import report as reports
@@ -242,18 +243,7 @@ def _read(path: Path, where: str, missing: str) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, durable when it returns."""
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(path, data, sync=True)
     except OSError as error:
         raise UnavailableError(f"cannot be written: {error.strerror}", where=str(path)) from None

@@ -7,7 +7,8 @@ from pathlib import Path
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
-from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
+from mumetal.core.ports import Authorizer, Ledger
+from mumetal.trust.models.acts import ModelActs
 from mumetal.trust.models.manifest import DataSet
 
 READ = "model.read_training_data"
@@ -25,50 +26,27 @@ class TrainingData:
     """
 
     def __init__(self, *, ledger: Ledger, authorizer: Authorizer, clock: Clock, tenant: str = LOCAL) -> None:
-        self._ledger = ledger
-        self._authorizer = authorizer
-        self._clock = clock
-        self._tenant = tenant
+        self._acts = ModelActs(ledger=ledger, authorizer=authorizer, clock=clock, tenant=tenant)
 
     def read(self, actor: str, name: str, promised: DataSet, path: Path) -> bytes:
         """Return a data set's bytes: permitted, on the ledger, then read and held against the promised digest.
 
         Raises:
-            RejectedError: The actor may not, or the bytes are not those the model was made from.
+            RejectedError: The actor may not (that is on the ledger too), or the bytes are not those the model was made from.
             UnavailableError: The ledger or the file cannot be used.
             BadInputError: More than 512 MiB.
         """
         resource = f"data:{promised.digest}"
-        permit = self._authorizer.authorize(
-            Request(tenant=self._tenant, principal=actor, action=READ, resource=resource, context=(("model", name),))
-        )
+        permit = self._acts.permit(actor, READ, resource, (("model", name),))
         why = f"for model {name}, {promised.use}; policy {permit.policy}@{permit.policy_version}"
-
-        def enter(outcome: str) -> None:
-            self._ledger.append(
-                LedgerEntry(
-                    tenant=self._tenant,
-                    t_ns=self._clock.now_ns(),
-                    actor=actor,
-                    action=READ,
-                    subject=resource,
-                    why=why,
-                    outcome=outcome,
-                )
-            )
-
-        enter("")
-        try:
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            enter(f"failed: {error.strerror}")
-            raise UnavailableError(f"cannot be read: {error.strerror}", where=str(path)) from None
-        if len(data) > MAX_BYTES:
-            enter("failed: too large")
-            raise BadInputError(f"more than {MAX_BYTES} bytes", where=str(path))
-        if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), promised.digest):
-            enter("failed: other bytes than promised")
-            raise RejectedError("these are not the data the model was made from", where=str(path))
-        enter("done")
+        with self._acts.doing(actor, READ, resource, why):
+            try:
+                with path.open("rb") as file:
+                    data = file.read(MAX_BYTES + 1)
+            except OSError as error:
+                raise UnavailableError(f"cannot be read: {error.strerror}", where=str(path)) from None
+            if len(data) > MAX_BYTES:
+                raise BadInputError(f"more than {MAX_BYTES} bytes", where=str(path))
+            if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), promised.digest):
+                raise RejectedError("these are not the data the model was made from", where=str(path))
         return data

@@ -1,7 +1,7 @@
 """A folder that MLflow reads: ``MLmodel`` beside ``model.onnx``, flavour ``onnx`` (https://mlflow.org/docs/latest/ml/model/).
 
-Only ONNX: MLflow has no flavour for the other two formats that loads without pickle. No requirements file is written
-beyond the runtime's name, and no ``python_function`` loader: what is exported is data.
+Only ONNX: MLflow has no flavour for the other two formats that loads without pickle. What is exported is data: the
+``python_function`` flavour names MLflow's own loader of ONNX and no code of ours, and no requirements are written.
 """
 
 import json
@@ -28,7 +28,10 @@ def mlflow_folder(manifest: Manifest, version: Version, data: bytes) -> dict[str
     created = datetime.fromtimestamp(int(version.since_ns) / 1e9, UTC)
     lines = {
         "artifact_path": "model",
-        "flavors": {"onnx": {"data": "model.onnx", "onnx_version": "", "providers": ["CPUExecutionProvider"]}},
+        "flavors": {
+            "onnx": {"data": "model.onnx", "onnx_version": "", "providers": ["CPUExecutionProvider"]},
+            "python_function": {"loader_module": "mlflow.onnx", "data": "model.onnx", "env": {}},
+        },
         "model_uuid": version.version[:32],
         "utc_time_created": created.strftime("%Y-%m-%d %H:%M:%S.%f"),
         "signature": {"inputs": _tensors(facts.inputs), "outputs": _tensors(facts.outputs), "params": None},
