@@ -25,7 +25,9 @@ FLOOR = 0.5  # counts added to an empty bin
 GRID = 64  # places at which two distributions are compared by their distance
 FEATURES = 64  # random frequencies of the kernel
 TIMES = 10  # correlation times that belong together
-FEWEST_BLOCKS = 8  # of the sample
+FEWEST_BLOCKS = (
+    5  # of the sample; with fewer the permutations say little, with shorter ones neighbours still resemble each other
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +234,7 @@ def drift_test(
         sample: Rows in question, in order of time, finite, shape (m, C).
         rng: Randomness.
         permutations: How many; the smallest p is 1 / (permutations + 1).
-        block: Rows that change places together; 0 takes :func:`block_length`, at most m / 8.
+        block: Rows that change places together; 0 takes :func:`block_length`, at most m / 5.
 
     Raises:
         ValueError: Shapes disagree, fewer than 16 rows, or a value is not finite.
