@@ -105,6 +105,33 @@ class LoadedModel:
             return np.full(len(rows), np.nan)
 
 
+def degraded(problems: Sequence[Problem]) -> str:
+    """Return what is missing in one sentence; empty when nothing is."""
+    if not problems:
+        return ""
+    told = "; ".join(f"{p.model or 'every model of the registry'} ({p.why.rstrip('.')})" for p in problems[:3])
+    more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+    return f"Degraded: the watch goes on without {told}{more}."
+
+
+def looked_up(store: Path) -> list[Problem]:
+    """Return what of a store's registry does not verify, without changing anything; also beside a running stack."""
+    if not (store / registries.FOLDER / registries.ROOT_FILE).exists():
+        return []
+    problems: list[Problem] = []
+    try:
+        with registries.reading(store) as registry:
+            for name in registry.names():
+                try:
+                    if registry.record(name).in_state(State.ACTIVE) is not None:
+                        registry.load(name)
+                except MumetalError as error:
+                    problems.append(Problem(model=name, why=str(error)[:500]))
+    except MumetalError as error:
+        problems.append(Problem(model="", why=f"the registry cannot be used: {error}"[:500]))
+    return problems
+
+
 class LiveModels:
     """Loads every active model and says what could not be loaded.
 
@@ -135,6 +162,11 @@ class LiveModels:
     def problems(self) -> tuple[Problem, ...]:
         """What is not watching though it should, and why."""
         return self._problems
+
+    @property
+    def words(self) -> str:
+        """What a reader of any page should know: empty, or which models are missing and why."""
+        return degraded(self._problems)
 
     def running(self) -> tuple[RowModel, ...]:
         """Return the active versions that score rows."""

@@ -18,6 +18,7 @@ from mumetal.core.series import Channel, Series
 from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.formats import canonical
 from mumetal.serve import ledgers, live_models, models, wiring
+from mumetal.serve.cli.status import status
 from mumetal.serve.live_models import LiveModels
 from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import report as reports
@@ -55,6 +56,7 @@ def test_an_altered_model_is_left_out_and_named_and_comes_back(house: House, tmp
     assert not live.running()
     assert live.problems[0].model == "cryo"
     assert "step 4" in live.problems[0].why
+    assert live.words.startswith("Degraded: the watch goes on without cryo (")
     victim.write_bytes(good)
     live.refresh()
     assert len(list(live.running())) == 1
@@ -153,3 +155,21 @@ def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, mon
     with ledgers.opened(store, clock) as ledger, wiring.build(settings, clock, ledger) as stack:
         assert [m.name for m in stack.models.running()] == ["cryo"]  # the registry's own copy still verifies
         assert "step 2" in stack.models.problems[0].why
+
+
+def test_status_names_what_does_not_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with models.changing(tmp_path, make=True) as desk:
+        version = desk.lifecycle.register(desk.actor, "cryo", pca_model(background()), promises())
+        said = tuple(GateOutcome(gate=g, passed=True, reason="measured") for g in sorted(REQUIRED))
+        report = GateReport(name="cryo", version=version, data="0" * 64, t_ns="1", outcomes=said)
+        desk.lifecycle.promote(desk.actor, "cryo", version, report)
+        for _ in range(2):
+            desk.lifecycle.approve(desk.actor, "cryo", version)
+            desk.lifecycle.promote(desk.actor, "cryo", version)
+    assert live_models.looked_up(tmp_path) == []
+    victim = next((tmp_path / "models" / "objects").glob("*/*"))
+    victim.write_bytes(victim.read_bytes() + b"\0")
+    status(store=tmp_path, as_json=True)
+    assert "step 4" in json.loads(capsys.readouterr().out)["models"][0]["why"]
+    status(store=tmp_path)
+    assert "the watch goes on without cryo" in capsys.readouterr().out

@@ -27,6 +27,7 @@ def status(*, settings: SettingsOption = None, store: StoreOption = None, as_jso
     from mumetal.connect.stores.incidents import IncidentStore
     from mumetal.serve import running, wiring
     from mumetal.serve.cli import show
+    from mumetal.serve.live_models import degraded, looked_up
 
     chosen = wiring.load(settings, wiring.Overrides(store=store))
     directory = Path(chosen.store.directory)
@@ -38,8 +39,14 @@ def status(*, settings: SettingsOption = None, store: StoreOption = None, as_jso
         kept = IncidentStore(candidates[0] / "incidents.sqlite")
         found = list(kept.incidents(LOCAL, limit=10))
         kept.close()
+    problems = looked_up(candidates[0] if candidates else directory)
     if as_json:
-        body = {"running": alive, "incidents": found, "store": str(candidates[0] if candidates else directory)}
+        body = {
+            "running": alive,
+            "incidents": found,
+            "store": str(candidates[0] if candidates else directory),
+            "models": problems,
+        }
         typer.echo(msgspec.json.encode(body).decode())
         return 0
     out = show.console()
@@ -47,6 +54,8 @@ def status(*, settings: SettingsOption = None, store: StoreOption = None, as_jso
         out.print(f"Running since {show.age(alive.since_ns, now_ns)} ago: [bold]{alive.url}[/]")
     else:
         out.print("Not running." if candidates else "Nothing is watched here yet.")
+    if problems:
+        out.print(f"[bold red]{degraded(problems)}[/]   See `mumetal model verify`.", soft_wrap=True)
     if found:
         out.print(f"\nRanked incidents in {candidates[0]}:")
         out.print(show.incident_table(found, now_ns))

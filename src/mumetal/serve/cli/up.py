@@ -96,6 +96,8 @@ def _show_until(
         out.print(f"Mumetal is watching. Pages: [bold]{session.url}[/]   (Ctrl-C ends it)")
         if session.notice:
             out.print(f"[dim]{session.notice}[/]")
+        if session.stack.models.words:
+            out.print(f"[bold red]{session.stack.models.words}[/]", soft_wrap=True)
 
     def over() -> bool:
         late = end_after is not None and time.monotonic() - began >= end_after

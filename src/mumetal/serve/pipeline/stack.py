@@ -12,6 +12,7 @@ from mumetal.connect.sinks.outbox import Outbox
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.connect.stores.sighting_rows import SightingRows
 from mumetal.connect.stores.store import LogStore
+from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
 from mumetal.core.errors import UnavailableError
@@ -253,7 +254,7 @@ class Stack:
             values_per_s=self._rates.values_per_s(self._clock.monotonic_ns() / 1e9),
             quarantined=self._rates.quarantined,
             changes=changes(found, snapshots, self._rates.quarantined, now_ns),
-            notice=self._notice,
+            notice=" ".join(filter(None, (self._notice, self.models.words if tenant == LOCAL else ""))),
         )
 
     def incidents(self, tenant: str, state: IncidentState | None = None, limit: int = 100) -> Sequence[Incident]:
