@@ -10,42 +10,25 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
-from mumetal import __version__
 from mumetal.core.artefact import Artefact
 from mumetal.core.clock import Clock
-from mumetal.core.errors import BadInputError, MumetalError, UnavailableError
+from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import Authorizer, Ledger
 from mumetal.serve import models as registries
 from mumetal.serve.models import ModelDesk
-from mumetal.trust.models import manifest as manifests
-from mumetal.trust.models import report as reports
+from mumetal.serve.shipped_models import Problem, adopt_shipped
 from mumetal.trust.models.files import onnx_file
 from mumetal.trust.models.files.inspect import Kind
 from mumetal.trust.models.health.checkup import Checkup
 from mumetal.trust.models.lifecycle import RELEASE_AGENT
 from mumetal.trust.models.record import State
 from mumetal.trust.models.scorer import OnnxScorer
-from mumetal.trust.packaged_models import PROMISES, REPORT, PackagedModels
 from mumetal.watch.learned import RowModel
 
 Array = NDArray[np.float64]
-SHIPPED_IN = "mumetal.watch"
-
-
-class Problem(Struct, frozen=True, kw_only=True):
-    """A model that is not watching, and why.
-
-    Args:
-        model: Its name; empty when the registry itself cannot be used.
-        why: The step that failed, in one sentence.
-    """
-
-    model: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,24 +217,3 @@ def scores_rows(data: bytes) -> bool:
     """Whether an ONNX model takes single rows, shape (n, C), and so can be run as it is."""
     inputs = onnx_file.read(data).inputs
     return len(inputs) == 1 and len(inputs[0].shape) == 2 and inputs[0].dtype == "float32"
-
-
-def adopt_shipped(desk: ModelDesk, package: str = "") -> list[Problem]:
-    """Take in the models that the installed package ships; one that is refused is named and left out."""
-    try:
-        shipped = PackagedModels.of_package(package or SHIPPED_IN)
-    except UnavailableError:
-        return []  # nothing is shipped
-    except MumetalError as error:
-        return [Problem(model="", why=f"what is shipped cannot be read: {error}"[:500])]
-    problems = []
-    for file in shipped.models():
-        name = file.rpartition(".")[0]
-        try:
-            promised = manifests.decode_promises(shipped.load(name + PROMISES).data, name + PROMISES)
-            report = reports.decode(shipped.load(name + REPORT).data, name + REPORT)
-            data = shipped.load(file).data
-            desk.lifecycle.adopt(RELEASE_AGENT, name, data, promised, report, f"mumetal {__version__}")
-        except MumetalError as error:
-            problems.append(Problem(model=name, why=f"shipped, but refused: {error}"[:500]))
-    return problems

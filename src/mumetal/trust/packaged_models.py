@@ -11,7 +11,7 @@ from mumetal.trust.digest import DigestVerifier, decode_manifest
 
 MANIFEST = "manifest.json"
 MAX_MODEL_BYTES = 64 * 2**20
-PAPERS = (PROMISES, REPORT) = ("-promises.json", "-report.json")
+PAPERS = (PROMISES, REPORT, CARD) = ("-promises.json", "-report.json", "-card.json")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\.(json|onnx|safetensors)")
 
 
@@ -19,7 +19,8 @@ class PackagedModels:
     """Loads models by name from one folder.
 
     The formats are JSON, ONNX and safetensors: none of them runs code when it is read. Beside ``NAME.onnx`` lie what is
-    promised of it (``NAME-promises.json``) and what the gates said at the release (``NAME-report.json``).
+    promised of it (``NAME-promises.json``) and what the gates said at the release (``NAME-report.json``), or its card
+    (``NAME-card.json``).
 
     Args:
         folder: A :class:`pathlib.Path`, or what :func:`importlib.resources.files` returns.
@@ -40,6 +41,10 @@ class PackagedModels:
     def models(self) -> tuple[str, ...]:
         """Return the file names of the models that the folder's manifest lists, without the papers beside them."""
         return tuple(name for name in self._listed if not name.endswith(PAPERS))
+
+    def papers(self) -> tuple[str, ...]:
+        """Return the file names of the papers that the folder's manifest lists."""
+        return tuple(name for name in self._listed if name.endswith(PAPERS))
 
     @classmethod
     def of_package(cls, package: str, folder: str = "models") -> "PackagedModels":

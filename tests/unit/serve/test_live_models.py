@@ -13,11 +13,12 @@ from tests.model_files import House, background, pca_model, promises
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
 
 from mumetal.core.clock import ManualClock, SystemClock
+from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.ports import Scene
 from mumetal.core.series import Channel, Series
 from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.formats import canonical
-from mumetal.serve import ledgers, live_models, models, wiring
+from mumetal.serve import ledgers, live_models, models, shipped_models, wiring
 from mumetal.serve.cli.status import status
 from mumetal.serve.live_models import LiveModels
 from mumetal.trust.models import manifest as manifests
@@ -26,6 +27,7 @@ from mumetal.trust.models.files.inspect import Kind
 from mumetal.trust.models.gates import REQUIRED
 from mumetal.trust.models.record import State
 from mumetal.trust.models.report import GateOutcome, GateReport
+from mumetal.trust.packaged_models import PackagedModels
 from mumetal.watch.watch import Watch
 
 S = 10**9
@@ -117,7 +119,7 @@ def test_a_first_start_makes_a_registry_on_the_stacks_own_ledger_and_a_broken_on
 
 def package(folder: Path, seed: int, name: str = "cryo") -> None:
     """Write what a wheel would ship: a model, what is promised of it, and what its gates said."""
-    models_folder = folder / "models"
+    models_folder = folder / "pretrained"
     models_folder.mkdir(parents=True, exist_ok=True)
     data, promised = pca_model(background(seed=seed)), promises()
     version = manifests.version_of(manifests.manifest_of(name, data, Kind.ONNX, promised))
@@ -138,7 +140,7 @@ def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, mon
     package(tmp_path / "site" / "shipping_package", 1)
     (tmp_path / "site" / "shipping_package" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    monkeypatch.setattr(live_models, "SHIPPED_IN", "shipping_package")
+    monkeypatch.setattr(shipped_models, "SHIPPED_IN", "shipping_package")
     settings = Settings(store=StoreSettings(directory=str(tmp_path / "store")))
     clock, store = SystemClock(), tmp_path / "store"
     with ledgers.opened(store, clock) as ledger, wiring.build(settings, clock, ledger) as stack:
@@ -150,7 +152,7 @@ def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, mon
         ]
     with models.reading(tmp_path / "store") as registry:
         assert registry.load("cryo").data == pca_model(background(seed=1))
-    altered = tmp_path / "site" / "shipping_package" / "models" / "cryo.onnx"
+    altered = tmp_path / "site" / "shipping_package" / "pretrained" / "cryo.onnx"
     altered.write_bytes(altered.read_bytes() + b"\0")
     with ledgers.opened(store, clock) as ledger, wiring.build(settings, clock, ledger) as stack:
         assert [m.name for m in stack.models.running()] == ["cryo"]  # the registry's own copy still verifies
@@ -173,3 +175,42 @@ def test_status_names_what_does_not_verify(tmp_path: Path, capsys: pytest.Captur
     assert "step 4" in json.loads(capsys.readouterr().out)["models"][0]["why"]
     status(store=tmp_path)
     assert "the watch goes on without cryo" in capsys.readouterr().out
+
+
+def carded(folder: Path, auc: float) -> PackagedModels:
+    """Write what `mumetal model train` leaves in a folder, and open it."""
+    data = pca_model(background(seed=1))
+    card = {
+        "model": hashlib.sha256(data).hexdigest(), "bytes": len(data), "purpose": "tells windows apart", "limits": ["twin only"],
+        "code": "0.1.0", "seed": 3, "steps": 9, "data": [{"uri": "twin:queue", "digest": "d" * 64, "windows": 5}],
+        "held_out": {"auc": auc, "recall": 0.4, "windows": 600, "by_kind": {}}, "power_step": 1.8, "command": "again",
+    }  # fmt: skip
+    files = {"encoder.onnx": data, "encoder-card.json": json.dumps(card).encode()}
+    folder.mkdir()
+    for name, body in files.items():
+        (folder / name).write_bytes(body)
+    (folder / "manifest.json").write_text(json.dumps({n: hashlib.sha256(b).hexdigest() for n, b in files.items()}))
+    return PackagedModels(folder)
+
+
+def test_a_card_becomes_promises_and_a_report_of_what_was_measured(tmp_path: Path, house: House) -> None:
+    good = carded(tmp_path / "good", 0.84)
+    data = good.load("encoder.onnx").data
+    promised, report = shipped_models.papers(good, "encoder", data)
+    assert [o.gate.rsplit(".", 1)[-1] for o in report.outcomes] == ["quality", "size"]
+    house.lifecycle.adopt("mumetal.release", "encoder", data, promised, report, "mumetal 9")
+    active = house.registry.record("encoder").in_state(State.ACTIVE)
+    assert active is not None
+    assert active.shipped
+    assert house.registry.manifest("encoder", active.version).data[0].uri == "twin:queue"
+    with pytest.raises(BadInputError, match="other bytes"):
+        shipped_models.papers(good, "encoder", data + b"x")
+    bad = carded(tmp_path / "bad", 0.55)
+    promised, report = shipped_models.papers(bad, "encoder", data)
+    with pytest.raises(RejectedError, match=r"step 4.*AUC 0\.550"):
+        house.lifecycle.adopt("mumetal.release", "other", data, promised, replace(report, "other", promised, data), "x")
+
+
+def replace(report: GateReport, name: str, promised: manifests.Promises, data: bytes) -> GateReport:
+    version = manifests.version_of(manifests.manifest_of(name, data, Kind.ONNX, promised))
+    return msgspec.structs.replace(report, name=name, version=version)
