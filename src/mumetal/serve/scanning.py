@@ -78,8 +78,12 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def scanners(only: Sequence[str]) -> list[Scanner]:
+def scanners(only: Sequence[str], *, verify: bool = False) -> list[Scanner]:
     """Return the scanners asked for by the last part of their ids; all when nothing is asked for.
+
+    Args:
+        only: Kinds to look for.
+        verify: Whether each secret's vendor is asked; a person says so on the command line, never a file.
 
     Raises:
         BadInputError: A kind is asked for that there is none of.
@@ -88,7 +92,12 @@ def scanners(only: Sequence[str]) -> list[Scanner]:
     for kind in only:
         if kind not in known:
             raise BadInputError(f"nothing looks for {kind[:40]!r}", where="--only", hint="known: " + ", ".join(known))
-    return [make() for kind, make in known.items() if not only or kind in only]
+    made = [make() for kind, make in known.items() if not only or kind in only]
+    if not verify:
+        return made
+    from mumetal.scan.credentials.verified import VerifiedScanner
+
+    return [VerifiedScanner(s) if isinstance(s, SecretScanner) else s for s in made]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ OPERATOR_ACTIONS = (
     "ledger.export",
     "stack.start",
     "settings.change",
+    "credential.revoke",
     "model.approve",
     "model.promote",
     "model.rollback",

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.settings import ScanSettings
-from mumetal.serve.cli import scan_crypto, scan_findings, scan_fix, scan_follow
+from mumetal.serve.cli import scan_credentials, scan_crypto, scan_findings, scan_fix, scan_follow
 from mumetal.serve.cli.guarded import guarded
 from mumetal.serve.cli.options import JsonOption
 
@@ -83,6 +83,7 @@ def paths(
     target: Annotated[
         str, typer.Option("--target", help="What is scanned is called so among the incidents [default: this folder].")
     ] = "",
+    verify: scan_credentials.VerifyOption = False,
     settings: SettingsFile = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -99,7 +100,7 @@ def paths(
     least = level(chosen.fail_on)
     problems: list[Quarantined] = []
     clock = SystemClock()
-    looking = scanning.scanners(chosen.only)
+    looking = scanning.scanners(chosen.only, verify=verify)
     keeper = _keeper(settings, store) if record or store is not None else None
     if follow is not None:
         return scan_follow.followed(follow, looking, clock, least, keeper, target)
@@ -262,6 +263,8 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     group.command("fix")(guard(scan_fix.fix))
     group.command("crypto")(guard(scan_crypto.crypto))
     group.command("rules")(guard(rules))
+    group.command("inventory")(guard(scan_credentials.inventory))
+    group.command("revoke")(guard(scan_credentials.revoke))
     group.command("findings")(guard(scan_findings.findings))
     group.command("finding")(guard(scan_findings.finding))
     return group
