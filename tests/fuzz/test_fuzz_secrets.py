@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
 from mumetal.scan.place import place_of
-from mumetal.scan.secrets.ignore import read_baseline, write_baseline
+from mumetal.scan.report import baseline
 from mumetal.scan.secrets.rule import read_rules, shipped
 from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
 from mumetal.scan.secrets.templates import fill
@@ -43,7 +43,7 @@ def fuzz_source(data: bytes) -> None:
 
 def fuzz_readers(data: bytes) -> None:
     """Rule files and baselines are read or refused."""
-    for read in (lambda: read_rules([("x", data)]), lambda: read_baseline(data, "x")):
+    for read in (lambda: read_rules([("x", data)]), lambda: baseline.decode(data, "x")):
         with contextlib.suppress(BadInputError):
             read()
 
@@ -62,7 +62,7 @@ def _seeds() -> dict[Callable[[bytes], None], list[bytes]]:
     return {
         fuzz_scanner: texts,
         fuzz_source: [zipped.getvalue(), tarred.getvalue(), json.dumps(book).encode()],
-        fuzz_readers: [b'[[rule]]\nid = "a.b"\ntitle = "t"\ntoken = "x"\nmatch = []\n', write_baseline([], "0" * 32)],
+        fuzz_readers: [b'[[rule]]\nid = "a.b"\ntitle = "t"\ntoken = "x"\nmatch = []\n', baseline.encode(())],
     }
 
 

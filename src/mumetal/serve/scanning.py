@@ -20,7 +20,7 @@ from mumetal.core.ports import BlobSource, Scanner
 from mumetal.core.settings import ScanSettings
 from mumetal.scan import SCANNERS
 from mumetal.scan.engine import Progress, ScanConfig, scan_blobs
-from mumetal.scan.report.baseline import Known
+from mumetal.scan.report.baseline import Baseline
 from mumetal.scan.report.coverage import Coverage
 from mumetal.scan.report.entry import Entry, Remembering, entries
 from mumetal.scan.report.outcome import Outcome, ranked
@@ -311,7 +311,7 @@ def scan(
     looking: Sequence[Scanner],
     *,
     clock: Clock,
-    known: dict[str, Known] | None = None,
+    known: Baseline | None = None,
     problems: list[Quarantined] | None = None,
     progress: Callable[[Progress], None] | None = None,
     coverage: Coverage | None = None,
@@ -322,7 +322,7 @@ def scan(
         source: Where artefacts come from.
         looking: Who looks into each.
         clock: For the time it took.
-        known: Findings that are counted and not told, by fingerprint.
+        known: Findings that are counted and not told.
         problems: What the source could not read; grows while it is read.
         progress: Called now and then.
         coverage: What the source covers, for whoever keeps the findings.
@@ -342,13 +342,13 @@ def scan(
     all_entries = list(entries(found, remembering))
     if coverage and len(all_entries) >= ScanConfig().max_findings:  # cut short: what is not there may yet be
         coverage = replace(coverage, whole=False)
-    book = known or {}
-    fresh = [e for e in all_entries if e.fingerprint not in book]
+    quiet = (known or Baseline()).reasons(all_entries)
+    fresh = [e for e in all_entries if e.fingerprint not in quiet]
     return Outcome(
         entries=ranked(fresh),
         coverage=coverage,
-        known=len(all_entries) - len(fresh),
-        baselined=tuple((e.fingerprint, book[e.fingerprint].reason) for e in all_entries if e.fingerprint in book),
+        known=len(quiet),
+        baselined=tuple(quiet.items()),
         problems=tuple(refused),
         scanners=tuple(s.info.plugin_id for s in looking),
         artefacts=last.artefacts,

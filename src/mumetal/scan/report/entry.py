@@ -14,6 +14,7 @@ from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import BlobSource
+from mumetal.scan.excuse import reason_in
 from mumetal.scan.place import Place, first_line, place_of
 
 MAX_SHOWN = 160
@@ -35,6 +36,7 @@ class Entry:
         mark: First and last (exclusive) character of what is meant in ``line``; (0, 0) when the whole line is.
         columns: First and last (exclusive) column in characters from 1, in the line as it is in the file; (0, 0) unknown.
         fingerprint: 32 hex digits that last when lines move.
+        excuse: The reason that a comment beside it gives for leaving it there; empty when there is none.
         alike: 32 hex digits shared by findings of one rule in equal lines or of equal secrets, in whatever file.
     """
 
@@ -45,6 +47,7 @@ class Entry:
     columns: tuple[int, int] = (0, 0)
     fingerprint: str = field(default="")
     alike: str = field(default="")
+    excuse: str = ""
 
     @property
     def path(self) -> str:
@@ -103,9 +106,9 @@ def _grouped(findings: list[Finding], artefact: Artefact | None, twins: Counter[
     lines = artefact.data.split(b"\n") if artefact and _points_inside(placed, artefact) else []
     first = first_line(artefact) if artefact else 1
     for finding, place in sorted(placed, key=lambda p: (p[1].line, p[1].column) if p[1] else (0, 0)):
-        raw = b""
-        if place and artefact and place.path == artefact.uri and 0 <= place.line - first < len(lines):
-            raw = lines[place.line - first].removesuffix(b"\r")
+        raw = above = b""
+        if place and artefact and place.path == artefact.uri and 0 <= (at := place.line - first) < len(lines):
+            raw, above = lines[at].removesuffix(b"\r"), lines[at - 1] if at else b""
         content = _content(finding, raw)
         stem = _stem(finding, place, content)
         twins[stem] += 1
@@ -116,6 +119,7 @@ def _grouped(findings: list[Finding], artefact: Artefact | None, twins: Counter[
             line=shown,
             mark=mark,
             columns=_columns(raw, place) if place else (0, 0),
+            excuse=_excuse(finding, raw, above),
             fingerprint=hashlib.sha256(f"{stem}\0{twins[stem]}".encode()).hexdigest()[:32],
             alike=hashlib.sha256(f"{finding.rule}\0{content}".encode()).hexdigest()[:32],
         )
@@ -137,6 +141,10 @@ def _place(finding: Finding) -> Place | None:
 
 def _secret(finding: Finding) -> bool:
     return any(e.scheme == "fingerprint" for e in finding.evidence)
+
+
+def _excuse(finding: Finding, raw: bytes, above: bytes) -> str:
+    return reason_in((finding.rule, *finding.rule.split(".", 2)[1:], ".".join(finding.rule.split(".")[1:])), raw, above)
 
 
 def _content(finding: Finding, raw: bytes) -> str:

@@ -13,7 +13,7 @@ from mumetal.scan.place import evidence_at, time_of
 from mumetal.scan.secrets.candidate import Candidate
 from mumetal.scan.secrets.check import judged
 from mumetal.scan.secrets.decode import LAYERS, MAX_DEPTH, decoded
-from mumetal.scan.secrets.ignore import Allowlist, Baseline, Entry, ignored_by_comment
+from mumetal.scan.secrets.ignore import ignored_by_comment
 from mumetal.scan.secrets.mask import SALT, fingerprint, masked
 from mumetal.scan.secrets.matcher import Matcher, Prefilter, Re2Prefilter
 from mumetal.scan.secrets.near import Near
@@ -32,9 +32,7 @@ class SecretConfig:
         cache: Folder for the compiled rules; None compiles them on every start.
         least_belief: Candidates below this probability are not reported, in [0, 1].
         rules: Instead of the shipped rules; empty takes those.
-        salt: Mixed into fingerprints; a baseline brings its own.
-        allow: What is never reported.
-        baseline: Findings that were known before.
+        salt: Mixed into fingerprints.
         now_ns: The time, nanoseconds since 1970 UTC; 0 leaves a secret's age out of account.
     """
 
@@ -43,8 +41,6 @@ class SecretConfig:
     least_belief: float = 0.4
     rules: tuple[Rule, ...] = ()
     salt: bytes = field(default=SALT, repr=False)
-    allow: Allowlist = field(default_factory=Allowlist)
-    baseline: Baseline | None = None
     now_ns: int = 0
 
 
@@ -82,16 +78,14 @@ class SecretScanner:
         known = shipped()
         self.advice = known.advice
         self.rules = self.config.rules or known.rules
-        wanted = tuple(r for r in self.rules if not self.config.allow.allows_rule(r.id)) + LAYERS
+        wanted = (*self.rules, *LAYERS)
         self._matcher = Matcher(wanted, _prefilter(self.config, wanted))
-        self._salt = bytes.fromhex(self.config.baseline.salt) if self.config.baseline else self.config.salt
+        self._salt = self.config.salt
         self._services = Near([name for rule in self.rules for name in rule.near] or ["-"])
         self._version = digest_of(self.rules)[:12]
 
     def hits(self, artefact: Artefact) -> list[Candidate]:
         """Return what is believed to be a secret, in order of place, one per span. Holds the secrets: never print it."""
-        if self.config.allow.allows_path(artefact.uri):
-            return []
         found = self._believed(artefact.data, 0)
         kept = _distinct(c for c in found if c.belief >= self.config.least_belief)
         return [c for c in kept if not ignored_by_comment(c)]
@@ -111,18 +105,9 @@ class SecretScanner:
             yield replace(inner, start=layer.start, stop=layer.stop, before=layer.before, encoded=True)
 
     def scan(self, artefact: Artefact) -> Iterator[Finding]:
-        """Yield one finding per secret and place that no baseline knows."""
+        """Yield one finding per secret and place."""
         for hit in self.hits(artefact):
-            entry = self.entry(artefact, hit)
-            known = self.config.baseline
-            if entry.fingerprint in self.config.allow.fingerprints or (known and entry in known.known()):
-                continue
-            yield self._finding(artefact, hit, entry.fingerprint)
-
-    def entry(self, artefact: Artefact, hit: Candidate) -> Entry:
-        """Return what a baseline would keep of a hit."""
-        path = dict(artefact.facts).get("path", artefact.uri)
-        return Entry(rule=hit.rule.id, path=path[:4_096], fingerprint=fingerprint(hit.value, self._salt))
+            yield self._finding(artefact, hit, fingerprint(hit.value, self._salt))
 
     def _title(self, hit: Candidate) -> str:
         """Return the rule's title; for a rule without vendor, with the service named before the value."""

@@ -115,13 +115,13 @@ def paths(
     )
     source = scanning.source_of(where, chosen, clock, problems.append)
     book = Path(chosen.baseline) if chosen.baseline else None
-    known = known_findings.decode(book.read_bytes(), str(book)) if book and book.exists() else {}
+    known = known_findings.decode(book.read_bytes(), str(book)) if book and book.exists() else None
     with _progress(shown=not as_json and (form == "text" or out is not None)) as tell:
         outcome = scanning.scan(
             source,
             looking,
             clock=clock,
-            known={} if write_baseline else known,
+            known=None if write_baseline else known,
             problems=problems,
             progress=tell,
             coverage=scanning.coverage_of(where, target, clock.now_ns()),

@@ -235,7 +235,7 @@ def _gone(known: Iterable[Sighting], report: Report) -> list[tuple[Sighting, str
         if not seen.stands or seen.fingerprint in found:
             continue
         if seen.fingerprint in baselined:
-            gone.append((seen, f"in the baseline ({baselined[seen.fingerprint] or 'no reason given'})"))
+            gone.append((seen, f"excused: {baselined[seen.fingerprint] or 'no reason given'}"))
         elif report.whole and _looked_at(seen, report, unread):
             gone.append((seen, "no longer found"))
     return gone

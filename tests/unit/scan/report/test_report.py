@@ -176,13 +176,49 @@ def test_long_lines_are_cut_around_the_mark() -> None:
 def test_a_baseline_is_read_as_written_and_keeps_reasons() -> None:
     found = tuple(looked(Artefact(uri="x.py", data=b"run(1)\nrun(2)\n"), by=(LineRule(b"run"),)))
     first = baseline.decode(baseline.encode(found))
-    assert set(first) == {e.fingerprint for e in found}
+    assert {k.fingerprint for k in first.known} == {e.fingerprint for e in found}
     fingerprint = found[0].fingerprint
-    old = {fingerprint: baseline.Known(fingerprint=fingerprint, reason="a test token")}
-    assert baseline.decode(baseline.encode(found, old))[fingerprint].reason == "a test token"
-    for bad in (b"", b"{", b'{"mumetal_baseline": 2}', b"\xff", b"[" * 100_000, b'{"known": [{"x": 1}]}'):
+    allowed = baseline.Allowed(rule="other.*", reason="a plug-in of ours")
+    old = baseline.Baseline(known=(baseline.Known(fingerprint=fingerprint, reason="a test token"),), allow=(allowed,))
+    again = baseline.decode(baseline.encode(found, old))
+    assert again.reasons(found)[fingerprint] == "a test token"
+    assert again.allow == (allowed,)
+    for bad in (b"", b"{", b'{"mumetal_baseline": 2}', b"\xff", b"[" * 100_000, b'{"known": [{"x": 1}]}',
+                b'{"allow": [{"rule": "*"}]}', b'{"allow": [{"reason": "because"}]}'):  # fmt: skip
         with pytest.raises(BadInputError):
             baseline.decode(bad)
+
+
+@pytest.mark.parametrize(
+    ("allow", "quiet"),
+    [
+        (baseline.Allowed(rule="scan.secrets.ionq*", reason="made up"), {"ionq"}),
+        (baseline.Allowed(rule="secrets.*", reason="made up"), {"ionq", "ibm"}),
+        (baseline.Allowed(rule="secrets.*", path="docs/*", reason="made up"), set()),
+        (baseline.Allowed(path="a b/*", reason="made up"), {"ionq", "ibm"}),
+    ],
+)
+def test_an_allowance_is_by_rule_path_or_secret(
+    scanner: SecretScanner, allow: baseline.Allowed, quiet: set[str]
+) -> None:
+    found = looked(code(key(), key(32)), by=(scanner,))
+    said = baseline.Baseline(allow=(allow,)).reasons(found)
+    assert {e.finding.rule.split(".")[2].split("-")[0] for e in found if e.fingerprint in said} == quiet
+    mark = next(e.uri.partition(":")[2] for e in found[0].finding.evidence if e.scheme == "fingerprint")
+    one = baseline.Baseline(allow=(baseline.Allowed(secret=mark, reason="revoked in May"),)).reasons(found)
+    assert one == {found[0].fingerprint: "revoked in May"}
+
+
+def test_a_comment_with_a_reason_excuses_any_rule() -> None:
+    text = b"""run(1)  # mumetal: ignore[line.word] bounded above
+run(2)  # mumetal: ignore[line.word]
+# mumetal: ignore[scan.line.*] a demonstration
+run(3)
+run(4)  # mumetal: ignore[scan.code.*] another rule
+"""
+    found = looked(Artefact(uri="x.py", data=text), by=(LineRule(b"run"),))
+    assert [e.excuse for e in found] == ["bounded above", "", "a demonstration", ""]
+    assert set(baseline.Baseline().reasons(found).values()) == {"bounded above", "a demonstration"}
 
 
 def test_the_verdict_follows_the_severity() -> None:

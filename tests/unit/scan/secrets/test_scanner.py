@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 
 from mumetal.core.artefact import Artefact
-from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.scan.engine import Progress, ScanConfig, scan_blobs
 from mumetal.scan.place import place_of
-from mumetal.scan.secrets.ignore import Allowlist, read_baseline, write_baseline
 from mumetal.scan.secrets.mask import fingerprint, masked
 from mumetal.scan.secrets.rule import shipped
 from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
@@ -81,33 +79,6 @@ def test_a_comment_with_a_reason_is_honoured_and_one_without_is_not() -> None:
     assert not scan(f"# mumetal: ignore[*] made up for the docs\nkey = '{KEY}'")
     assert scan(f"key = '{KEY}'  # mumetal: ignore[github.token]")
     assert scan(f"key = '{KEY}'  # mumetal: ignore[npm.*] another rule")
-
-
-def test_a_baseline_survives_moved_lines_and_not_a_new_secret() -> None:
-    salt = "0" * 32
-    keeper = SecretScanner(SecretConfig(engine="re2", baseline=read_baseline(write_baseline([], salt), "b")))
-    old = art(f"key = '{KEY}'\n")
-    raw = write_baseline((keeper.entry(old, h) for h in keeper.hits(old)), salt)
-    assert KEY.encode() not in raw
-    later = SecretScanner(SecretConfig(engine="re2", baseline=read_baseline(raw, "b")))
-    assert not scan(f"\n\n\nkey = '{KEY}'\n", later)
-    assert scan(f"key = '{fill('{github}', np.random.default_rng(9))}'", later)
-    assert scan(f"key = '{KEY}'\n", later, uri="src/b.py")
-
-
-@pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b"\xff", b'{"salt":"x"}'])
-def test_a_bad_baseline_is_refused(text: bytes) -> None:
-    with pytest.raises(BadInputError):
-        read_baseline(text, "base.json")
-
-
-def test_an_allowlist_names_paths_rules_and_values() -> None:
-    for allow in (
-        Allowlist(paths=("src/*",)),
-        Allowlist(rules=("github.*", "generic.*")),
-        Allowlist(fingerprints=frozenset({fingerprint(KEY.encode())})),
-    ):
-        assert not scan(f"x = '{KEY}'", SecretScanner(SecretConfig(engine="re2", allow=allow)))
 
 
 def test_output_and_pipelines_weigh_more_than_tests_and_docs() -> None:
