@@ -29,7 +29,7 @@ from mumetal.scan.credentials.verified import VerifiedScanner
 from mumetal.scan.secrets.rule import shipped
 from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
 from mumetal.serve.cli.app import app
-from mumetal.trust.ledger import ChainedFileLedger
+from mumetal.trust.ledger.reading import LedgerReader
 
 RUN = CliRunner()
 
@@ -135,10 +135,9 @@ def test_the_hook_is_told_only_after_the_ledger_and_only_when_applied(lab: Lab, 
     said.unlink()
     bad = RUN.invoke(app, ["scan", "revoke", mark, "--command", "false", "--apply", "--store", str(lab.store)])
     assert bad.exit_code == 3
-    ledger = ChainedFileLedger(lab.store / "ledger.jsonl")
+    ledger = LedgerReader(lab.store / "ledger")
     ledger.verify()
     entries = [e for _, e in ledger.entries(0, 100) if e.action == "credential.revoke"]
-    ledger.close()
     assert [e.outcome.split(":")[0] for e in entries] == ["", "done", "", "done", "", "failed"]
     assert "secret sent" in entries[2].why
 

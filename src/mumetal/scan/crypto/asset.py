@@ -9,8 +9,8 @@ from mumetal.catalog.crypto_timelines import Date, Timelines
 from mumetal.core import check
 from mumetal.core.finding import Severity
 
-Kind = Literal["algorithm", "certificate", "key", "protocol"]
-Use = Literal["key-agreement", "signature", "code-signing", "encryption", "hash", "protocol"]
+Kind = Literal["algorithm", "certificate", "key", "protocol", "library"]
+Use = Literal["key-agreement", "signature", "code-signing", "encryption", "hash", "protocol", "library"]
 # Classical strength in bits by name: NIST SP 800-57 part 1 revision 5, table 2.
 _CURVES = {"P-192": 96, "P-224": 112, "P-256": 128, "P-384": 192, "P-521": 256, "secp256k1": 128}
 _NAMED = {"X25519": 128, "Ed25519": 128, "X448": 224, "Ed448": 224}
@@ -67,7 +67,7 @@ class Verdict:
 
     Args:
         asset: The asset.
-        status: ``"safe"``, ``"broken-by-quantum"``, ``"broken"``, or ``"unknown"``.
+        status: ``"safe"``, ``"broken-by-quantum"``, ``"broken"``, ``"library"``, or ``"unknown"``.
         severity: How bad it is.
         until: Year in which its use ends; 0 when it holds, or is broken already.
         dates: The deadlines, earliest first.
@@ -82,6 +82,14 @@ class Verdict:
     dates: tuple[Date, ...] = ()
     replacement: str = ""
     reason: str = ""
+
+
+def judge_library(asset: Asset, why: str, instead: str) -> Verdict:
+    """Say what becomes of a library: unfit when there is a reason why, else as fit as what is called in it."""
+    if why:
+        return Verdict(asset=asset, status="broken", severity=Severity.MEDIUM, replacement=instead, reason=why)
+    reason = "what is called in it decides; update it before its algorithms"
+    return Verdict(asset=asset, status="library", severity=Severity.INFORMATIONAL, reason=reason)
 
 
 def judge(asset: Asset, timelines: Timelines) -> Verdict:

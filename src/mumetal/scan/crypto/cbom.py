@@ -43,7 +43,7 @@ def encode(verdicts: Iterable[Verdict], *, t_ns: int, serial: UUID) -> str:
     groups: dict[tuple[str, str, str, str], list[Verdict]] = {}
     for verdict in verdicts:
         a = verdict.asset
-        own = a.where if a.kind in {"certificate", "protocol"} else ""
+        own = a.where if a.kind in {"certificate", "protocol"} else ""  # two of one name are two
         groups.setdefault((a.kind, a.name, a.use, own), []).append(verdict)
     bom = Bom(serial_number=serial, components=[_component(n, g) for n, (_, g) in enumerate(sorted(groups.items()), 1)])
     bom.metadata.timestamp = datetime.fromtimestamp(t_ns / 1e9, UTC)
@@ -53,11 +53,15 @@ def encode(verdicts: Iterable[Verdict], *, t_ns: int, serial: UUID) -> str:
 def _component(number: int, group: list[Verdict]) -> Component:
     first = group[0]
     spots = {(v.asset.where, v.asset.line): v for v in group}
+    library = first.asset.kind == "library"
+    kind, name, version = [*first.asset.name.split(" ", 2), "", ""][:3] if library else ("", first.asset.name, "")
     return Component(
-        name=first.asset.name,
-        type=ComponentType.CRYPTOGRAPHIC_ASSET,
+        name=name,
+        version=version or None,
+        group=kind or None,
+        type=ComponentType.LIBRARY if library else ComponentType.CRYPTOGRAPHIC_ASSET,
         bom_ref=BomRef(f"crypto-{number}"),
-        crypto_properties=_properties(first),
+        crypto_properties=None if library else _properties(first),
         evidence=ComponentEvidence(
             occurrences=[
                 Occurrence(bom_ref=f"crypto-{number}-{i}", location=where, line=line or None)

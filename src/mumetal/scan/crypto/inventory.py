@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mumetal.catalog.crypto_timelines import Timelines
 from mumetal.core.finding import Severity
+from mumetal.scan.crypto import libraries
 from mumetal.scan.crypto.asset import Asset, Verdict, judge
 
 
@@ -33,7 +34,7 @@ class Step:
 
 def judged(assets: Iterable[Asset], known: Timelines) -> tuple[Verdict, ...]:
     """Judge each distinct asset, worst first."""
-    verdicts = [judge(asset, known) for asset in dict.fromkeys(assets)]
+    verdicts = [libraries.verdict(a) if a.kind == "library" else judge(a, known) for a in dict.fromkeys(assets)]
     return tuple(sorted(verdicts, key=_urgency))
 
 

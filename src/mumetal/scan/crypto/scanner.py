@@ -8,7 +8,7 @@ from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
-from mumetal.scan.crypto import certificates, python, ssh
+from mumetal.scan.crypto import certificates, jose, libraries, python, ssh
 from mumetal.scan.crypto.asset import Asset, Verdict, judge
 from mumetal.scan.place import Place, time_of
 
@@ -50,6 +50,9 @@ class CryptoScanner:
             yield from python.assets(artefact.data, artefact.uri)
         if name in SSH_NAMES or name.endswith(".pub") or (name.startswith("ssh") and name.endswith(".conf")):
             yield from ssh.assets(artefact.data, artefact.uri)
+        yield from libraries.assets(artefact.data, artefact.uri)
+        if b"eyJ" in artefact.data or b'"kty"' in artefact.data[:200_000]:
+            yield from jose.assets(artefact.data, artefact.uri)
         if name.endswith(certificates.SUFFIXES) or b"-----BEGIN CERTIFICATE" in artefact.data:
             yield from certificates.assets(artefact.data, artefact.uri)
 
@@ -63,7 +66,7 @@ class CryptoScanner:
             for number, asset in enumerate(self.assets(artefact)):
                 if number >= MAX_ASSETS:
                     raise BadInputError(f"more than {MAX_ASSETS} uses of cryptography", where=artefact.uri)
-                verdict = judge(asset, self._known)
+                verdict = libraries.verdict(asset) if asset.kind == "library" else judge(asset, self._known)
                 if verdict.severity >= self._least:
                     yield _finding(artefact, verdict, number)
         except UnavailableError as error:  # the rest of the scan goes on without certificates

@@ -15,7 +15,14 @@ _MAX_NESTED = 4  # archives within archives
 
 def is_plain(artefact: Artefact) -> bool:
     """Whether it holds no other artefacts."""
-    return not (artefact.uri.endswith(".ipynb") or kind_of(artefact.data))
+    return not (artefact.uri.endswith(".ipynb") or kind_of(artefact.data) or _has_parts(artefact))
+
+
+def _has_parts(artefact: Artefact) -> bool:
+    """Whether it is a job's payload or a QPY; both are looked into as they are, and then part by part."""
+    if artefact.kind == "payload" or qpy.is_qpy(artefact.data):
+        return True
+    return artefact.uri.endswith(".json") and is_payload(artefact.data)
 
 
 def expanded(
@@ -37,7 +44,7 @@ def expanded(
         yield artefact
         if qpy.is_qpy(artefact.data):
             yield from metadata(artefact, report)
-        elif artefact.kind == "payload" or (artefact.uri.endswith(".json") and is_payload(artefact.data)):
+        elif _has_parts(artefact):
             yield from _payload(artefact, limits, report, budget, depth)
         return
     if depth >= _MAX_NESTED:

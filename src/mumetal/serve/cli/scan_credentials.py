@@ -127,16 +127,13 @@ def _key(kept: Path) -> bytes:
 
 
 def _revoked(kept: Path) -> dict[str, int]:
-    from mumetal.trust.ledger import ChainedFileLedger
+    from mumetal.serve.ledgers import FOLDER
+    from mumetal.trust.ledger.reading import LedgerReader
 
-    if not (kept / "ledger.jsonl").exists():
+    if not (kept / FOLDER).is_dir():
         return {}
-    ledger = ChainedFileLedger(kept / "ledger.jsonl")
-    try:
-        done = [e for _, e in ledger.entries(0, 1_000_000) if e.action == ACTION and e.outcome.startswith("done")]
-    finally:
-        ledger.close()
-    return {e.subject: e.t_ns for e in done}
+    done = [e for _, e in LedgerReader(kept / FOLDER).entries(0, 1_000_000) if e.action == ACTION]
+    return {e.subject: e.t_ns for e in done if e.outcome.startswith("done")}
 
 
 def revoke(
@@ -204,10 +201,11 @@ def _secret(uri: str) -> str:
 
 def _call(chosen: "object", hook: "object", order: "object") -> str:
     """Permit, write to the ledger, call, write the outcome."""
+    from mumetal.core.clock import SystemClock
     from mumetal.core.ports import LedgerEntry, Request
     from mumetal.core.settings import Settings
     from mumetal.scan.credentials.revoke import Hook, Order
-    from mumetal.serve import wiring
+    from mumetal.serve import ledgers, wiring
 
     assert isinstance(chosen, Settings)
     assert isinstance(hook, Hook)
@@ -215,7 +213,7 @@ def _call(chosen: "object", hook: "object", order: "object") -> str:
     permit = wiring.authorizer().authorize(
         Request(tenant=LOCAL, principal=wiring.OPERATOR, action=ACTION, resource=order.fingerprint)
     )
-    ledger = wiring.open_ledger(chosen)
+    ledger = ledgers.open_ledger(Path(chosen.store.directory), SystemClock(), key=chosen.ledger_key)
 
     def enter(outcome: str) -> None:
         why = f"{order.rule}, {hook.bound}{', secret sent' if order.secret else ''}, by policy {permit.policy}"
