@@ -83,30 +83,63 @@ def bare(path: Path, datas: list[bytes], batch: int) -> None:
 
 def appends(parent: Path, rounds: int = 5) -> None:
     """Time durable appends beside the same bytes written and synced bare, in the same batches, in turn."""
-    for batch, count, callers in ((1, 500, 1), (1, 3_200, 32), (100, 40_000, 1), (100, 80_000, 4), (1_000, 80_000, 1)):
+    for batch, count, callers, tick_s in (
+        (1, 500, 1, 0.0),
+        (1, 3_200, 32, 0.0),
+        (100, 40_000, 1, 0.0),
+        (100, 40_000, 1, 0.1),
+        (100, 80_000, 4, 0.0),
+        (1_000, 80_000, 1, 0.0),
+    ):
         ratios, rates, cpus = [], [], []
         todo = entries(0, count)
         datas = [record.encode(e) for e in todo]
         for _ in range(rounds):
             with folder(parent) as place:
-                ledger = MerkleLedger(place / "l", origin=ORIGIN, signer=LOG, clock=SystemClock())
-                base, _ = rate(count, lambda place=place, datas=datas, batch=batch: bare(place / "bare", datas, batch))  # type: ignore[misc]
-                got, cpu = rate(
-                    count,
-                    lambda ledger=ledger, todo=todo, batch=batch, callers=callers: _append(
-                        ledger, todo, batch, callers
-                    ),  # type: ignore[misc]
+                ledger = MerkleLedger(
+                    place / "l",
+                    origin=ORIGIN,
+                    signer=LOG,
+                    clock=SystemClock(),
+                    publish_entries=4_096 if not tick_s else 10**9,
                 )
+                base, _ = rate(count, lambda place=place, datas=datas, batch=batch: bare(place / "bare", datas, batch))  # type: ignore[misc]
+                with ticking(ledger, tick_s):
+                    got, cpu = rate(
+                        count,
+                        lambda ledger=ledger, todo=todo, batch=batch, callers=callers: _append(
+                            ledger, todo, batch, callers
+                        ),  # type: ignore[misc]
+                    )
                 ledger.close()
             ratios.append(got / base)
             rates.append(got)
             cpus.append(cpu)
+        how = f"tick {tick_s} s" if tick_s else "publishing itself"
         print(
-            f"durable appends, batches of {batch:5} from {callers:2} callers  {statistics.median(rates):10,.0f} /s "
+            f"durable appends, batches of {batch:5} from {callers:2} callers, {how:17} {statistics.median(rates):10,.0f} /s "
             f"({min(rates):,.0f} to {max(rates):,.0f}), {statistics.median(cpus):,.0f} /CPU-s, "
             f"{statistics.median(ratios):.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f})   n = {rounds} x {count}",
             flush=True,
         )
+
+
+@contextmanager
+def ticking(ledger: MerkleLedger, every_s: float) -> Iterator[None]:
+    """Publish beside the appends, as a stack's tick does; not at all with 0."""
+    stop = threading.Event()
+
+    def tick() -> None:
+        while not stop.wait(every_s):
+            ledger.publish()
+
+    thread = threading.Thread(target=tick)
+    if every_s:
+        thread.start()
+    yield
+    stop.set()
+    if every_s:
+        thread.join()
 
 
 def _append(ledger: MerkleLedger, todo: list[LedgerEntry], batch: int, callers: int) -> None:
@@ -222,13 +255,14 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--tamper", type=int, default=1_000)
     parser.add_argument("--proofs", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=5, help="of the appends")
     parser.add_argument("--only", choices=["signatures", "appends", "tamperings", "proofs", "kills"], help="just this")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where files are written: a real disk")
     chosen = parser.parse_args()
     soft("warm").sign(b"")
     work: dict[str, Callable[[], None]] = {
         "signatures": signatures,
-        "appends": lambda: appends(chosen.folder),
+        "appends": lambda: appends(chosen.folder, chosen.rounds),
         "tamperings": lambda: tamperings(chosen.folder, chosen.tamper),
         "proofs": lambda: proofs(chosen.folder, chosen.proofs),
         "kills": lambda: kills(chosen.folder, chosen.kills),

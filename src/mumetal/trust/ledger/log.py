@@ -260,6 +260,9 @@ class MerkleLedger:
                 self._date(ticket.times_ns)
 
     def _date(self, times_ns: Sequence[int]) -> None:
+        if times_ns[0] >= self._latest_ns and sorted(times_ns) == times_ns:
+            self._latest_ns = times_ns[-1]
+            return
         for t_ns in times_ns:
             self._set_back_ns = max(self._set_back_ns, self._latest_ns - t_ns)
             self._latest_ns = max(self._latest_ns, t_ns)

@@ -48,12 +48,13 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
     Raises:
         BadInputError: One is longer than 65,535 bytes.
     """
-    parts = []
-    for entry in entries:
-        if len(entry) > MAX_ENTRY:
-            raise BadInputError(f"an entry has {len(entry)} bytes, more than {MAX_ENTRY}")
-        parts.append(struct.pack(">H", len(entry)))
-        parts.append(entry)
+    lengths = list(map(len, entries))
+    if max(lengths, default=0) > MAX_ENTRY:
+        raise BadInputError(f"an entry has {max(lengths)} bytes, more than {MAX_ENTRY}")
+    heads = struct.pack(f">{len(lengths)}H", *lengths)
+    parts = [b""] * (2 * len(lengths))
+    parts[0::2] = [heads[at : at + 2] for at in range(0, len(heads), 2)]
+    parts[1::2] = entries
     return b"".join(parts)
 
 
