@@ -10,6 +10,7 @@ from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.detectors.joint_figures import ENOUGH, JointFigures
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, shares
 
@@ -20,6 +21,7 @@ COMMON = 0.06  # of what all qubits of a device share from day to day
 ALONE = 4.0  # |ln ratio| of one figure that is no day's work: the largest of 2,600 measured is 3.2
 SETTING_STEP = 1e-3  # relative change of a setting that is a change
 SIGMAS = 5.0
+KEPT = 40  # snapshots of a device's own past
 ABSORB = 3  # rows after which a new level is taken as the level
 PULL = 0.3  # weight of the newest row in the level
 
@@ -29,7 +31,8 @@ class DayToDay:
 
     Ordinary days move a figure by ±30%, with tails far beyond a normal law (kurtosis up to 30), so a single figure says
     little and the median over all qubits of a kind says much: its limit is five standard deviations of
-    sqrt(common² + (1.25·σ)² / qubits).
+    sqrt(common² + (1.25·σ)² / qubits). From a dozen snapshots on, the device's own past judges as well, which
+    sees more on few qubits: :class:`JointFigures`, refitted when the past has doubled.
     """
 
     info = PluginInfo(
@@ -60,6 +63,14 @@ class DayToDay:
                 )
         self._kinds = {k: np.array(v, np.int64) for k, v in kinds.items()}
         self._settings = np.array([i for i, n in enumerate(history.names) if SETTING.fullmatch(n)], np.int64)
+        self._measured = np.sort(np.concatenate([*self._kinds.values(), np.empty(0, np.int64)]))
+        self._names = history.names
+        self._past = [row[self._measured] for row in history.values]
+        self._interval_s = (int(history.t_ns[-1]) - int(history.t_ns[0])) / 1e9 / max(1, len(history) - 1)
+        self._joint: JointFigures | None = None
+        self._learnt = 0
+        self._refit()
+        self._odd: list[Array] = []
         self._strange = 0
         self._level = np.full(len(history.names), np.nan)
         self._set = np.full(self._settings.size, np.nan)
@@ -79,7 +90,35 @@ class DayToDay:
             self._strange = self._strange + 1 if out[index] >= 1 else 0
             if out[index] < 1 or self._strange >= ABSORB:  # a strange day is no level until it has lasted
                 self._learn(row)
+            if out[index] < 1:
+                if self._joint is not None:
+                    self._joint.follow(_logs(row[self._measured]))
+                self._past = [*self._past, row[self._measured]][-KEPT:]
+                self._learnt += 1
+                self._refit()
+            elif self._joint is not None:
+                self._odd = (
+                    [*self._odd[1 - self._strange :], row[self._measured]]
+                    if self._strange > 1
+                    else [row[self._measured]]
+                )
+                if self._strange >= ABSORB:
+                    self._joint.adopt(_logs(np.array(self._odd)))
+                    self._strange = 0
         return out
+
+    def _refit(self) -> None:
+        """Fit the device's own past when it has doubled."""
+        have = len(self._past)
+        if have < ENOUGH or self._measured.size == 0 or (self._joint is not None and 2 * self._learnt < have):
+            return
+        kinds = {int(i): kind for kind, columns in self._kinds.items() for i in columns}
+        logs = _logs(np.array(self._past))
+        before = self._joint
+        self._joint = JointFigures(logs, tuple(kinds[int(i)] for i in self._measured), self._interval_s)
+        if before is not None:
+            self._joint.widen(before.limits)
+        self._learnt = 0
 
     def attribute(self, window: Series) -> tuple[Attribution, ...]:
         """Relative size of each figure's move in the last row; of a kind that moved together, each figure."""
@@ -107,13 +146,14 @@ class DayToDay:
 
     def _ratio(self, row: Array) -> Array:
         """ln(figure / level), NaN where either is not positive."""
-        good = np.isfinite(row) & (row > 0)
-        return np.asarray(np.where(good, np.log(np.where(good, row, 1.0)), np.nan) - self._level, np.float64)
+        return np.asarray(_logs(row) - self._level, np.float64)
 
     def _weights(self, row: Array) -> Array:
         """Score of each channel, shape (C,), 0 where nothing is known."""
         ratio = self._ratio(row)
         out = np.zeros(row.size)
+        if self._joint is not None:
+            out[self._measured] = self._joint.weights(_logs(row[self._measured]))
         for columns in self._kinds.values():
             moves = ratio[columns]
             known = np.isfinite(moves)
@@ -125,7 +165,7 @@ class DayToDay:
             alone = np.abs(np.nan_to_num(moves)) / ALONE
             # In a kind that moved together, each figure carries it as far as it went along.
             along = np.clip(np.nan_to_num(moves) * np.sign(median) / max(abs(median), 1e-12), 0.0, 1.0)
-            out[columns] = np.maximum(alone, together * along)
+            out[columns] = np.maximum(out[columns], np.maximum(alone, together * along))
         if self._settings.size:
             now = row[self._settings]
             with np.errstate(over="ignore", invalid="ignore"):
@@ -152,3 +192,9 @@ class DayToDay:
             raise BadInputError(
                 "day_to_day was fitted to another channel map", where=where, hint="fit it to the new epoch"
             )
+
+
+def _logs(values: Array) -> Array:
+    """Ln of figures, NaN where there is none or it is not positive."""
+    good = np.isfinite(values) & (values > 0)
+    return np.asarray(np.where(good, np.log(np.where(good, values, 1.0)), np.nan), np.float64)

@@ -16,6 +16,8 @@ from mumetal.watch.detectors.standard import Array, shares
 WITHIN_HZ = 0.94e6  # largest median |Δf| measured within one device (18 pairs)
 BETWEEN_HZ = 11.1e6  # smallest measured between two devices (2,683 pairs)
 LIMIT_HZ = float(np.sqrt(WITHIN_HZ * BETWEEN_HZ))
+FAR_HZ = 5e6  # a qubit so far off is retuned or another: 6 of 1,030 within one device, 99% between two
+RETUNED, SHARE = 2.0, 0.05  # qubits, and share of the chip, that may be retuned between two snapshots
 FEWEST = 3  # qubits with a frequency in both snapshots
 FREQUENCY = re.compile(r"q(\d+)\.frequency")
 
@@ -25,7 +27,8 @@ class Identity:
 
     Fixed-frequency qubits drift by some 20 kHz a year and retuned ones hop by a few hundred kilohertz, while two chips
     of one design scatter by tens of megahertz (2211.07880). The score is the median distance over the limit between
-    both, so 1 is the threshold.
+    both, so 1 is the threshold. Where a part of the chip only is another's, the median is blind: then the qubits that moved by
+    more than 5 MHz are counted against how many are ever retuned at once.
     """
 
     info = PluginInfo(
@@ -71,7 +74,9 @@ class Identity:
         for index, row in enumerate(chunk.values[:, self._columns]):
             distance = self._distance(row)
             if np.isfinite(distance).sum() >= FEWEST:
-                scores[index] = float(np.nanmedian(distance)) / LIMIT_HZ
+                known = distance[np.isfinite(distance)]
+                others = float((known > FAR_HZ).sum()) / (RETUNED + SHARE * known.size)
+                scores[index] = max(float(np.median(known)) / LIMIT_HZ, others)
             if scores[index] < 1:  # a stranger never becomes the reference by being seen
                 self._known = np.where(_plausible(row), row, self._known)
         return scores
