@@ -1,7 +1,7 @@
 """A device's own past against few figures edited, one kind moved, all praised; and a chip that is partly another's."""
 
 import numpy as np
-from tests.unit.watch.backgrounds import T0, stream
+from tests.unit.watch.backgrounds import T0, Array, stream
 
 from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
@@ -11,12 +11,12 @@ KINDS = ("q.T1",) * 5 + ("q.T2",) * 5 + ("q.readout_error",) * 5
 DAY_S = 86_400.0
 
 
-def days(n: int, seed: int) -> np.ndarray:
+def days(n: int, seed: int) -> Array:
     """ln of figures: a factor common to a qubit, one common to a kind, and each one's own."""
     rng = np.random.default_rng(seed)
     qubit = np.tile(rng.normal(0, 0.2, (n, 5)), 3)
     kind = np.repeat(rng.normal(0, 0.1, (n, 3)), 5, axis=1)
-    return np.log(0.05) + qubit + kind + rng.normal(0, 0.1, (n, 15))
+    return np.asarray(np.log(0.05) + qubit + kind + rng.normal(0, 0.1, (n, 15)), np.float64)
 
 
 def test_ordinary_days_stay_below_the_limits_and_each_change_is_seen_where_it_is() -> None:

@@ -152,8 +152,6 @@ class DayToDay:
         """Score of each channel, shape (C,), 0 where nothing is known."""
         ratio = self._ratio(row)
         out = np.zeros(row.size)
-        if self._joint is not None:
-            out[self._measured] = self._joint.weights(_logs(row[self._measured]))
         for columns in self._kinds.values():
             moves = ratio[columns]
             known = np.isfinite(moves)
@@ -165,7 +163,11 @@ class DayToDay:
             alone = np.abs(np.nan_to_num(moves)) / ALONE
             # In a kind that moved together, each figure carries it as far as it went along.
             along = np.clip(np.nan_to_num(moves) * np.sign(median) / max(abs(median), 1e-12), 0.0, 1.0)
-            out[columns] = np.maximum(out[columns], np.maximum(alone, together * along))
+            out[columns] = np.maximum(alone, together * along)
+        if self._joint is not None:
+            own = self._joint.weights(_logs(row[self._measured]))
+            if own.max(initial=0.0) >= out.max(initial=0.0):  # who raises it says who carries it
+                out[self._measured] = own
         if self._settings.size:
             now = row[self._settings]
             with np.errstate(over="ignore", invalid="ignore"):

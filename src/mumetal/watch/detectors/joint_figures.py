@@ -30,6 +30,7 @@ FOLDS = 5
 PULL = 0.05  # by which the level follows
 FALSE_PER_WEEK = 0.1  # what one device may raise falsely …
 MOST_OFTEN = 1 / 300  # … and no more often than once in so many snapshots: a dozen tell a tail badly
+SEEN_TOO = 0.5  # of the largest score: then few figures that were edited are named rather than all that moved
 LIFETIME = re.compile(r".*\.(T1|T2)", re.IGNORECASE)
 
 
@@ -69,8 +70,9 @@ class JointFigures:
         scores = self.scores(row)
         z = self._deviations(row)
         which = int(scores.argmax())
-        if which == 0:
-            carried = np.maximum(self._each(z), 0.0)
+        if which == 0 or scores[0] >= SEEN_TOO * scores[which]:
+            # The exact Shapley value of the joint distance and the conditional residual: each sees what the other misses.
+            carried = np.sqrt(np.maximum(z * self._pulled(z), 0.0) * self._pulled(z) ** 2 / self._diagonal)
         else:
             medians = self._medians(z)
             sign = np.sign(medians)[self._kind]
@@ -131,10 +133,13 @@ class JointFigures:
         told: list[Array] = [z[(self._kind == kind) & self._known] for kind in range(len(self._names))]
         return np.array([float(np.median(t)) if t.size else 0.0 for t in told], np.float64)
 
+    def _pulled(self, z: Array) -> Array:
+        """Precision times ``z`` (C,)."""
+        return np.asarray(z / self._a - ((z @ self._z.T) @ self._core @ self._z) / self._a**2, np.float64)
+
     def _each(self, z: Array) -> Array:
         """Ln ratio of an edit to none for each conditional residual, shape (C,)."""
-        pulled = z / self._a - ((z @ self._z.T) @ self._core @ self._z) / self._a**2
-        left = pulled / np.sqrt(self._diagonal)
+        left = self._pulled(z) / np.sqrt(self._diagonal)
         power = -(FREEDOM + 1) / 2
         ordinary = power * np.log1p(left**2 / FREEDOM)
         edited = power * np.log1p((left / WIDER) ** 2 / FREEDOM) - math.log(WIDER)
