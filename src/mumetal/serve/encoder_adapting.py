@@ -8,10 +8,11 @@ import numpy as np
 
 from mumetal.connect.stores.store import LogStore
 from mumetal.core.clock import SystemClock
-from mumetal.core.errors import BadInputError
+from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.core.series import Series
 from mumetal.core.settings import StoreSettings
-from mumetal.watch.contrastive.adapted import Adapted, adapt
+from mumetal.serve.encoders import shipped
+from mumetal.watch.contrastive.adapted import Adapted, AdaptedEncoder, adapt, read
 from mumetal.watch.contrastive.model import EncoderModel
 
 FOLDER = "encoder"
@@ -84,3 +85,18 @@ def forget(store: Path, tenant: str, device: str, stream: str) -> Path:
         raise BadInputError(f"{device}/{stream} was not adapted to", hint="`mumetal model adapt` does it")
     path.unlink()
     return path
+
+
+def adapted_encoders(store: Path) -> tuple[tuple[AdaptedEncoder, ...], tuple[tuple[str, str], ...]]:
+    """Return the encoders that this store's streams were adapted with, and by name what cannot be used and why."""
+    found: list[AdaptedEncoder] = []
+    wrong: list[tuple[str, str]] = []
+    for path in sorted((store / FOLDER).glob("*.json")):
+        try:
+            adapted = read(path)
+            adapted.modes(shipped(), adapted.channels)
+        except MumetalError as error:
+            wrong.append((f"encoder {path.stem[:12]}", str(error)[:500]))
+        else:
+            found.append(AdaptedEncoder(model=shipped(), adapted=adapted))
+    return tuple(found), tuple(wrong)

@@ -18,6 +18,7 @@ from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import Authorizer, Ledger
 from mumetal.serve import models as registries
+from mumetal.serve.encoder_adapting import adapted_encoders
 from mumetal.serve.models import ModelDesk
 from mumetal.serve.shipped_models import Problem, adopt_shipped
 from mumetal.trust.models.files import onnx_file
@@ -26,7 +27,8 @@ from mumetal.trust.models.health.checkup import Checkup
 from mumetal.trust.models.lifecycle import RELEASE_AGENT
 from mumetal.trust.models.record import State
 from mumetal.trust.models.scorer import OnnxScorer
-from mumetal.watch.learned import RowModel
+from mumetal.watch.contrastive.adapted import AdaptedEncoder
+from mumetal.watch.learned import RowModel, Watching
 
 Array = NDArray[np.float64]
 
@@ -121,10 +123,17 @@ class LiveModels:
     Args:
         desk: The registry; without one nothing is loaded.
         problems: What is wrong with the registry itself.
+        encoders: Encoders that a lab adapted to its streams.
     """
 
-    def __init__(self, desk: ModelDesk | None = None, problems: Sequence[Problem] = ()) -> None:
+    def __init__(
+        self,
+        desk: ModelDesk | None = None,
+        problems: Sequence[Problem] = (),
+        encoders: Sequence[AdaptedEncoder] = (),
+    ) -> None:
         self.desk = desk
+        self._encoders = tuple(encoders)
         self._own = tuple(problems)
         self._problems: tuple[Problem, ...] = self._own
         self._running: tuple[LoadedModel, ...] = ()
@@ -135,11 +144,13 @@ class LiveModels:
     @classmethod
     def open(cls, store: Path, *, ledger: Ledger, authorizer: Authorizer, clock: Clock) -> "LiveModels":
         """Open the registry of a store and take in what is shipped; a registry that is refused leaves a problem."""
+        encoders, left_out = adapted_encoders(store)
+        wrong = [Problem(model=name, why=why) for name, why in left_out]
         try:
             desk = registries.attach(store, ledger=ledger, authorizer=authorizer, clock=clock, actor=RELEASE_AGENT)
         except MumetalError as error:
-            return cls(None, [Problem(model="", why=f"the registry cannot be used: {error}"[:500])])
-        return cls(desk, adopt_shipped(desk))
+            return cls(None, [Problem(model="", why=f"the registry cannot be used: {error}"[:500]), *wrong], encoders)
+        return cls(desk, [*adopt_shipped(desk), *wrong], encoders)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -177,6 +188,10 @@ class LiveModels:
     def note(self, name: str, looks: Sequence[Look]) -> None:
         """Keep the newest looks at a model."""
         self._looks[name] = tuple(looks)
+
+    def watching(self) -> tuple[Watching, ...]:
+        """Return the active versions that score rows, and the encoders adapted to streams."""
+        return (*self._running, *self._encoders)
 
     def refresh(self) -> None:
         """Look at the registry again: every active version is verified anew; the watch takes them up by itself."""

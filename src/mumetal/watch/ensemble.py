@@ -22,7 +22,7 @@ from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.shape import Shape
 from mumetal.watch.detectors.spectral import Spectral
 from mumetal.watch.detectors.standard import Scale, Standardised, rate_of
-from mumetal.watch.learned import Learned, RowModel, fitting
+from mumetal.watch.learned import Learned, Watching, adapted_to, fitting
 
 Array = NDArray[np.float64]
 PIECE = 2048  # rows scored at once: they stay in the processor's cache
@@ -116,7 +116,7 @@ class Ensemble:
         return out
 
 
-def extras_for(history: Series, models: tuple[RowModel, ...] = ()) -> tuple[tuple[Make, str], ...]:
+def extras_for(history: Series, models: tuple[Watching, ...] = ()) -> tuple[tuple[Make, str], ...]:
     """Return the detectors that a stream's channels call for beside the general ones, with their families."""
     timing, _ = timing_channels(history.names, tuple(c.unit for c in history.channels))
     out: list[tuple[Make, str]] = []
@@ -127,4 +127,6 @@ def extras_for(history: Series, models: tuple[RowModel, ...] = ()) -> tuple[tupl
     if 0 < rate_of(history.t_ns) <= REPLAY_HZ:
         out.append((Replay, "covert.replay"))
     out += [(partial(Learned, model), f"model.{model.name}") for model in fitting(models, history)]
+    if len(history) >= SHAPE_ROWS and rate_of(history.t_ns) <= SHAPE_HZ:
+        out += [(model.make, "encoder") for model in adapted_to(models, history)]
     return tuple(out)

@@ -10,6 +10,7 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
+from mumetal.watch.contrastive.adapted import AdaptedEncoder
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
 
@@ -37,18 +38,25 @@ class RowModel(Protocol):
         ...
 
 
-Models = Callable[[], tuple[RowModel, ...]]
+Watching = RowModel | AdaptedEncoder
+Models = Callable[[], tuple[Watching, ...]]
 
 
-def no_models() -> tuple[RowModel, ...]:
+def no_models() -> tuple[Watching, ...]:
     """Return no model, where none is given."""
     return ()
 
 
-def fitting(models: tuple[RowModel, ...], history: Series) -> tuple[RowModel, ...]:
-    """Return the models whose every input is a channel of this stream, in the same unit."""
+def fitting(models: tuple[Watching, ...], history: Series) -> tuple[RowModel, ...]:
+    """Return the row models whose every input is a channel of this stream, in the same unit."""
     have = {(channel.name, channel.unit) for channel in history.channels}
-    return tuple(model for model in models if have >= set(model.channels))
+    rows = (model for model in models if not isinstance(model, AdaptedEncoder))
+    return tuple(model for model in rows if have >= set(model.channels))
+
+
+def adapted_to(models: tuple[Watching, ...], history: Series) -> tuple[AdaptedEncoder, ...]:
+    """Return the encoders that were adapted to this stream as it is now."""
+    return tuple(model for model in models if isinstance(model, AdaptedEncoder) and model.fits(history))
 
 
 class Learned(Standardised):

@@ -15,7 +15,7 @@ from mumetal.watch.calibrate import MOST_TOGETHER, Budget, memory
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
-from mumetal.watch.learned import Models, RowModel, no_models
+from mumetal.watch.learned import Models, Watching, no_models
 from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ class Refit:
 
     ensemble: "Future[Ensemble] | None"
     history: Series
-    models: tuple[RowModel, ...]
+    models: tuple[Watching, ...]
     seen_rows: int
     due: int
 
@@ -239,7 +239,7 @@ class StreamMonitor:
         except BadInputError as error:
             self._reason, self._fitted_with = error.message, models
 
-    def _install(self, ensemble: Ensemble, models: tuple[RowModel, ...]) -> None:
+    def _install(self, ensemble: Ensemble, models: tuple[Watching, ...]) -> None:
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
         self._budget.join(len(ensemble.members))
@@ -334,5 +334,5 @@ class StreamMonitor:
         self._install(ensemble, refit.models)
 
 
-def _ensemble(history: Series, models: tuple[RowModel, ...]) -> Ensemble:
+def _ensemble(history: Series, models: tuple[Watching, ...]) -> Ensemble:
     return Ensemble(history, extras_for(history, models))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from mumetal.core.__init__ import LOCAL  # the watch gives models to the house's own streams only
 from mumetal.core.errors import BadInputError
-from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, TenantOption, seconds
+from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, seconds
 
 if TYPE_CHECKING:
     from mumetal.serve.encoder_training import Card
@@ -77,10 +78,9 @@ def adapt(
     ] = False,
     settings: SettingsOption = None,
     store: StoreOption = None,
-    tenant: TenantOption = "local",
     as_json: JsonOption = False,
 ) -> int:
-    """Learn a stream's operating modes from its own stored rows, without labels; the encoder then measures from them."""
+    """Learn a stream's operating modes from its own stored rows, without labels, and watch it with the encoder from then on."""
     from mumetal.serve import wiring
     from mumetal.serve.encoder_adapting import forget, history, keep
     from mumetal.serve.encoders import shipped
@@ -88,14 +88,16 @@ def adapt(
     chosen = wiring.load(settings, wiring.Overrides(store=store))
     folder = Path(chosen.store.directory)
     if undo:
-        path = forget(folder, tenant, device, stream)
+        path = forget(folder, LOCAL, device, stream)
         typer.echo(msgspec.json.encode({"removed": str(path)}).decode() if as_json else f"removed {path}")
         return 0
-    rows = history(folder, chosen.store, tenant, device, stream, seconds(lasting))
+    rows = history(folder, chosen.store, LOCAL, device, stream, seconds(lasting))
     found, path = keep(folder, shipped(), rows)
     if as_json:
         typer.echo(msgspec.json.encode({"adapted": found, "path": str(path)}).decode())
     else:
         typer.echo(f"learnt {len(found.prototypes)} modes of {device}/{stream} from {found.rows:,} rows: {path}")
-        typer.echo("Undo with `--undo`.")
+        typer.echo(
+            "From its next start on, `mumetal up` watches this stream with the encoder as well. Undo with `--undo`."
+        )
     return 0

@@ -104,7 +104,7 @@ class Stack:
         self._marks = Watermarks(directory / "scored.json")
         self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
         scenes = history.SceneReader(self.store)
-        self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.running)
+        self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.watching)
         self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock) for name, sink in sinks]
         self._sinks = [sink for _, sink in sinks]
         rooms = Rooms(

@@ -1,5 +1,6 @@
 """What an encoder learnt of one stream without labels, as a small JSON file that the lab keeps beside its data."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -66,6 +67,28 @@ class Adapted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 hint="run `mumetal model adapt` again",
             )
         return Modes(prototypes=np.array(self.prototypes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptedEncoder:
+    """An encoder that watches one stream, because its lab adapted it to that stream.
+
+    Args:
+        model: The trained network.
+        adapted: What was learnt of the stream; checked against the model already.
+    """
+
+    model: EncoderModel
+    adapted: Adapted
+
+    def fits(self, history: Series) -> bool:
+        """Whether this is the stream, with the channels it had."""
+        same = (history.device, history.stream) == (self.adapted.device, self.adapted.stream)
+        return same and history.names == self.adapted.channels
+
+    def make(self) -> Encoder:
+        """Make the detector."""
+        return Encoder(self.model, self.adapted.modes(self.model, self.adapted.channels))
 
 
 def adapt(model: EncoderModel, history: Series) -> Adapted:
