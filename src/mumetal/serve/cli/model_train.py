@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from mumetal.core.__init__ import LOCAL  # the watch gives models to the house's own streams only
+from mumetal.core import LOCAL  # the watch gives models to the house's own streams only
 from mumetal.core.errors import BadInputError
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, seconds
 
