@@ -5,6 +5,7 @@ Whatever differs beyond that is named, by kind, with its place. A change inside 
 the digest that the maker signed tells whether that region is theirs.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -25,9 +26,14 @@ UNAUTHORISED = "persistence.unauthorised_firmware"
 TECHNIQUES = (IMPLANT, ROLLBACK, UNAUTHORISED)
 IDENTITY = ("part", "idcode", "machine", "pci-id", "fdt-compatible")
 KEYS = ("certificate", "public-key", "private-key", "signature-node")
-COMMANDS = ("command", "account", "boot-argument", "interpreter", "warm-boot")
-ADDRESSES = ("url", "address")
+COMMANDS = ("command", "account", "interpreter", "warm-boot")
+BOOT_ARGUMENTS = ("boot-argument",)
+ENDPOINTS = ("address",)
+ADDRESSES = ("url",)
+ISLANDS = ("island",)
 RIGHTS = ("writable-code", "encrypted", "ctl0")
+SHELL = re.compile(r"/bin/(?:ba|da)?sh\b|/dev/tcp/|\bbase64 -d\b|\bchmod \+?[0-7sx]|\| ?(?:ba|da)?sh\b")
+"""An operating system's shell, in firmware that runs before any: loaders have commands of their own."""
 TECHNIQUE_OF = {
     "format": (UNAUTHORISED,),
     "identity": (UNAUTHORISED,),
@@ -35,7 +41,7 @@ TECHNIQUE_OF = {
     "version": (ROLLBACK,),
 }
 """Techniques by rule; what a rule is not named for is an implant's trace."""
-WATCHED = (*IDENTITY, *KEYS, *COMMANDS, *ADDRESSES, *RIGHTS)
+WATCHED = (*IDENTITY, *KEYS, *COMMANDS, *BOOT_ARGUMENTS, *ENDPOINTS, *ADDRESSES, *ISLANDS, *RIGHTS)
 Line = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
@@ -101,14 +107,28 @@ def changes(before: FirmwareImage, after: FirmwareImage, declared: DeclaredChang
     def facts(kinds: Sequence[str]) -> list[str]:
         return [f"{k} {t}" for k, t in fresh if k in kinds]
 
+    had_keys = any(kind in KEYS for kind, _ in before.facts)
+    commands = facts(COMMANDS)
+    shells = [c for c in commands if c.startswith("account") or SHELL.search(c)]
+
     found = [
         _change("promise", Severity.HIGH, 0.95, [f"{p.name}: {p.detail}" for p in broken if p.name in kept]),
         _change("promise-new", Severity.MEDIUM, 0.6, [f"{p.name}: {p.detail}" for p in broken if p.name not in kept]),
         _change("promise-lost", Severity.LOW, 0.3, [n for n in lost if not _matches(n, declared.regions)]),
         _change("format", Severity.HIGH, 0.9, _pair(before.format, after.format)),
         _change("identity", Severity.HIGH, 0.8, facts(IDENTITY)),
-        _change("keys", Severity.HIGH, 0.8, [*facts(KEYS), *(f"gone: {k} {t}" for k, t in missing if k in KEYS)]),
-        _change("commands", Severity.HIGH, 0.7, facts(COMMANDS)),
+        _change("first-key", Severity.HIGH, 0.9, [] if had_keys else facts(KEYS)),
+        _change(
+            "keys",
+            Severity.HIGH,
+            0.8,
+            [*(facts(KEYS) if had_keys else ()), *(f"gone: {k} {t}" for k, t in missing if k in KEYS)],
+        ),
+        _change("shell", Severity.HIGH, 0.9, shells),
+        _change("boot-arguments", Severity.HIGH, 0.8, facts(BOOT_ARGUMENTS)),
+        _change("endpoints", Severity.HIGH, 0.8, facts(ENDPOINTS)),
+        _change("commands", Severity.MEDIUM, 0.5, [c for c in commands if c not in shells]),
+        _change("cave", Severity.HIGH, 0.7, facts(ISLANDS)),
         _change("rights", Severity.HIGH, 0.7, facts(RIGHTS)),
         _change("padding", Severity.HIGH, 0.7, [_show(old.get(r.name), r) for r in padding]),
         _change("version", Severity.MEDIUM, 0.8, _version(before, after, declared)),

