@@ -1,4 +1,4 @@
-"""Fetch real firmware, by package name, into a folder outside the project: what ``bench/firmware.py`` measures on.
+"""Fetch real firmware, by package name, into a folder outside the project: what ``mumetal bench trust`` measures on.
 
     python scripts/fetch_firmware.py FOLDER [--sources APT_SOURCES_LIST]
 

@@ -1,1 +1,1 @@
-"""Measures the scan beside its peers: recall, noise, speed and start, every tool from its package in the same run."""
+"""Measures the scan beside its peers in the same run: secrets, quantum code, and implants in firmware updates."""

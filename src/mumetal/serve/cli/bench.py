@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from mumetal.core.errors import BadInputError
+from mumetal.serve.cli import bench_trust
 from mumetal.serve.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -150,4 +151,5 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     group.callback()(lambda: None)
     group.command("watch")(guard(watch))
     group.command("scan")(guard(scan))
+    group.command("trust")(guard(bench_trust.trust))
     return group

