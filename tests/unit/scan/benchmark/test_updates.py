@@ -14,11 +14,17 @@ from mumetal.scan.benchmark.updates import Trial, admitted, measure, share
 CODE = random.Random(5).randbytes(6_000)
 
 
+def gate(version: int) -> bytes:
+    return images.bit(images.configuration(images.frames(12, seed=version)))
+
+
+def boot(version: int) -> bytes:
+    return b"U-Boot 2023.0%d \0" % version + CODE[version * 7 :] + bytes(9_000) + random.Random(version).randbytes(50)
+
+
 def folder(place: Path) -> Path:
     """Two families with two versions each: one format with sums, one without."""
-    chance = random.Random(1)
-    for family, make in (("gate", lambda v: images.bit(images.configuration(images.frames(12, seed=v)))),
-                         ("boot", lambda v: b"U-Boot 2023.0%d \0" % v + CODE[v * 7 :] + bytes(9_000) + chance.randbytes(50))):  # fmt: skip
+    for family, make in (("gate", gate), ("boot", boot)):
         for version in (1, 2):
             (place / family / f"1.{version}").mkdir(parents=True)
             (place / family / f"1.{version}" / "image.bin").write_bytes(make(version))
