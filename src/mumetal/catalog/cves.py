@@ -31,8 +31,9 @@ class Weakness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         packages: Names in the Python package index, normalised.
         affected: Version spans.
         severity: As published.
-        cvss4: CVSS 4.0 vector; empty where none is published or was read.
-        cvss4_score: CVSS 4.0 base score; 0 where none is published or was read.
+        cvss4: CVSS 4.0 base vector; empty where there is none.
+        cvss4_score: Its score; 0 where there is none.
+        cvss4_by: Who made the vector and from what, or why there is none.
         exploitation: SSVC: is it used.
         automatable: SSVC: can an attacker do it to many at once.
         impact: SSVC: how much of the component falls.
@@ -55,6 +56,7 @@ class Weakness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     aliases: tuple[Line, ...] = ()
     cvss4: str = ""
     cvss4_score: Annotated[float, Meta(ge=0, le=10)] = 0.0
+    cvss4_by: Line = "not given"
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -72,7 +72,8 @@ class DependencyScanner:
         place = Place(path=artefact.uri, line=pin.line)
         said = f"{pin.package} {pin.version}" if pin.version else f"{pin.package} (only below {pin.below} is allowed)"
         fixed = ", ".join(span.fixed for span in weakness.affected)
-        score = f" CVSS 4.0 {weakness.cvss4_score}." if weakness.cvss4_score else ""
+        scored = f" {weakness.cvss4_score} {weakness.cvss4}" if weakness.cvss4 else ""
+        score = f" CVSS 4.0:{scored} ({weakness.cvss4_by})."
         start = time_of(artefact, pin.line)
         confidence = GRADE_CONFIDENCE[weakness.grade.value] * (1.0 if pin.version else RANGE_CONFIDENCE)
         return Finding(

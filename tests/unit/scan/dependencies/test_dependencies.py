@@ -1,6 +1,7 @@
 """Known weaknesses: which version is affected, in which file, in which order."""
 
 import pytest
+from cvss import CVSS4
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,3 +124,14 @@ def test_any_bytes(data: bytes, uri: str) -> None:
         list(DependencyScanner().scan(Artefact(uri=uri, data=data)))
     except BadInputError:
         return
+
+
+def test_every_cvss_vector_scores_what_it_says_and_names_its_author() -> None:
+    for weakness in weaknesses()[1]:
+        assert weakness.cvss4_by != "not given", weakness.id
+        assert bool(weakness.cvss4) == bool(weakness.cvss4_score), weakness.id
+        if weakness.cvss4:
+            judged = CVSS4(weakness.cvss4)  # the reference calculator of FIRST's specification
+            assert float(judged.base_score) == weakness.cvss4_score, weakness.id
+            order = ["low", "medium", "high", "critical"]
+            assert abs(order.index(judged.severity.lower()) - order.index(weakness.severity)) <= 1, weakness.id
