@@ -10,6 +10,8 @@ from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
 from mumetal.scan.crypto import certificates, jose, libraries, python, ssh
 from mumetal.scan.crypto.asset import Asset, Verdict, judge
+from mumetal.scan.firmware import keys
+from mumetal.scan.firmware.inspect import format_of
 from mumetal.scan.place import Place, time_of
 
 SSH_NAMES = {"sshd_config", "ssh_config", "known_hosts", "authorized_keys"}
@@ -23,6 +25,7 @@ class CryptoScanner:
     Args:
         known: Timelines; the packaged ones when omitted.
         least: Findings below this severity are left to the inventory, so that a scan of code stays quiet.
+        firmware: Whether images are taken apart for the certificates and keys in them; the inventory does.
     """
 
     info = PluginInfo(
@@ -31,9 +34,12 @@ class CryptoScanner:
         reference="NIST IR 8547 ipd (2024); NSA CNSA 2.0 (2022)",
     )
 
-    def __init__(self, known: Timelines | None = None, *, least: Severity = Severity.MEDIUM) -> None:
+    def __init__(
+        self, known: Timelines | None = None, *, least: Severity = Severity.MEDIUM, firmware: bool = False
+    ) -> None:
         self._known = known or timelines()
         self._least = least
+        self._firmware = firmware
 
     def assets(self, artefact: Artefact) -> Iterator[Asset]:
         """Yield the uses of cryptography in one artefact, safe ones too.
@@ -42,6 +48,9 @@ class CryptoScanner:
             BadInputError: A part could not be read; what could was yielded before.
             UnavailableError: It holds certificates and the package ``cryptography`` is not installed.
         """
+        if self._firmware and artefact.data and (artefact.kind == "firmware" or format_of(artefact.data) != "raw"):
+            for inside in keys.artefacts(artefact):
+                yield from self.assets(inside)
         if len(artefact.data) > MAX_BYTES:
             return
         path = PurePosixPath(artefact.uri.partition("#")[0].rpartition("!")[2])

@@ -79,7 +79,7 @@ def _files(paths: Sequence[Path], problems: "list[Quarantined]") -> "list[Asset]
     from mumetal.serve import scanning
 
     chosen = scanning.load(Path())
-    scanner = CryptoScanner()
+    scanner = CryptoScanner(firmware=True)
     found: list[Asset] = []
     where = scanning.Where(paths=tuple(paths))
     for artefact in scanning.source_of(where, chosen, SystemClock(), problems.append).blobs():

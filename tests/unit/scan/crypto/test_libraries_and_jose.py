@@ -1,12 +1,18 @@
 """Libraries that lock files pin, tokens' own headers and JWK sets: read, judged, put into a valid bill."""
 
 import base64
+import gzip
 import json
+from pathlib import Path
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from tests import firmware_images
+from tests.unit.scan.firmware.test_keys import certificate
+from typer.testing import CliRunner
 
 from mumetal.catalog.crypto_timelines import timelines
 from mumetal.core.artefact import Artefact
@@ -15,6 +21,7 @@ from mumetal.scan.crypto import jose, libraries
 from mumetal.scan.crypto.cbom import encode
 from mumetal.scan.crypto.inventory import judged, plan
 from mumetal.scan.crypto.scanner import CryptoScanner
+from mumetal.serve.cli.app import app
 
 UV = b"""version = 1
 [[package]]
@@ -99,6 +106,19 @@ def test_tokens_and_key_sets_are_named_by_what_they_say() -> None:
         ("X25519", "key-agreement", "public JWK"),
     ]
     assert [v.status for v in judged(found, timelines())] == ["broken-by-quantum"] * 3
+
+
+def test_the_command_finds_the_certificate_in_a_firmware_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    key = rsa.generate_private_key(65537, 2048)
+    Path("boot.itb").write_bytes(firmware_images.fit(gzip.compress(b"\x90" * 99 + certificate(key) + bytes(50))))
+    done = CliRunner().invoke(app, ["scan", "crypto", "--json"])
+    told = json.loads(done.output)
+    (found,) = (v["asset"] for v in told["assets"])
+    assert (found["kind"], found["name"]) == ("certificate", "RSA-2048")
+    assert found["where"].startswith("boot.itb!certificate-")
+    assert told["plan"][0]["algorithm"] == "RSA-2048"
+    assert told["problems"] == []
 
 
 def test_the_bill_with_libraries_holds_to_the_official_schema() -> None:
