@@ -16,6 +16,7 @@ from mumetal.serve import witnesses
 from mumetal.trust.keys import chain, plan, public, root, sealed
 from mumetal.trust.ledger import checkpoint, extract, journal, merkle, note, proof, record, tiles
 from mumetal.trust.ledger.proof import Proof
+from mumetal.trust.signing import approvals
 
 ENTRY = record.encode(LedgerEntry(tenant="t", t_ns=T0, actor="a", action="b", subject="c", why="d"))
 NOTE = checkpoint.sign(checkpoint.Checkpoint(origin="log", size=1, root=merkle.leaf(ENTRY)), ALICE)
@@ -37,6 +38,17 @@ def read_extract(data: bytes) -> object:
 
 
 EXTRACT = extract.head("log", NOTE) + extract.line(0, record.decode(ENTRY, 0), []) + extract.end(1, complete=True)
+APPROVAL = approvals.approve(
+    approvals.Approval(action="a.b", resource="r", why="w", start_ns=T0, stop_ns=T0 + 1), b"data", [ALICE, BOB]
+)
+
+
+def read_approval(data: bytes) -> object:
+    with contextlib.suppress(RejectedError):
+        approvals.verify(data, b"data", action="a.b", resource="r", root=a_root(), role="release", now_ns=T0)
+    return None
+
+
 READERS: tuple[tuple[bytes, Callable[[bytes], object]], ...] = (
     (ENVELOPE, dsse.decode),
     (STATEMENT, in_toto.decode),
@@ -50,6 +62,7 @@ READERS: tuple[tuple[bytes, Callable[[bytes], object]], ...] = (
     (proof.encode(Proof(index=0, entry=ENTRY, path=[bytes(32)], note=NOTE)), proof.decode),
     (PLAN, read_plan),
     (EXTRACT, read_extract),
+    (APPROVAL, read_approval),
     (b"seen/w1?key=w1.pub", lambda data: witnesses.places([data.decode(errors="replace")])),
 )
 

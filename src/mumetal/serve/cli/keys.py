@@ -201,6 +201,8 @@ def _say(values: dict[str, object], text: str, *, as_json: bool) -> None:
 
 def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typer.Typer:
     """Return the ``keys`` commands."""
+    from mumetal.serve.cli import approval  # it uses this module's options
+
     group = typer.Typer(help="Make keys, sign trust roots, see which keys ail.", no_args_is_help=True)
     for name, command in (
         ("new", new),
@@ -208,6 +210,8 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
         ("root", root),
         ("countersign", countersign),
         ("list", inventory),
+        ("approve", approval.approve),
+        ("approved", approval.approved),
     ):
         group.command(name)(guard(command))
     return group

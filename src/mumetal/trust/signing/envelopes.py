@@ -76,7 +76,7 @@ def verify(envelope: Envelope, *, payload_type: str, root: TrustRoot, role: str,
     refused: list[str] = []
     for key in root.keys_of(wanted):
         key_id = key.public.key_id
-        halves = _halves(envelope, key_id, where)
+        halves = halves_of(envelope, key_id, where)
         if halves is None:
             continue
         try:
@@ -104,7 +104,7 @@ def _parts(key_id: str, made: HybridSignature) -> tuple[Signature, Signature]:
     )
 
 
-def _halves(envelope: Envelope, key_id: str, where: str) -> HybridSignature | None:
+def halves_of(envelope: Envelope, key_id: str, where: str) -> HybridSignature | None:
     """Return the two halves that claim a key; None when nothing does."""
     mine = [s for s in envelope.signatures if s.keyid.partition("#")[0] == key_id]
     if not mine:
