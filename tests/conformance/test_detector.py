@@ -13,7 +13,9 @@ from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
 from mumetal.serve.encoders import shipped
 from mumetal.watch.contrastive.encoder import Encoder
+from mumetal.watch.covert.readout_correlation import ReadoutCorrelation
 from mumetal.watch.covert.replay import Replay
+from mumetal.watch.covert.reset_leakage import ResetLeakage
 from mumetal.watch.covert.sequence import SequenceCorrelation
 from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel
@@ -22,6 +24,8 @@ from mumetal.watch.detectors import DETECTORS
 LISTED: list[tuple[str, Callable[[], Detector]]] = [
     *DETECTORS,
     (TimingChannel.info.plugin_id, TimingChannel),
+    (ResetLeakage.info.plugin_id, ResetLeakage),
+    (ReadoutCorrelation.info.plugin_id, ReadoutCorrelation),
     (SequenceCorrelation.info.plugin_id, SequenceCorrelation),
     (MatchedTemplate.info.plugin_id, MatchedTemplate),
     (Replay.info.plugin_id, Replay),
@@ -49,6 +53,13 @@ def history_and_more(plugin_id: str, hz: float, seed: int = 0, rows: int = 2400)
         values[:, 3:5] = 1e-4 * np.exp(0.25 * rng.normal(size=(rows, 2)))
         values[:, 5] = 1e-7
         values[::9, 0] = np.nan
+    if plugin_id.endswith(".reset_leakage"):
+        names = ["q0.shots_after_0", "q0.ones_after_0", "q0.shots_after_1", "q0.ones_after_1", "still", "rare"]
+        units = ["1"] * 6
+        values[:, [0, 2]] = rng.integers(50, 60, (rows, 2))
+        values[:, [1, 3]] = rng.binomial(50, 0.1, (rows, 2))
+    if plugin_id.endswith(".readout_correlation"):
+        names, units = [f"q{q}.readout_residual" for q in range(6)], ["1"] * 6
     t = T0 + (np.arange(rows) * 1e9 / hz).astype(np.int64)
     channels = tuple(Channel(name=n, unit=u) for n, u in zip(names, units, strict=True))
     whole = Series(device="d", stream="s", channels=channels, t_ns=t, values=values)

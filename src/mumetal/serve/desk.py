@@ -59,6 +59,7 @@ class Overview:
         values_per_s: Values committed a second, over the last ten seconds.
         quarantined: Pieces of input refused so far.
         changes: What changed since a day ago, one sentence each, newest first.
+        alerts_per_week: False pages a week that the user accepts.
         notice: What the reader should know of the run ("demonstration on the twin"); empty when nothing.
     """
 
@@ -68,6 +69,7 @@ class Overview:
     values_per_s: float = 0.0
     quarantined: int = 0
     changes: tuple[str, ...] = ()
+    alerts_per_week: float = 2.0
     notice: str = ""
 
 

@@ -25,6 +25,7 @@ class Knob(StrEnum):
     RELAXATION = "relaxation"  # 1/T1, 1/s, (n, Q)
     EXCESS = "excess"  # added error probability of a canary, 1, (n, Q)
     READOUT = "readout"  # readout error, 1, (n, Q)
+    RESIDUAL = "residual"  # share of the last tenant's state that a reset leaves, 1, (n, 1)
     FREQUENCY = "frequency"  # qubit frequency, Hz, (n, Q)
     REPORTED = "reported"  # factor by which a calibration praises the device, 1, (n, 1)
     PULSE_DELAY = "pulse_delay"  # added to a pulse's time but not to the reference's, s, (n, 1)

@@ -26,6 +26,7 @@ from mumetal.twin.scenarios.spec import Stage
 from mumetal.twin.signals import cryostat
 from mumetal.twin.signals.canary import Canaries
 from mumetal.twin.signals.cryostat import Cryostat
+from mumetal.twin.signals.handover import Handover
 from mumetal.twin.signals.load import Activity, QueueLoad
 from mumetal.twin.signals.magnetic import Magnetometer
 from mumetal.twin.signals.power import RackPower
@@ -36,6 +37,7 @@ FOREVER_NS = 2**62
 CONTROL = (
     ("awg.timing_residual", "s"), ("awg.reference_residual", "s"), ("rack.power", "W"), ("magnetometer", "T"),
 )  # fmt: skip
+HANDED_OVER = 4  # qubits whose first measurements are counted
 QUEUE = (("jobs.rate", "Hz"), ("shots.rate", "Hz"), ("gate.density", "1"))
 
 
@@ -48,6 +50,7 @@ class Pace:
         cryostat_hz: Rows of the refrigerator's log, 1/s.
         qubits_hz: Rows of canaries, 1/s.
         queue_hz: Rows of the queue, 1/s.
+        handover_hz: Rows of first measurements after a handover, 1/s.
         calibration_s: Time between calibrations, s; infinite turns them off.
         drift: How much faster than real time two-level systems, dephasing, readout and frequencies move.
         canaries: How many qubits have a canary.
@@ -58,6 +61,7 @@ class Pace:
     cryostat_hz: float = 1.0
     qubits_hz: float = 1.0
     queue_hz: float = 1.0
+    handover_hz: float = 1.0
     calibration_s: float = 10.0
     drift: float = 60.0
     canaries: int = 8
@@ -127,19 +131,21 @@ class Lab:
         background = max(snapshots, key=lambda s: s.t_ns)
         self.device = device or background.device
         self.start_ns = start_ns - start_ns % NS
-        chip, canary, fridge, field, timing, load, rack, queue, people, self._perturb_rng = np.random.default_rng(
-            seed
-        ).spawn(10)
+        chip, canary, fridge, field, timing, load, rack, queue, people, self._perturb_rng, first = (
+            np.random.default_rng(seed).spawn(11)
+        )
         self._bench = Bench()
         self._grids = {
             "cryostat": Grid(self.pace.cryostat_hz),
             "control": Grid(self.pace.control_hz),
             "qubits": Grid(self.pace.qubits_hz),
             "queue": Grid(self.pace.queue_hz),
+            "handover": Grid(self.pace.handover_hz),
         }
         self.chip = Chip(background, chip, speed=self.pace.drift, tunable=tunable)
         self.canaries = self.chip.patch(self.pace.canaries)
         self._canary = Canaries(canary, self.chip, self.canaries, self._grids["qubits"].step_s)
+        self._handover = Handover(first, self.chip, self.canaries[:HANDED_OVER])
         self._cryostat = Cryostat(fridge, self._grids["cryostat"].step_s)
         self._field = Magnetometer(field, self._grids["control"].step_s)
         self._timing = PulseTiming(timing, self._grids["control"].step_s)
@@ -246,6 +252,8 @@ class Lab:
             names = tuple((f"q{q}.canary_error", "1") for q in self.canaries)
             temperature = self._mxc_at(t / NS)
             out.append(self._series("qubits", names, t, self._canary.rows(t / NS, temperature, self._bench)))
+        if self.canaries and (t := self._grids["handover"].until(stop_ns)).size:
+            out.append(self._series("handover", self._handover.channels, t, self._handover.rows(t / NS, self._bench)))
         if (t := self._grids["queue"].until(stop_ns)).size:
             out.append(self._series("queue", QUEUE, t, self._queue.rows(t / NS, self._bench)))
         return [*out, *self._events(stop_ns)]

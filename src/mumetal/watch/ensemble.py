@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
 from mumetal.watch.calibrate import Calibration, calibrate
+from mumetal.watch.covert.readout_correlation import ReadoutCorrelation, residual_channels
 from mumetal.watch.covert.replay import Replay
+from mumetal.watch.covert.reset_leakage import ResetLeakage, handover_channels
 from mumetal.watch.covert.sequence import SequenceCorrelation
 from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
@@ -122,6 +124,10 @@ def extras_for(history: Series, models: tuple[Watching, ...] = ()) -> tuple[tupl
     out: list[tuple[Make, str]] = []
     if timing:
         out.append((TimingChannel, "covert.timing"))
+    if handover_channels(history.names):
+        out.append((ResetLeakage, "covert.reset"))
+    if len(residual_channels(history.names)) > 1:
+        out.append((ReadoutCorrelation, "covert.readout"))
     if timing and 0 < rate_of(history.t_ns) <= REPLAY_HZ:
         out += [(SequenceCorrelation, "covert.timing"), (MatchedTemplate, "covert.timing")]
     if 0 < rate_of(history.t_ns) <= REPLAY_HZ:

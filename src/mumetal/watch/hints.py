@@ -45,6 +45,20 @@ HINTS = (
         remedy="Read the sensor by another path and distrust this stream since the repeat began.",
     ),
     Hint(
+        rule=r"watch\.covert\.reset_leakage",
+        title="First measurements on {device} depend on the tenant before ({channel})",
+        severity=Severity.HIGH,
+        techniques=("collection.reset_leakage", "collection.residual_state"),
+        remedy="Reset twice between tenants or idle until it has decayed, and recalibrate the reset.",
+    ),
+    Hint(
+        rule=r"watch\.covert\.readout_correlation",
+        title="Readout of two qubits of {device} moves together ({channel})",
+        severity=Severity.MEDIUM,
+        techniques=("collection.readout_crosstalk", "collection.readout_end_to_end"),
+        remedy="Do not give the qubits of one readout line to two tenants; check the multiplexer's isolation.",
+    ),
+    Hint(
         rule=r"watch\.covert\.misreport",
         title="Reported errors of {device} disagree with its canaries ({channel})",
         severity=Severity.HIGH,

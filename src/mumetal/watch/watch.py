@@ -19,6 +19,7 @@ from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.calibrate import Budget
 from mumetal.watch.causes import CAUSES
+from mumetal.watch.covert.export import ExportWatch
 from mumetal.watch.covert.misreport import CanaryWitness
 from mumetal.watch.covert.noisy_replay import NoisyReplay
 from mumetal.watch.learned import Models, no_models
@@ -91,6 +92,7 @@ class Watch:
         self._budget = Budget(settings.alerts_per_week)
         self._streams: dict[Key, Stream] = {}
         self._events: dict[tuple[str, str], EventRules] = {}
+        self._exports: dict[str, ExportWatch] = {}
         self._ongoing = Ongoing(hold_ns=QUIET_NS)
         self._witnesses: dict[tuple[str, str], CanaryWitness] = {}
         self._standing: dict[str, Standing] = {}
@@ -196,8 +198,8 @@ class Watch:
         return self._streams[key]
 
     def _event(self, event: Event, now_ns: int) -> list[Finding]:
+        out = [self._considered(f) for f in self._exports.setdefault(event.tenant, ExportWatch()).observe(event)]
         rules = self._events.setdefault((event.tenant, event.device), EventRules(self._settings.clock_skew_s))
-        out: list[Finding] = []
         for breach in rules.check(event, now_ns):
             evidence = Evidence(uri=f"event:{event.event_id}", note=breach.info.title)
             finding = breach.finding(event.tenant, event.device, "", evidence)

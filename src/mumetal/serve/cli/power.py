@@ -14,6 +14,8 @@ from mumetal.core.series import Series
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, TenantOption, seconds
 from mumetal.watch.power.ledger import Entry
 
+EVENTS = 100_000  # records of acts that are counted at most
+
 
 def power(
     *,
@@ -28,7 +30,7 @@ def power(
     from mumetal.core.clock import SystemClock
     from mumetal.serve import wiring
     from mumetal.serve.cli import show
-    from mumetal.serve.power_ledger import ledger_of
+    from mumetal.serve.power_ledger import measure
 
     lasting_s = seconds(lasting)
     if not 1.0 <= lasting_s <= 7 * 86_400.0:
@@ -42,15 +44,15 @@ def power(
             for device, stream in kept.streams(tenant)
             if (newest := _newest(kept.thinned(tenant, device, stream, EARLIEST_NS, LATEST_NS, 8)))
         ]
-        entries = ledger_of(
+        had = measure(
             streams,
             lambda device, stream, start, stop: kept.series(tenant, device, stream, start, stop),
             lambda device: kept.snapshots(tenant, device),
-            lasting_s=lasting_s,
-            alerts_per_week=chosen.watch.alerts_per_week,
+            lambda device, start, stop: [e for e in kept.events(tenant, start, stop, EVENTS) if e.device == device],
         )
     finally:
         kept.close()
+    entries = had.ledger(lasting_s=lasting_s, alerts_per_week=chosen.watch.alerts_per_week)
     if as_json:
         typer.echo(msgspec.json.encode([_plain(e) for e in entries]).decode())
         return 0
@@ -61,7 +63,8 @@ def power(
         ratio = f", {e.over_bound:.1f} times the bound" if math.isfinite(e.over_bound) else ""
         out.print(f"[bold]{e.technique.title}[/] on {e.device}", markup=True)
         out.print(
-            f"  from {e.power.smallest:.3g}{_unit(e.power.unit)} on{ratio}; by {e.detector}\n  {e.had}",
+            f"  from {e.power.smallest:.3g}{_unit(e.power.unit)} on{ratio}; by {e.detector}\n  {e.had}"
+            + (f"\n  {e.measured}" if e.measured else ""),
             soft_wrap=True,
             markup=False,
         )
@@ -97,6 +100,7 @@ def _plain(e: Entry) -> dict[str, object]:
         "bound": e.power.bound if math.isfinite(e.power.bound) else None,
         "unit": e.power.unit,
         "detector": e.detector,
+        "measured": e.measured,
         "had": e.had,
         "reason": e.power.reason,
         "advice": e.power.advice,

@@ -22,7 +22,9 @@ SEED = 7
 
 SourceList = Annotated[
     list[str] | None,
-    typer.Option("--source", help="What to read, KIND:PLACE (bluefors, ibm, csv, parquet, audit). May be repeated."),
+    typer.Option(
+        "--source", help="What to read, KIND:PLACE (bluefors, ibm, csv, parquet, hdf5, npy, audit). May be repeated."
+    ),
 ]
 SinkList = Annotated[
     list[str] | None, typer.Option("--sink", help="Where findings go, KIND:PLACE (ocsf, syslog, syslog+tls).")

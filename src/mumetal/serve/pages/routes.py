@@ -12,7 +12,6 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from mumetal.core.errors import BadInputError
 from mumetal.core.incident import IncidentState, Label
 from mumetal.core.ports import Ledger
-from mumetal.core.settings import WatchSettings
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.problems import MissingError
@@ -21,14 +20,14 @@ from mumetal.serve.desk import Change, Desk, Overview
 from mumetal.serve.pages import views
 from mumetal.serve.pages.evidence import open_evidence
 from mumetal.serve.pages.render import html
-from mumetal.serve.power_ledger import ledger_of
+from mumetal.serve.power_ledger import Had, PowerBook, measure
 
 MAX_FORM_BYTES = 16_384
 DAY_NS = 86_400 * 10**9
 LOOK_POINTS = (
     50_000  # rows of a short stretch that come unthinned: thinning keeps extremes, and noise would look larger
 )
-ALERTS_PER_WEEK = WatchSettings().alerts_per_week
+LASTING_S = (10.0, 60.0, 3_600.0, 86_400.0, 604_800.0)  # lengths of an attack that the power page offers
 PLOT_NS = 120 * 10**9
 Report = Callable[[str, str], str]
 
@@ -169,22 +168,29 @@ def _device(router: APIRouter, desk: Desk) -> None:
 
 
 def _power(router: APIRouter, desk: Desk) -> None:
+    def measured(tenant: str) -> Had:
+        return measure(
+            [(s.device, s.stream, s.last_ns) for s in desk.overview(tenant).streams if s.last_ns],
+            lambda device, stream, start, stop: desk.series(tenant, device, stream, start, stop, LOOK_POINTS),
+            lambda device: desk.snapshots(tenant, device, 30),
+            lambda device, start, stop: desk.events(tenant, device, start, stop, 20_000),
+        )
+
+    book = PowerBook(measured)
+
     @router.get("/power")
     def power(request: Request, lasting: Annotated[float, Query(ge=1, le=604_800)] = 3_600.0) -> Response:
         tenant = caller_of(request).tenant
-        now = desk.overview(tenant)
-        entries = ledger_of(
-            [(s.device, s.stream, s.last_ns) for s in now.streams if s.last_ns],
-            lambda device, stream, start, stop: desk.series(tenant, device, stream, start, stop, LOOK_POINTS),
-            lambda device: desk.snapshots(tenant, device, 30),
-            lasting_s=lasting,
-            alerts_per_week=ALERTS_PER_WEEK,
-        )
+        budget = desk.overview(tenant).alerts_per_week
+        had = book.had(tenant)
+        entries = () if had is None else had.ledger(lasting_s=lasting, alerts_per_week=budget)
         values = {
             "at": "power",
             "twin": bool(truth_of(desk, tenant)),
             "lasting": lasting,
-            "budget": ALERTS_PER_WEEK,
+            "lengths": LASTING_S,
+            "budget": budget,
+            "waiting": had is None,
             "seeing": [e for e in entries if not e.power.blind],
             "blind": [e for e in entries if e.power.blind],
         }

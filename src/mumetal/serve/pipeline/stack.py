@@ -85,6 +85,7 @@ class Stack:
         truth: Callable[[], Sequence[Truth]] = tuple,
     ) -> None:
         self._clock = clock
+        self._alerts_per_week = settings.watch.alerts_per_week
         self._notice = notice
         self._truth = truth
         self._tick = tick
@@ -254,6 +255,7 @@ class Stack:
             values_per_s=self._rates.values_per_s(self._clock.monotonic_ns() / 1e9),
             quarantined=self._rates.quarantined,
             changes=changes(found, snapshots, self._rates.quarantined, now_ns),
+            alerts_per_week=self._alerts_per_week,
             notice=" ".join(filter(None, (self._notice, self.models.words if tenant == LOCAL else ""))),
         )
 

@@ -122,6 +122,44 @@ def _telemetry_replay(stage: Stage) -> Effect:
     return Effect(start_s=stage.start_s, stop_s=stage.stop_s, replay=replay)
 
 
+def _reset_leakage(stage: Stage) -> Effect:
+    def leave(t_s: Floats, value: Floats) -> Floats:
+        return value + stage.strength * during(t_s, stage.start_s, stage.stop_s)
+
+    probes = [
+        stage.event(
+            float(at), "RunJob", "q-tester-7", address="203.0.113.61", shots=20_000, job=True,
+            attributes=(("two_qubit_density", "0.000"), ("measures_first", "true")),
+        )
+        for at in np.arange(stage.start_s, stage.stop_s, 3.0)
+    ]  # fmt: skip
+    return Effect(start_s=stage.start_s, stop_s=stage.stop_s, turns={Knob.RESIDUAL: leave}, events=probes)
+
+
+def _readout_crosstalk(stage: Stage) -> Effect:
+    coupled = np.zeros(stage.chip.qubits)
+    coupled[list(stage.canaries[:2])] = stage.strength
+
+    def together(t_s: Floats, value: Floats) -> Floats:
+        inside = during(t_s, stage.start_s, stage.stop_s)[:, 0] > 0
+        state = np.zeros(t_s.size)  # the victim's measured state, drawn per row inside the window: chunks do not matter
+        state[inside] = np.where(stage.rng.random(int(inside.sum())) < 0.5, -1.0, 1.0)
+        return np.clip(value + state[:, None] * coupled, 0.0, 0.5)
+
+    return Effect(start_s=stage.start_s, stop_s=stage.stop_s, turns={Knob.READOUT: together})
+
+
+def _telemetry_export(stage: Stage) -> Effect:
+    calls = [
+        stage.event(
+            float(at), "ExportTelemetry", "chem-batch", address="198.51.100.77",
+            attributes=(("bytes", f"{stage.strength:.0f}"), ("destination", "bucket-eu-7.example")),
+        )
+        for at in np.arange(stage.start_s, stage.stop_s, 1.0)
+    ]  # fmt: skip
+    return Effect(start_s=stage.start_s, stop_s=stage.stop_s, events=calls)
+
+
 ATTACKS = (
     Perturbation(
         name="timing_covert_channel", truth="exfiltration.timing_covert_channel", kind="attack",
@@ -159,5 +197,20 @@ ATTACKS = (
         name="telemetry_replay", truth="evasion.telemetry_replay", kind="attack",
         title="The cryostat's log shows its last seconds again and again, this many", unit="s", low=4.0, high=3_600.0,
         usual=8.0, moves=("cryostat/*",), start=_telemetry_replay,
+    ),
+    Perturbation(
+        name="reset_leakage", truth="collection.reset_leakage", kind="attack",
+        title="Resets leave this share of the last tenant's state, and a tenant measures first", unit="1", low=1e-4,
+        high=0.5, usual=0.02, moves=("handover/*", "events/RunJob"), start=_reset_leakage,
+    ),
+    Perturbation(
+        name="readout_crosstalk", truth="collection.readout_crosstalk", kind="attack",
+        title="Two qubits on one readout line change one another's readout error by this", unit="1", low=1e-4, high=0.3,
+        usual=0.03, moves=("qubits/*", "handover/*"), start=_readout_crosstalk,
+    ),
+    Perturbation(
+        name="telemetry_export", truth="exfiltration.telemetry_export", kind="attack",
+        title="An account exports telemetry once a second, this many bytes a call", unit="B", low=1.0, high=1e9,
+        usual=4e6, moves=("events/ExportTelemetry",), start=_telemetry_export,
     ),
 )  # fmt: skip

@@ -134,7 +134,7 @@ INNOCENT = (
         name="authorised_recalibration", truth="watch.causes.authorised_recalibration", kind="innocent",
         title="A recalibration under a ticket lowers readout errors by about this share", unit="1", low=0.01, high=1.0,
         usual=0.3,
-        moves=("qubits/*", "control/rack.power", "calibration/*", "events/calibration.start",
+        moves=("qubits/*", "handover/*", "control/rack.power", "calibration/*", "events/calibration.start",
                "events/calibration.write"),
         start=_authorised_recalibration,
     ),

@@ -13,6 +13,7 @@ from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
 from mumetal.numerics.robust import location_scale
+from mumetal.watch.covert.spans import spans_up_to
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.findings import stream_finding
 
@@ -23,7 +24,7 @@ FEWEST_QUBITS = 2
 FEWEST_SNAPSHOTS = 12  # from which a device's ordinary disagreement is told
 FEWEST_ROWS = 4  # canary rows between two snapshots
 REMEMBERED = 400  # snapshots
-SPANS = (1, 4, 16, 64)  # snapshots averaged
+SPANS = spans_up_to(64)  # snapshots averaged
 LIMIT = 6.0  # standard deviations
 SIGMA = 0.3  # of ln of an error from one calibration to the next: THREATS, 0.19 to 0.29 measured, and the canary's own
 
@@ -107,19 +108,7 @@ class CanaryWitness:
         readout = np.array([[r[q][1] for q in qubits] for r, _ in self._reported])
         canary = np.array([[m[q] for q in qubits] for _, m in self._reported])
         ratio = log_ratio(rates, readout, canary)
-        best, where, size = 0.0, ratio[-1], 0.0
-        for span in SPANS:
-            past, now = ratio[:-span], ratio[-span:]
-            if past.shape[0] < max(FEWEST_SNAPSHOTS, span):
-                break
-            level = np.median(past, axis=0)
-            own = (past - level).mean(axis=1)
-            sigma = float(np.median(location_scale(past - level)[1])) / math.sqrt(len(qubits))
-            spread = max(float(location_scale(own[:, None])[1][0]), sigma)
-            shift = float((now - level).mean())
-            z = abs(shift) / (spread * math.sqrt(1 / span + 1 / past.shape[0]))
-            if z > best:
-                best, where, size = z, (now - level).mean(axis=0), shift
+        best, where, size = disagreement(ratio)
         weight = np.maximum(where * np.sign(size), 0.0) ** 2
         total = float(weight.sum()) or 1.0
         order = np.argsort(weight)[::-1][:8]
@@ -155,6 +144,31 @@ class CanaryWitness:
             reason=f"{LIMIT:g} standard deviations of the mean over {conditions.channels} qubits and {span} snapshots",
             advice="an attacker who also controls the canaries is not seen: run them under another account",
         )
+
+
+def disagreement(ratio: Array) -> tuple[float, Array, float]:
+    """Compare the newest snapshots with those before, over windows that grow by √2.
+
+    Args:
+        ratio: ln of reported over canary error, shape (n, Q), oldest first.
+
+    Returns:
+        The largest shift in standard deviations, each qubit's own (Q,), and the common one as ln of the factor.
+    """
+    best, where, size = 0.0, ratio[-1], 0.0
+    for span in SPANS:
+        past, now = ratio[:-span], ratio[-span:]
+        if past.shape[0] < max(FEWEST_SNAPSHOTS, span):
+            break
+        level = np.median(past, axis=0)
+        own = (past - level).mean(axis=1)
+        sigma = float(np.median(location_scale(past - level)[1])) / math.sqrt(ratio.shape[1])
+        spread = max(float(location_scale(own[:, None])[1][0]), sigma)
+        shift = float((now - level).mean())
+        z = abs(shift) / (spread * math.sqrt(1 / span + 1 / past.shape[0]))
+        if z > best:
+            best, where, size = z, (now - level).mean(axis=0), shift
+    return best, where, size
 
 
 def log_ratio(rates: Array, readout: Array, canary: Array) -> Array:

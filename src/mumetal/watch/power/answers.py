@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from mumetal.core.ports import Detector
 from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.replay import Replay
+from mumetal.watch.covert.sequence import SequenceCorrelation
+from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel
 from mumetal.watch.detectors.ewma import Ewma
 
@@ -47,6 +49,16 @@ ANSWERS = (
         technique="exfiltration.timing_covert_channel", detector=TimingChannel, stream=CONTROL,
         channel=_any(r".*(timing|jitter).*"), unit="s", relative=True,
         missing="record the timing residual of each data pulse, in seconds, and of reference pulses beside it",
+    ),
+    Answer(
+        technique="exfiltration.timing_covert_channel", detector=SequenceCorrelation, stream=CONTROL,
+        channel=_any(r".*(timing|jitter).*"), unit="s", relative=True,
+        missing="record the timing residual of each data pulse, in seconds",
+    ),
+    Answer(
+        technique="exfiltration.timing_covert_channel", detector=MatchedTemplate, stream=CONTROL,
+        channel=_any(r".*(timing|jitter).*"), unit="s", relative=True,
+        missing="record the timing residual of each data pulse, in seconds",
     ),
     Answer(
         technique="impair.cryostat_sabotage", detector=Ewma, stream=CRYOSTAT,

@@ -69,6 +69,7 @@ class CalibrationFacts:
         day_noise: Robust standard deviation of ln of a figure from one snapshot to the next; 0 when unknown.
         frequencies: How many qubit frequencies the newest has.
         frequency_noise: Robust standard deviation of a frequency from one snapshot to the next, Hz; 0 when unknown.
+        every_s: Median time between two snapshots, s; 0 when unknown.
     """
 
     device: str
@@ -77,6 +78,7 @@ class CalibrationFacts:
     day_noise: float
     frequencies: int
     frequency_noise: float
+    every_s: float = 0.0
 
 
 def stream_facts(device: str, stream: str, looks: Sequence[Iterable[Series]]) -> StreamFacts | None:
@@ -145,6 +147,9 @@ def calibration_facts(device: str, snapshots: Sequence[DeviceSnapshot]) -> Calib
         day_noise=_spread(moves),
         frequencies=len(tuned[-1]) if tuned else 0,
         frequency_noise=_spread(drifts),
+        every_s=float(np.median([b.t_ns - a.t_ns for a, b in pairwise(snapshots)])) / 1e9
+        if len(snapshots) > 1
+        else 0.0,
     )
 
 

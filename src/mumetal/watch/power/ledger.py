@@ -9,7 +9,9 @@ from mumetal.numerics.normal import z_upper
 from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.power.answers import ANSWERS, CANARIES, PASSIVE, Answer
+from mumetal.watch.power.counts import EventFacts, Told, told
 from mumetal.watch.power.facts import CalibrationFacts, ChannelFacts, StreamFacts
+from mumetal.watch.power.measured import measured_for
 
 WEEK_S = 604_800.0
 CAUGHT = 0.9  # probability with which "caught" is meant
@@ -34,6 +36,12 @@ class Entry:
     had: str = ""
 
     @property
+    def measured(self) -> str:
+        """How near the detector was measured to come to the best test; empty where nobody measured."""
+        found = measured_for(self.detector, self.technique.technique_id)
+        return "" if found is None else found.told
+
+    @property
     def over_bound(self) -> float:
         """Smallest caught over the smallest that any test could have caught; NaN where either is unknown."""
         known = math.isfinite(self.power.smallest) and self.power.bound > 0
@@ -44,6 +52,7 @@ def ledger(
     techniques: Sequence[Technique],
     streams: Sequence[StreamFacts],
     calibrations: Sequence[CalibrationFacts],
+    events: Sequence[EventFacts] = (),
     *,
     lasting_s: float,
     alerts_per_week: float,
@@ -54,6 +63,7 @@ def ledger(
         techniques: The catalogue.
         streams: What each stream had.
         calibrations: What each device's calibrations had.
+        events: What each device's records of acts had.
         lasting_s: How long an attack is taken to last, s.
         alerts_per_week: False alerts a week that a detector may raise.
 
@@ -63,9 +73,11 @@ def ledger(
     alarm = min(0.1, alerts_per_week / max(1.0, WEEK_S / lasting_s))
     out: list[Entry] = []
     for technique in techniques:
+        known = told(technique.technique_id, streams, calibrations, events, lasting_s=lasting_s, alarm=alarm)
         found = [
             *_live(technique, streams, lasting_s, alarm),
             *_calibrated(technique, calibrations, alarm),
+            *(_counted(technique, line) for line in known),
         ]
         out += found or [_blind(technique, alarm)]
     return tuple(out)
@@ -73,6 +85,7 @@ def ledger(
 
 def _live(technique: Technique, streams: Sequence[StreamFacts], lasting_s: float, alarm: float) -> list[Entry]:
     out: list[Entry] = []
+    missing = ""
     for answer in (a for a in ANSWERS if a.technique == technique.technique_id):
         best: dict[str, tuple[float, Entry]] = {}
         for facts in streams:
@@ -83,8 +96,9 @@ def _live(technique: Technique, streams: Sequence[StreamFacts], lasting_s: float
                 rank = (entry.power.smallest / chosen.noise) * _relative(chosen)
                 if facts.device not in best or rank < best[facts.device][0]:
                     best[facts.device] = rank, entry
-        out += [entry for _, (_, entry) in sorted(best.items())] or [_nothing(technique, answer.missing)]
-    return out
+        out += [entry for _, (_, entry) in sorted(best.items())]
+        missing = missing or answer.missing
+    return out or ([_nothing(technique, missing)] if missing else [])
 
 
 def _relative(channel: ChannelFacts) -> float:
@@ -170,6 +184,11 @@ def _calibrated(technique: Technique, calibrations: Sequence[CalibrationFacts], 
             )
         )
     return out
+
+
+def _counted(technique: Technique, line: Told) -> Entry:
+    detector = "" if line.power.blind else line.detector
+    return Entry(technique=technique, device=line.device, power=line.power, detector=detector, had=line.had)
 
 
 def _nothing(technique: Technique, advice: str, device: str = "-") -> Entry:
