@@ -18,6 +18,7 @@ NS = 10**9
 DAY_NS = 86_400 * NS
 LOOK_S = 20.0  # so much of a stream is read at each look
 BACK_S = (0.0, 60.0, 600.0, 3_600.0, 6 * 3_600.0, 86_400.0, 2 * 86_400.0, 4 * 86_400.0, 6.5 * 86_400.0)
+EMPTY = 3  # looks in a row without a row, after which older ones are not taken
 FRESH_S = 30.0  # so long what was measured is shown without measuring again
 FIRST_S = 2.0  # so long the first reader waits for it
 SeriesOf = Callable[[str, str, int, int], Iterable[Series]]
@@ -60,7 +61,11 @@ def measure(
     for device, stream, last_ns in streams:
         if stream == "calibration":
             continue
-        looks = [list(series_of(device, stream, *_look(last_ns, back))) for back in BACK_S]
+        looks: list[list[Series]] = []
+        for back in BACK_S:
+            looks.append(list(series_of(device, stream, *_look(last_ns, back))))
+            if len(looks) > EMPTY and not any(len(s) for look in looks[-EMPTY:] for s in look):
+                break  # so long without a row: nothing older is asked for
         oldest = max((i for i, look in enumerate(looks) if any(len(s) for s in look)), default=0)
         found = stream_facts(device, stream, looks[: oldest + 1])  # before its first row it was not there to be missed
         if found is not None:

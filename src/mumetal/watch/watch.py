@@ -92,7 +92,7 @@ class Watch:
         self._budget = Budget(settings.alerts_per_week)
         self._streams: dict[Key, Stream] = {}
         self._events: dict[tuple[str, str], EventRules] = {}
-        self._exports: dict[str, ExportWatch] = {}
+        self._exports: dict[tuple[str, str], ExportWatch] = {}
         self._ongoing = Ongoing(hold_ns=QUIET_NS)
         self._witnesses: dict[tuple[str, str], CanaryWitness] = {}
         self._standing: dict[str, Standing] = {}
@@ -198,7 +198,10 @@ class Watch:
         return self._streams[key]
 
     def _event(self, event: Event, now_ns: int) -> list[Finding]:
-        out = [self._considered(f) for f in self._exports.setdefault(event.tenant, ExportWatch()).observe(event)]
+        out = [
+            self._considered(f)
+            for f in self._exports.setdefault((event.tenant, event.device), ExportWatch()).observe(event)
+        ]
         rules = self._events.setdefault((event.tenant, event.device), EventRules(self._settings.clock_skew_s))
         for breach in rules.check(event, now_ns):
             evidence = Evidence(uri=f"event:{event.event_id}", note=breach.info.title)

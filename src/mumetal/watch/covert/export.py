@@ -41,7 +41,7 @@ class Account:
 
 
 class ExportWatch:
-    """Counts exports, polls and exported bytes of each account of one tenant.
+    """Counts exports, polls and exported bytes of each account on one device.
 
     Calls: the signed root of the likelihood ratio of a Poisson count against the account's own rate, over windows of ten
     seconds to an hour; it is standard normal to a good approximation even for small counts. Bytes: the mean of ln of the
@@ -107,7 +107,7 @@ class ExportWatch:
             length = bucket - span - self._first + 1
             if length <= 0:
                 break  # a window as long as the whole log has nothing to be held against
-            now = [b for b in account.counts if b > bucket - span]
+            now = [b for b in account.counts if bucket - span < b <= bucket]
             before = [b for b in account.counts if b <= bucket - span]
             calls = sum(account.counts[b] for b in now)
             ordinary = (account.calls + sum(account.counts[b] for b in before) + PRIOR) * span / length
@@ -132,7 +132,7 @@ class ExportWatch:
         self, event: Event, kind: str, account: Account, z: float, span: int, what: str, ordinary: float
     ) -> Finding:
         bucket = event.t_ns // BUCKET_NS
-        inside = [b for b in account.counts if b > bucket - span]
+        inside = [b for b in account.counts if bucket - span < b <= bucket]
         sizes = [math.exp(x) for b in inside for x in account.sizes.get(b, ())]
         seen = sum(account.counts[b] for b in inside) if what == "calls" else sum(sizes)
         export = kind == "export"
