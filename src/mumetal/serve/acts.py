@@ -13,17 +13,19 @@ from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Permit, Request
 LONGEST = 1_500  # a ledger's text has at most 2,000 characters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Begun:
     """An act that may be done now.
 
     Args:
         permit: What allowed it.
         index: Index of its ledger entry.
+        said: What came of it, in one line; the body may set it, and the outcome then is ``done: …``.
     """
 
     permit: Permit
     index: int
+    said: str = ""
 
 
 class Acts:
@@ -58,13 +60,13 @@ class Acts:
             self._enter(request, f"{why[:LONGEST]}: {error.message[:300]}", "denied")
             raise
         reason = f"{why[:LONGEST]} by policy {permit.policy}@{permit.policy_version}"
-        index = self._enter(request, reason, "")
+        begun = Begun(permit=permit, index=self._enter(request, reason, ""))
         try:
-            yield Begun(permit=permit, index=index)
+            yield begun
         except BaseException as error:
             self._enter(request, reason, f"failed: {str(error)[:LONGEST] or type(error).__name__}")
             raise
-        self._enter(request, reason, "done")
+        self._enter(request, reason, f"done: {begun.said[:LONGEST]}" if begun.said else "done")
 
     def _enter(self, request: Request, why: str, outcome: str) -> int:
         return self._ledger.append(

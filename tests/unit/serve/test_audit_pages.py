@@ -229,13 +229,14 @@ def test_an_act_that_fails_or_is_denied_leaves_its_word(ledger: MerkleLedger) ->
     asked = Request(tenant="local", principal="operator", action="queue.pause", resource="q1")
     with acts.act(asked, "incident 7") as begun:
         assert ledger.entries(begun.index)[0][1].outcome == ""
+        begun.said = "two jobs held"
     with pytest.raises(ValueError, match="broke"), acts.act(asked, "incident 7"):
         raise ValueError("it broke")
     denied = Request(tenant="local", principal="operator", action="queue.drop", resource="q1")
     with pytest.raises(RejectedError), acts.act(denied, "incident 7"):
         pytest.fail("a denied act ran")
     said = [e for _, e in ledger.entries(132, 10)]
-    assert [e.outcome for e in said] == ["", "done", "", "failed: it broke", "denied"]
+    assert [e.outcome for e in said] == ["", "done: two jobs held", "", "failed: it broke", "denied"]
     assert said[0].why == "incident 7 by policy access.local.operator@1"
 
 

@@ -22,9 +22,10 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.incident import Incident, IncidentState
-from mumetal.core.ports import LedgerEntry, Request
+from mumetal.core.ports import Request
 from mumetal.scan.report.as_json import Report, Told
 from mumetal.scan.report.coverage import reaches
+from mumetal.serve.acts import Acts
 from mumetal.serve.desk import Change
 from mumetal.serve.pipeline.judge import Judge, Rooms
 
@@ -62,6 +63,7 @@ class Filing:
     def __init__(self, rooms: Rooms, judge: Judge) -> None:
         self._rooms = rooms
         self._judge = judge
+        self._acts = Acts(rooms.ledger, rooms.authorizer, rooms.clock)
         self._lock = threading.Lock()
 
     def file(self, report: Report, tenant: str, actor: str) -> Filed:
@@ -74,22 +76,19 @@ class Filing:
         if not report.target or not report.t_ns:
             raise BadInputError("the report does not say what was scanned", hint="make it with this version's mumetal")
         rooms = self._rooms
-        permit = rooms.authorizer.authorize(
-            Request(tenant=tenant, principal=actor, action="scan.file", resource=report.target)
-        )
-        with self._lock:
+        request = Request(tenant=tenant, principal=actor, action="scan.file", resource=report.target)
+        with (
+            self._lock,
+            self._acts.act(request, f"{len(report.findings)} findings of a scan of {report.mode}") as begun,
+        ):
             known = rooms.incidents.sightings.of_target(tenant, report.target, report.mode)
             now_ns = rooms.clock.now_ns()
             found = [_sighting(t, report, tenant, known.get(t.fingerprint)) for t in report.findings]
             findings = {
                 s.finding_id: finding_of(s, report) for s in found
             }  # refuses what cannot be, before anything is kept
-            gone = _gone(known.values(), report)
-            why = f"{len(found)} findings, {len(gone)} gone, by policy {permit.policy}@{permit.policy_version}"
-            self._enter(tenant, report.target, actor, why, "")
-            filed = self._keep(found, findings, known, gone, now_ns)
-            said = f"{filed.new} new, {filed.known} known, {filed.closed} closed, {filed.back} back"
-            self._enter(tenant, report.target, actor, why, said)
+            filed = self._keep(found, findings, known, _gone(known.values(), report), now_ns)
+            begun.said = f"{filed.new} new, {filed.known} known, {filed.closed} closed, {filed.back} back"
         return filed
 
     def _keep(
@@ -152,19 +151,6 @@ class Filing:
         said = f"{group[0].reason}: {_places(group)}" + (f"; {left} still stand" if left else "")
         change = Change(state=IncidentState.RESOLVED if over else None, note=said[:800])
         self._judge.change(tenant, incident_id, SCAN_AGENT, change)
-
-    def _enter(self, tenant: str, target: str, actor: str, why: str, outcome: str) -> None:
-        self._rooms.ledger.append(
-            LedgerEntry(
-                tenant=tenant,
-                t_ns=self._rooms.clock.now_ns(),
-                actor=actor,
-                action="scan.file",
-                subject=target,
-                why=why,
-                outcome=outcome,
-            )
-        )
 
 
 def _sighting(told: Told, report: Report, tenant: str, before: Sighting | None) -> Sighting:
