@@ -105,10 +105,10 @@ def uniformity(background: Background, seeds: range, learning: int = 4_000, rows
         ensemble = Ensemble(series(values[:learning]))
         scores = ensemble.score(values[learning:])
         for column, member in enumerate(ensemble.members):
-            ordinary = member.calibration.tail.ordered
+            ordinary = member.calibrations[-1].tail.ordered
             past = memory(scores[:, column : column + 1])
             fresh = scores[past::past, column]
-            p = member.calibration.p_values(fresh)
+            p = member.calibrations[-1].p_values(fresh)
             tied = fresh <= 0  # scores bounded below share one p-value: ties are broken at random (Vovk 2005)
             p[tied] = 1 - np.random.default_rng(seed).random(int(tied.sum())) * float(np.mean(ordinary <= 0))
             p = np.sort(p)

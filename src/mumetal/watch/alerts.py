@@ -24,6 +24,7 @@ class Alert:
     Args:
         finding: As it was raised.
         family: Of the detector that raised it.
+        regime: The stream's operating regime when it was raised.
         true_per_week: Real events a week, beforehand.
         peak: Largest score of that detector since.
         confidence: Largest of any detector of the family since.
@@ -31,6 +32,7 @@ class Alert:
 
     finding: Finding
     family: str
+    regime: int
     true_per_week: float
     peak: float
     confidence: float
@@ -41,7 +43,7 @@ class Alert:
         if stop <= first:
             return
         peaks = scores[first:stop].max(axis=0)
-        self.confidence = max(self.confidence, ensemble.confidence(self.family, peaks, self.true_per_week))
+        self.confidence = max(self.confidence, ensemble.confidence(self.family, peaks, self.regime, self.true_per_week))
         for member, peak in zip(ensemble.members, peaks, strict=True):
             if member.detector.info.plugin_id == self.finding.rule:
                 self.peak = max(self.peak, float(peak))
@@ -74,6 +76,7 @@ def raised(
     member: int,
     scores: Array,
     levels: Array,
+    regime: int,
     window: Series,
     start_ns: int,
     ordinary: Series,
@@ -86,6 +89,7 @@ def raised(
         member: Which of its detectors.
         scores: Of the row that confirmed it, shape (M,).
         levels: Thresholds then, shape (M,).
+        regime: Operating regime of that row.
         window: Rows up to that one.
         start_ns: First row past the threshold.
         ordinary: Rows that were learnt from.
@@ -100,7 +104,7 @@ def raised(
     ]
     detail = (
         f"{chosen.detector.info.title}: score {score:.1f}, threshold {float(levels[member]):.1f}; "
-        f"ordinary data of this stream would do so {_often(chosen.calibration.false_per_week(score))}."
+        f"ordinary data of this stream would do so {_often(chosen.calibrations[regime].false_per_week(score))}."
     )
     if agreeing:
         detail += f" Also past their thresholds: {', '.join(agreeing)}."
@@ -111,14 +115,19 @@ def raised(
         rule=rule,
         start_ns=start_ns,
         stop_ns=int(window.t_ns[-1]) + 1,
-        confidence=ensemble.confidence(chosen.family, scores, true_per_week),
+        confidence=ensemble.confidence(chosen.family, scores, regime, true_per_week),
         detail=detail + _moved(window, start_ns, ordinary),
         attribution=chosen.detector.attribute(window),
     )
     if chosen.detector.model:
         finding = replace(finding, model_version=chosen.detector.model.partition("@")[2][:12] or "1")
     return Alert(
-        finding=finding, family=chosen.family, true_per_week=true_per_week, peak=score, confidence=finding.confidence
+        finding=finding,
+        family=chosen.family,
+        regime=regime,
+        true_per_week=true_per_week,
+        peak=score,
+        confidence=finding.confidence,
     )
 
 

@@ -13,6 +13,7 @@ StreamKey = tuple[str, str, str]  # tenant, device, stream
 WEEK_S = 604_800.0
 STRENGTHS = 100.0  # largest over smallest score that real trouble is taken to have
 PRIOR = 20.0  # exceedances that the prior of a tail counts for
+LEAST = 256  # held-out rows from which a regime has its own tail
 FORGOTTEN = 0.2  # autocorrelation below which rows count as independent
 TOGETHER_NS = 60 * 10**9  # so close in time streams count as in trouble together
 MOST_TOGETHER = 16  # shares up to which a stream is suspected at all
@@ -125,6 +126,31 @@ def calibrate(scores: Array, rate_hz: float, power: float = 1.0, nominal_scale: 
     """
     tail = fit_tail(scores**power, run=_run(scores), nominal_scale=nominal_scale)
     return Calibration(tail=tail, rate_hz=rate_hz, power=power)
+
+
+def calibrate_each(
+    scores: Array,
+    labels: NDArray[np.int64],
+    regimes: int,
+    rate_hz: float,
+    power: float = 1.0,
+    nominal_scale: float = 0.0,
+) -> tuple[Calibration, ...]:
+    """Fit a tail per operating regime, and one to all rows, which comes last and stands for regimes hardly known.
+
+    Args:
+        scores: Held-out scores of ordinary rows in order of time, shape (n,).
+        labels: Their regimes, shape (n,), from :meth:`mumetal.watch.regimes.Regimes.labels`.
+        regimes: How many there are.
+        rate_hz: Rows a second.
+        power: See :func:`calibrate`.
+        nominal_scale: See :func:`calibrate`.
+    """
+    whole = calibrate(scores, rate_hz, power, nominal_scale)
+    if regimes == 1:
+        return (whole, whole)
+    parts = [scores[labels == label] for label in range(regimes)]
+    return (*(calibrate(p, rate_hz, power, nominal_scale) if p.size >= LEAST else whole for p in parts), whole)
 
 
 def _run(scores: Array) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
-from mumetal.watch.calibrate import Calibration, calibrate
+from mumetal.watch.calibrate import Calibration, calibrate_each
 from mumetal.watch.covert.readout_correlation import ReadoutCorrelation, residual_channels
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.reset_leakage import ResetLeakage, handover_channels
@@ -18,13 +18,14 @@ from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.ewma import Ewma
-from mumetal.watch.detectors.held_out import halves, held_out_scores
+from mumetal.watch.detectors.held_out import halves, held_out_rows, held_out_scores
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.shape import Shape
 from mumetal.watch.detectors.spectral import Spectral
 from mumetal.watch.detectors.standard import Scale, Standardised, rate_of
 from mumetal.watch.learned import Learned, Watching, adapted_to, fitting
+from mumetal.watch.regimes import Regimes
 
 Array = NDArray[np.float64]
 PIECE = 2048  # rows scored at once: they stay in the processor's cache
@@ -39,10 +40,10 @@ LEVEL: tuple[Make, ...] = (Limits, Ewma, Cusum, Mahalanobis)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A fitted detector, its tail, and the family whose exceedances are merged."""
+    """A fitted detector, its tails by regime with that of all rows last, and the family whose exceedances are merged."""
 
     detector: Standardised
-    calibration: Calibration
+    calibrations: tuple[Calibration, ...]
     family: str
 
 
@@ -58,13 +59,15 @@ class Ensemble:
     """
 
     def __init__(self, history: Series, extra: tuple[tuple[Make, str], ...] = ()) -> None:
-        self.scale = Scale(history)
+        self.regimes = Regimes(history)
+        self.scale = Scale(history, self.regimes)
         makes: list[tuple[Make, str]] = [(make, "level") for make in LEVEL]
         if self.scale.rate_hz >= SPECTRAL_HZ:
             makes.append((Spectral, "spectral"))
         if self.scale.rate_hz <= SHAPE_HZ and len(history) >= SHAPE_ROWS:
             makes.append((Shape, "shape"))
-        parts = halves(history)
+        parts = halves(history, self.regimes)
+        labels = self.regimes.labels(history.values)[held_out_rows(len(history))]
         members: list[Member] = []
         for make, family in (*makes, *extra):
             detector = make()
@@ -76,7 +79,14 @@ class Ensemble:
             members.append(
                 Member(
                     detector=detector,
-                    calibration=calibrate(held_out, self.scale.rate_hz, detector.tail_power, detector.nominal_scale),
+                    calibrations=calibrate_each(
+                        held_out,
+                        labels,
+                        len(self.regimes),
+                        self.scale.rate_hz,
+                        detector.tail_power,
+                        detector.nominal_scale,
+                    ),
                     family=family,
                 )
             )
@@ -89,17 +99,24 @@ class Ensemble:
         self.members = tuple(members)
 
     def levels(self, per_week: float) -> Array:
-        """Return each member's threshold, shape (M,), passed falsely ``per_week`` times a week."""
-        return np.array([max(m.calibration.level(per_week), 1e-9) for m in self.members])
+        """Return each member's threshold by regime, shape (R + 1, M), passed falsely ``per_week`` times a week.
 
-    def confidence(self, family: str, peaks: Array, true_per_week: float) -> float:
+        The last row holds the strictest of all: where the regime is hardly known, nothing laxer is known to be right.
+        """
+        rows = [[max(c.level(per_week), 1e-9) for c in m.calibrations] for m in self.members]
+        levels = np.array(rows).T
+        levels[-1] = levels.max(axis=0)
+        return levels
+
+    def confidence(self, family: str, peaks: Array, regime: int, true_per_week: float) -> float:
         """Return the largest confidence any detector of a family has in its peak; peaks of all members, shape (M,)."""
         pairs = zip(self.members, peaks, strict=True)
-        return max(m.calibration.confidence(float(p), true_per_week) for m, p in pairs if m.family == family)
+        return max(m.calibrations[regime].confidence(float(p), true_per_week) for m, p in pairs if m.family == family)
 
-    def rarest(self, peaks: Array) -> float:
+    def rarest(self, peaks: Array, regime: int) -> float:
         """Return how often a week ordinary data would do the least likely of the members' peaks, shape (M,)."""
-        return min(m.calibration.false_per_week(float(p)) for m, p in zip(self.members, peaks, strict=True))
+        pairs = zip(self.members, peaks, strict=True)
+        return min(m.calibrations[regime].false_per_week(float(p)) for m, p in pairs)
 
     def score(self, values: Array) -> Array:
         """Score rows that follow the last ones.

@@ -16,6 +16,7 @@ from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.learned import Models, Watching, no_models
+from mumetal.watch.regimes import SPARSE
 from mumetal.watch.rows import Kept, joined, last
 
 Array = NDArray[np.float64]
@@ -83,6 +84,7 @@ class StreamMonitor:
         self._ensemble: Ensemble | None = None
         self._next_fit = 0
         self._seen_rows = 0
+        self._strange = False
         self._episodes: dict[str, Episodes] = {}
         self._alerts: dict[str, Alert] = {}
         self.late = 0
@@ -113,6 +115,8 @@ class StreamMonitor:
         if self.unseen:
             shown = ", ".join(self.unseen[:5])
             parts.append(f"{len(self.unseen)} of {self.channels} channels not observed lately: {shown}")
+        if self._strange:
+            parts.append("in a state hardly seen while learning: the strictest thresholds hold")
         if self.late:
             parts.append(f"{self.late} late rows were stored and not scored")
         return "; ".join(parts)
@@ -192,7 +196,7 @@ class StreamMonitor:
         )
         self._recent = self._ensemble = self._refit = None
         self._episodes, self._alerts = {}, {}
-        self._seen_rows, self.score = 0, 0.0
+        self._seen_rows, self.score, self._strange = 0, 0.0, False
 
     def _note(self, chunk: Series) -> None:
         self.last_ns = int(chunk.t_ns[-1]) if len(chunk) else self.last_ns
@@ -252,7 +256,10 @@ class StreamMonitor:
         ensemble = self._ensemble
         assert ensemble is not None
         scores = ensemble.score(chunk.values)
-        levels = ensemble.levels(self._budget.share * self._together(ensemble, chunk, scores))
+        regimes = ensemble.regimes.labels(chunk.values)
+        self._strange = bool(regimes[-1] == SPARSE)
+        together = self._together(ensemble, chunk, scores, int(regimes[-1]))
+        levels = ensemble.levels(self._budget.share * together)[regimes]
         relative = scores / levels
         out: list[Finding] = []
         busy = np.zeros(len(chunk), bool)
@@ -271,7 +278,8 @@ class StreamMonitor:
                         ensemble,
                         member,
                         scores[row],
-                        levels,
+                        levels[row],
+                        int(regimes[row]),
                         self._window(chunk, row),
                         episode.start_ns,
                         self._history.series(),
@@ -291,11 +299,11 @@ class StreamMonitor:
         self._learn_calm(chunk, ~busy)
         return out
 
-    def _together(self, ensemble: Ensemble, chunk: Series, scores: Array) -> int:
+    def _together(self, ensemble: Ensemble, chunk: Series, scores: Array, regime: int) -> int:
         """Return how many shares of the budget this stream's detectors have: more when other devices are in trouble too."""
         stream, t_ns, peaks = (chunk.tenant, chunk.device, chunk.stream), int(chunk.t_ns[-1]), scores.max(axis=0)
-        if (peaks >= ensemble.levels(self._budget.share * MOST_TOGETHER)).any():
-            self._budget.suspect(stream, t_ns, ensemble.rarest(peaks))
+        if (peaks >= ensemble.levels(self._budget.share * MOST_TOGETHER)[regime]).any():
+            self._budget.suspect(stream, t_ns, ensemble.rarest(peaks, regime))
         return self._budget.together(stream, t_ns)
 
     def _window(self, chunk: Series, row: int) -> Series:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from mumetal.watch.benchmark import metrics
 from mumetal.watch.benchmark.peers import OURS_NAME, WITH, Contender
 from mumetal.watch.benchmark.sets import Labelled
-from mumetal.watch.calibrate import calibrate
-from mumetal.watch.detectors.held_out import halves, held_out_scores
+from mumetal.watch.calibrate import calibrate_each
+from mumetal.watch.detectors.held_out import halves, held_out_rows, held_out_scores
 from mumetal.watch.detectors.standard import Standardised
+from mumetal.watch.regimes import Regimes
 
 Array = NDArray[np.float64]
 RECALLS = (0.5, 0.9)
@@ -169,9 +170,12 @@ def _score(contender: Contender, one: Labelled, make: Callable[[], Standardised]
         detector = make()
         detector.fit(one.history)
         held = held_out_scores(make, halves(one.history)) if detector.held_out is None else detector.held_out
-        tail = calibrate(held, 1.0, detector.tail_power, detector.nominal_scale).tail
-        level = tail.level(BUDGET / 1e4) ** (1 / detector.tail_power)
-        budgeted = metrics.outcome(one.labels, scores, level, one.desk)
+        regimes = Regimes(one.history)
+        labels = regimes.labels(one.history.values)[held_out_rows(len(one.history))]
+        each = calibrate_each(held, labels, len(regimes), 1.0, detector.tail_power, detector.nominal_scale)
+        levels = np.array([c.tail.level(BUDGET / 1e4) ** (1 / detector.tail_power) for c in each])
+        levels[-1] = levels.max()  # as in the live loop: a state hardly known has the strictest threshold
+        budgeted = metrics.outcome(one.labels, scores / levels[regimes.labels(one.test.values)], 1.0, one.desk)
     return Scored(
         of=one,
         volume=metrics.vus_pr(one.labels, scores, one.buffer),

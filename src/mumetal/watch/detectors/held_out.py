@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mumetal.core.series import Series
 from mumetal.watch.detectors.standard import Scale, Standardised
+from mumetal.watch.regimes import Regimes
 
 Array = NDArray[np.float64]
 RISE = 256  # rows in which the slowest features rise
@@ -23,14 +24,20 @@ class Half:
     before: Series
 
 
-def halves(history: Series) -> tuple[Half, Half]:
+def halves(history: Series, regimes: Regimes | None = None) -> tuple[Half, Half]:
     """Return the two ways to learn from one half and judge the other, in the order of what is judged."""
     middle = len(history) // 2
     early, late = history.rows(0, middle), history.rows(middle, len(history))
     return (
-        Half(scale=Scale(late), learn=late, judge=early, before=early.rows(0, 0)),
-        Half(scale=Scale(early), learn=early, judge=late, before=early.rows(max(0, middle - RISE), middle)),
+        Half(scale=Scale(late, regimes), learn=late, judge=early, before=early.rows(0, 0)),
+        Half(scale=Scale(early, regimes), learn=early, judge=late, before=early.rows(max(0, middle - RISE), middle)),
     )
+
+
+def held_out_rows(rows: int) -> NDArray[np.int64]:
+    """Return which rows of a history of so many :func:`held_out_scores` gives a score for, in its order."""
+    middle = rows // 2
+    return np.arange(min(RISE, middle // 4), rows) if middle else np.arange(rows)
 
 
 def held_out_scores(make: Callable[[], Standardised], parts: tuple[Half, Half]) -> Array:

@@ -8,6 +8,7 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.numerics.robust import location_scale
+from mumetal.watch.regimes import Regimes
 
 Array = NDArray[np.float64]
 LARGEST = 1e6  # standard deviations; beyond it nothing is learnt from the size, and squares stay finite
@@ -21,9 +22,12 @@ class Scale:
 
     Args:
         history: What is ordinary, at least one row.
+        regimes: The states of the stream, where known: a channel that reports one, and not its first time, is no measurement
+            and stands at its ordinary place.
     """
 
-    def __init__(self, history: Series) -> None:
+    def __init__(self, history: Series, regimes: Regimes | None = None) -> None:
+        self._regimes = regimes if regimes is not None and regimes.active else None
         self.epoch = history.epoch
         self.location, self.scale = location_scale(thinned(history.values))
         self.inverse = 1.0 / self.scale
@@ -34,6 +38,8 @@ class Scale:
         with np.errstate(over="ignore", invalid="ignore"):
             z = values - self.location
             z *= self.inverse
+        if self._regimes is not None:
+            z[np.ix_(np.flatnonzero(self._regimes.labels(values) >= 0), self._regimes.columns)] = 0.0
         flat = z.ravel()
         with np.errstate(over="ignore", invalid="ignore"):  # one pass tells whether anything needs care
             ordinary = flat.size == 0 or float(flat @ flat) < LARGEST**2
