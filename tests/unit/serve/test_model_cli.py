@@ -95,6 +95,9 @@ def test_from_draft_to_active_and_back(bench: Bench) -> None:
     assert back.exit_code == 0, back.output
     assert "active again" in back.output
     assert "2 versions   active" in bench.act("list").output
+    again = bench.act("undo", "cryo", "--why", "it was right")
+    assert "active again" in again.output
+    assert bench.act("undo", "cryo").exit_code == 2
     assert bench.act("verify").output == "2 versions checked, 0 models do not hold.\n"
     assert bench.act("verify", "--json").exit_code == 0
 

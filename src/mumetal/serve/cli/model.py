@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -20,6 +20,9 @@ from mumetal.serve.cli.model_options import (
 )
 from mumetal.serve.cli.model_train import adapt, train
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
+
+if TYPE_CHECKING:
+    from mumetal.trust.models.record import Record
 
 
 def _when(ns: str) -> str:
@@ -188,16 +191,39 @@ def rollback(
 ) -> int:
     """Put the last good version back at once."""
     from mumetal.serve import models
-    from mumetal.trust.models.record import State
 
     with models.changing(store_of(settings, store), root=root, key=key) as desk:
-        record = desk.lifecycle.roll_back(desk.actor, name, why)
-    active = record.in_state(State.ACTIVE)
-    if as_json:
-        typer.echo(msgspec.json.encode(record).decode())
-    else:
-        typer.echo(f"{name}@{active.version[:12] if active else ''} is active again.")
+        _say_active(desk.lifecycle.roll_back(desk.actor, name, why), as_json=as_json)
     return 0
+
+
+def undo(
+    name: NameArgument,
+    *,
+    why: WhyOption = "",
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    root: RootOption = None,
+    key: KeyOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Take the last rollback back, also one that Mumetal did by itself."""
+    from mumetal.serve import models
+
+    with models.changing(store_of(settings, store), root=root, key=key) as desk:
+        _say_active(desk.lifecycle.undo(desk.actor, name, why), as_json=as_json)
+    return 0
+
+
+def _say_active(record: "Record", *, as_json: bool) -> None:
+    from mumetal.trust.models.record import State
+
+    active = record.in_state(State.ACTIVE)
+    typer.echo(
+        msgspec.json.encode(record).decode()
+        if as_json
+        else f"{record.name}@{active.version[:12] if active else ''} is active again."
+    )
 
 
 def retire(
@@ -255,7 +281,7 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     """Return the ``model`` commands."""
     group = typer.Typer(help="Models: registered, gated, approved, rolled back.", no_args_is_help=True)
     group.command("list")(guard(listing))
-    for command in (show, register, promote, approve, rollback, retire, verify, export, health, probe, reproduce):
+    for command in (show, register, promote, approve, rollback, undo, retire, verify, export, health, probe, reproduce):
         group.command(command.__name__)(guard(command))
     group.command("train")(guard(train))
     group.command("adapt")(guard(adapt))

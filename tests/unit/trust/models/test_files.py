@@ -166,3 +166,12 @@ def test_json() -> None:
     for bad in (b'{"a": NaN}', b'{"a": 1, "a": 2}', b'{"a": ' + b"[" * 5_000, b'{"a": 1'):
         with pytest.raises(BadInputError):
             inspect(bad)
+
+
+def test_a_file_cut_off_anywhere_or_larger_than_any_model_is_refused() -> None:
+    data = pca_model(background(50))
+    for size in range(len(data)):
+        with pytest.raises((BadInputError, RejectedError)):
+            inspect(data[:size])
+    with pytest.raises(BadInputError, match="67108864 bytes, not 67108865"):
+        inspect(bytes(2**26 + 1))
