@@ -44,6 +44,7 @@ _NEAR_NAME = re.compile(
     rb"(?i)^(?:[_\-]*(?:api|app|auth|secret|private|access|service|client|user|key|token|pat|id))*[_\-]+"
 )
 _DIGEST = re.compile(rb"(?i)(?:sha-?\d{1,3}|md5|digest|integrity|commit|checksum|rev|blob|tree|/|@|\.git)[\"':=#/ ]*$")
+_INSIDE_DIGEST = re.compile(rb"(?:sha-?\d{1,3}|md5)[=:\-][A-Za-z0-9+/_\-]*$")
 _SPOKEN = re.compile(rb"(?i)key|tok|secret|private|access|auth|passw|cred|login|tkn|pat\b")
 _DATE = re.compile(rb"(?:19|20)\d{2}-?[01]\d-?[0-3]\d")
 _NUMBER = re.compile(rb"[-+\d.eEjJ_]+")
@@ -80,9 +81,20 @@ def fits_service(before: bytes, value: bytes) -> bool:
     return not named or bool(named[-1].fullmatch(value))
 
 
+def _quoted(c: Candidate) -> bool:
+    return c.lead[-1:] in b"\"'`" and c.lead[-1:] == c.follow[:1]
+
+
+_CODE = re.compile(
+    rb"\?P<\w*>?[\[(\\]{0,3}$|badge[\w./]{0,12}\?token=$"
+)  # a group's name in an expression; a badge's token is public
+
+
 def _key(c: Candidate) -> float:
     value = c.value.rstrip(b".,;")
     if not (value.isdigit() or shape.is_uuid(value) or shape.looks_random(value)):  # most are refused here, cheaply
+        return 0.0
+    if _CODE.search(c.lead) or (c.follow[:1] in b"([" and c.follow and not _quoted(c)):  # lkey = _shape(left)
         return 0.0
     name = name_of(c)
     if not fits_vendor(c.lead, value) or not (c.rule.vendor or fits_service(c.before, value)):
@@ -120,6 +132,11 @@ _PASSWORD = re.compile(
 )
 
 
+_LISTED = re.compile(rb"[\"'`][ \t]{0,4},[ \t]{0,4}[\"'`]$")
+_ARITHMETIC = re.compile(rb"[-+]?[\d.]+[jJ]?(?:[-+*/][\d.]+[jJ]?)*|\w+[-+*/][\d.]+[jJ]?|c\d?")
+_COMPARED = re.compile(rb"[=!]=[ \t]*$|\w[ \t]+\($")
+
+
 def _password(c: Candidate) -> float:
     name, value = name_of(c), c.value
     if c.rule.id == "generic.password" and name and not _PASSWORD.search(name):
@@ -130,13 +147,21 @@ def _password(c: Candidate) -> float:
         _ASSIGNED.search(c.lead[c.lead.rfind(name) + len(name) :]) or _PAIR.search(c.lead)
     ):
         return 0.0
-    quoted = c.lead[-1:] in b"\"'`" and c.lead[-1:] == c.follow[:1]
+    quoted = _quoted(c)
+    if (
+        quoted and _LISTED.search(c.lead) and (_PASSWORD.search(value) or shape.classes(value) < 3)
+    ):  # fields beside one another
+        return 0.0
     if _PUBLIC.search(name) or _ABOUT.search(name) or shape.is_placeholder(value) or _URL.match(value):
         return 0.0
     if shape.is_public(value) or b"${" in value or len(value) < 4:
         return 0.0
     kinds = shape.classes(value)
     if not quoted:
+        if _ARITHMETIC.fullmatch(value) or _COMPARED.search(
+            c.lead
+        ):  # Pauli words are called pw1, passes "first pass (i.e."
+            return 0.0
         if _TYPES.match(value) or _CALL.search(value) or value[:1] in b"$<{[(%&@*/\\\"'":
             return 0.0
         variable = name.isupper() and c.lead.endswith(name + b"=") and value.isalpha()
@@ -244,6 +269,8 @@ def narrowed(c: Candidate) -> Candidate | None:
     """Return the first random-looking word of a ``near`` match, or the candidate itself for other rules."""
     if not c.rule.near:
         return c
+    if _INSIDE_DIGEST.search(c.lead):
+        return None
     named = re.search(rb"[A-Za-z]*$", c.lead)
     if named and re.search(rb"[a-z][A-Z]$", named[0]):  # sumObject is not sumo
         return None
