@@ -22,7 +22,7 @@ _ABOUT = re.compile(
     rb"reference|store|ring|board|map|list|set|spec|uid|uuid|number|register|bits?|curve|usage|location)$"
 )
 _PUBLIC = re.compile(
-    rb"(?i)public|pubkey|pub_key|publickey|primary[_-]?key|foreign|partition|sort[_-]?key|cache[_-]?key|keyboard|keyword|monkey"
+    rb"(?i)public|pubkey|websocket-key|pub_key|publickey|primary[_-]?key|foreign|partition|sort[_-]?key|cache[_-]?key|keyboard|keyword|monkey"
     rb"|keystore|keytab|author$|authority|tokeniz|accessor|accessib|access_id|credentials?_?-?id|csrf|xsrf|authenticity|nonce"
     rb"|integrity|sha\d|digest|checksum|commit|revision|etag|test_?id|object_?key|hidden_?(?:string|key)|bitstring|(?:alice|bob)_(?:key|bits|bases)"
     rb"|shared_key|event-bus|libcpp|uuid|keyframe|chars$|charset|alphabet|_string$"

@@ -9,7 +9,7 @@ from itertools import pairwise
 _PLACEHOLDER = re.compile(
     rb"(?i)^(?:x{3,}|\*{3,}|\.{3,}|_+|-+|0+|1+|n/?a|none|null|nil|true|false|undefined|empty|unknown|default|todo|tbd|fixme|"
     rb"redacted|masked|hidden|removed|secret|token|password|passwd|pass|pwd|key|apikey|api[_-]?key|string|str|bytes|int|"
-    rb"value|text|test|foo|bar|baz|foobar|admin|user|username|root|name|example|sample|dummy|fake|changeme|change[_-]?me|"
+    rb"value|text|test|tiger|foo|bar|baz|foobar|admin|user|username|root|name|example|sample|dummy|fake|changeme|change[_-]?me|"
     rb"(?:your|my|the|an?|some|insert|enter|put|replace|use)[_ -].*|your.*|(?:.*[_-])?(?:here|placeholder|goes[_-]here))$"
 )
 _MARK = re.compile(
