@@ -1,0 +1,135 @@
+"""Hostile circuits written from the papers' descriptions by somebody who had not read the rules' code: one measurement.
+
+``python -m bench.circuits_blind SEED COUNT`` prints the share found per family, without a device or neighbours given. Nothing
+here was used to write or mend a rule; once a rule is changed because of a miss, this set is no longer blind.
+"""
+
+import random
+import sys
+from collections.abc import Callable
+
+from mumetal.core.artefact import Artefact
+from mumetal.core.finding import Severity
+from mumetal.scan.circuits.scanner import CircuitScanner
+
+HEAD2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
+HEAD3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
+Make = Callable[[random.Random], str]
+
+
+def _q2(n: int) -> str:
+    return f"{HEAD2}qreg q[{n}];\ncreg c[{n}];\n"
+
+
+def _end(n: int) -> str:
+    return "".join(f"measure q[{i}] -> c[{i}];\n" for i in range(n))
+
+
+def hammer_barriers(r: random.Random) -> str:
+    """Repeated CX with barriers against the optimiser (Ash-Saki 2020)."""
+    n = r.randint(2, 4)
+    return _q2(n) + "h q[0];\n" + "cx q[0],q[1];\nbarrier q;\n" * r.randint(40, 300) + _end(n)
+
+
+def hammer_flips(r: random.Random) -> str:
+    """CX between flips of the control, so that neighbours see both signs."""
+    return _q2(2) + "x q[0];\ncx q[0],q[1];\n" * r.randint(60, 300) + _end(2)
+
+
+def hammer_cz(r: random.Random) -> str:
+    """CZ and a swap-like pair in turn, on one edge."""
+    return _q2(3) + "cz q[0],q[1];\ncx q[1],q[0];\n" * r.randint(40, 200) + _end(3)
+
+
+def hammer_in_a_gate(r: random.Random) -> str:
+    """The hammering hidden in nested gate definitions."""
+    inner = "".join(["  cx a,b;\n"] * r.randint(8, 16))
+    return (
+        f"{HEAD2}gate strike a,b {{\n{inner}}}\nqreg q[3];\ncreg c[3];\n"
+        + "strike q[0],q[1];\n" * r.randint(6, 20)
+        + _end(3)
+    )
+
+
+def hammer_in_a_loop(r: random.Random) -> str:
+    """The hammering in a loop of OpenQASM 3."""
+    return (
+        f"{HEAD3}qubit[2] q;\nbit[2] c;\nfor int i in [0:{r.randint(60, 400)}] {{ cx q[0], q[1]; }}\nc = measure q;\n"
+    )
+
+
+def vise(r: random.Random) -> str:
+    """Both sides of a victim in turn (QubitVise 2025)."""
+    return _q2(5) + "cx q[0],q[1];\ncx q[4],q[3];\n" * r.randint(40, 200) + _end(5)
+
+
+def ramsey_delay(r: random.Random) -> str:
+    """Idle Ramsey sensor of a neighbour's work (arXiv 2412.10507, 2605.14325)."""
+    n, ns = r.randint(1, 8), r.randint(2, 80) * 1_000
+    body = "".join(f"h q[{i}];\n" for i in range(n)) + f"delay[{ns}ns] q;\n" + "".join(f"h q[{i}];\n" for i in range(n))
+    return f"{HEAD3}qubit[{n}] q;\nbit[{n}] c;\n{body}c = measure q;\n"
+
+
+def ramsey_native(r: random.Random) -> str:
+    """The same in native gates, with a phase against the detuning."""
+    us = r.randint(2, 60)
+    return f"{HEAD3}qubit[1] q;\nbit[1] c;\nsx q[0];\ndelay[{us}us] q[0];\nrz({r.uniform(0, 6.28):.4f}) q[0];\nsx q[0];\nc[0] = measure q[0];\n"
+
+
+def ramsey_idle_gates(r: random.Random) -> str:
+    """The wait made of identity gates, so that no delay is named."""
+    return _q2(2) + "h q[0];\n" + "id q[0];\n" * r.randint(80, 400) + "h q[0];\n" + _end(2)
+
+
+def ramsey_series(r: random.Random) -> str:
+    """Many Ramsey windows in one job, measured and reset between: a time series of the neighbour."""
+    once = f"h q[0];\ndelay[{r.randint(1, 20)}us] q[0];\nh q[0];\nc[0] = measure q[0];\nreset q[0];\n"
+    return f"{HEAD3}qubit[1] q;\nbit[1] c;\n" + once * r.randint(10, 60)
+
+
+def residue(r: random.Random) -> str:
+    """Measure before anything else: what the tenant before left (Mi 2022)."""
+    n = r.randint(2, 20)
+    return _q2(n) + _end(n)
+
+
+def residue_then_work(r: random.Random) -> str:
+    """The same, then an ordinary circuit over it."""
+    n = r.randint(2, 6)
+    return _q2(n) + _end(n) + "reset q;\n" + "".join(f"h q[{i}];\n" for i in range(n)) + "cx q[0],q[1];\n" + _end(n)
+
+
+def listening(r: random.Random) -> str:
+    """Measure again and again without a gate: readout crosstalk (arXiv 2405.08962)."""
+    n = r.randint(1, 3)
+    return _q2(n) + _end(n) * r.randint(10, 80)
+
+
+def reset_storm(r: random.Random) -> str:
+    """Resets without work: heat, and time on the neighbour's line."""
+    n = r.randint(1, 4)
+    return _q2(n) + "".join(f"reset q[{i}];\n" for i in range(n)) * r.randint(40, 300) + _end(n)
+
+
+FAMILIES: tuple[Make, ...] = (
+    hammer_barriers, hammer_flips, hammer_cz, hammer_in_a_gate, hammer_in_a_loop, vise, ramsey_delay, ramsey_native,
+    ramsey_idle_gates, ramsey_series, residue, residue_then_work, listening, reset_storm,
+)  # fmt: skip
+
+
+def found(make: Make, seed: int, count: int) -> float:
+    """Return the share of a family's circuits that are flagged with at least medium severity."""
+    rng, scanner = random.Random(f"{seed}{make.__name__}"), CircuitScanner()
+    texts = [make(rng).encode() for _ in range(count)]
+    flagged = [
+        any(f.severity >= Severity.MEDIUM for f in scanner.scan(Artefact(uri="x.qasm", data=text))) for text in texts
+    ]
+    return sum(flagged) / count
+
+
+if __name__ == "__main__":
+    start, number = int(sys.argv[1]), int(sys.argv[2])
+    shares = {make.__name__: found(make, start, number) for make in FAMILIES}
+    for name, share in shares.items():
+        print(f"{name:<20} {share:.2f}")
+    print(f"{'all':<20} {sum(shares.values()) / len(shares):.4f} of {number * len(shares)}")
