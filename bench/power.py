@@ -8,10 +8,10 @@ import numpy as np
 
 from mumetal.core.series import Channel, Series
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.canary_rise import CanaryRise
 from mumetal.watch.covert.misreport import disagreement
 from mumetal.watch.covert.reset_leakage import ResetLeakage
 from mumetal.watch.covert.timing import BLOCK, TimingChannel
-from mumetal.watch.detectors.ewma import Ewma as CanaryRise
 
 T0 = 1_790_000_000 * 10**9
 
@@ -46,10 +46,17 @@ def _pulses(rng: np.random.Generator, n: int, d: float, references: int, *, colo
 
 
 def _series(values: np.ndarray, start: int) -> Series:
-    names = ("awg.timing_residual", *(f"awg.reference{k}_residual" for k in range(values.shape[1] - 1)))
+    names = (
+        "awg.timing_residual",
+        *(f"awg.reference{k}_residual" for k in range(values.shape[1] - 1)),
+    )
     t = T0 + (start + np.arange(len(values))) * 10**6
     return Series(
-        device="b", stream="control", channels=tuple(Channel(name=n, unit="s") for n in names), t_ns=t, values=values
+        device="b",
+        stream="control",
+        channels=tuple(Channel(name=n, unit="s") for n in names),
+        t_ns=t,
+        values=values,
     )
 
 
@@ -79,7 +86,11 @@ def _timing_row(d: float, references: int, runs: int, alpha: float, *, coloured:
         rng = np.random.default_rng([11, run, int(1e3 * d), coloured])
         detector = TimingChannel()
         detector.fit(_series(_pulses(rng, history, 0.0, references, coloured=coloured), 0))
-        for name, size, jitter in (("sent", d, 1.0), ("quiet", 0.0, 1.0), ("louder", 0.0, 1.05)):
+        for name, size, jitter in (
+            ("sent", d, 1.0),
+            ("quiet", 0.0, 1.0),
+            ("louder", 0.0, 1.05),
+        ):
             detector.reset()
             rows = jitter * _pulses(rng, int(grid[-1]), size, references, coloured=coloured)
             found[name].append(detector.score(_series(rows, history))[grid - 1])
@@ -94,7 +105,10 @@ def _timing_row(d: float, references: int, runs: int, alpha: float, *, coloured:
     )
     alarms = " | ".join(f"{int((x >= level).sum())}/{x.size}" for x in (quiet, louder))
     name = "coloured" if coloured else "Gaussian"
-    print(f"| {name} | {references} | {d:g} | {runs} | {best:.0f} | {shared:.0f} | {said} | {alarms} |", flush=True)
+    print(
+        f"| {name} | {references} | {d:g} | {runs} | {best:.0f} | {shared:.0f} | {said} | {alarms} |",
+        flush=True,
+    )
 
 
 def _first_enough(passed: np.ndarray, wanted: float) -> int:
@@ -103,27 +117,42 @@ def _first_enough(passed: np.ndarray, wanted: float) -> int:
     return int(short[-1]) + 1 if short.size else 0
 
 
-def _shots_row(name: str, unit: str, best: float, sizes: np.ndarray, scores: np.ndarray, quiet: np.ndarray) -> None:
-    """Set the level at which ``quiet`` passes once in 1,000, and print how many samples 99% of ``scores`` need.
+def _shots_row(
+    name: str,
+    unit: str,
+    best: float,
+    sizes: np.ndarray,
+    scores: np.ndarray,
+    quiet: np.ndarray,
+) -> None:
+    """Set the level that quiet data pass at one moment in 1,000, and print how many samples 99% of the attacks need.
 
-    The interval is that of 200 resamplings of the runs, quiet ones and others apart.
+    Args:
+        name: What attacks.
+        unit: What is counted.
+        best: What the optimal test needs.
+        sizes: Samples since the attack began, shape (s,).
+        scores: Scores at those sizes, shape (runs, s).
+        quiet: Scores of quiet data, any shape.
     """
     rng = np.random.default_rng(5)
-    found: list[int] = []
-    for draw in range(201):
-        loud, calm = (
-            x if draw == 0 else x[rng.integers(0, len(x), len(x))] for x in (scores, quiet)
-        )  # the first is the runs as they are
-        level = np.quantile(calm, 1 - 1e-3, axis=0)
-        at = _first_enough(loud >= level, 0.99)
-        found.append(int(sizes[at]) if at < len(sizes) else -1)
-    if found[0] < 0:
-        print(f"| {name} | {best:.0f} {unit} | > {sizes[-1]} | – | {len(scores)} | {len(quiet)} |", flush=True)
+    level = float(np.quantile(quiet, 1 - 1e-3))
+    ends: list[int] = []
+    for draw in range(201):  # the first is the runs as they are, the others resamplings of them
+        runs = scores if draw == 0 else scores[rng.integers(0, len(scores), len(scores))]
+        at = _first_enough(runs >= level, 0.99)
+        ends.append(int(sizes[at]) if at < len(sizes) else 0)
+    counts = f"{len(scores)} | {len(quiet)} x {quiet[0].size}"
+    if ends[0] == 0:
+        print(
+            f"| {name} | {best:.0f} {unit} | > {sizes[-1]} | > {sizes[-1] / best:.1f} | {counts} |",
+            flush=True,
+        )
         return
-    low, high = np.quantile([f for f in found[1:] if f > 0], (0.025, 0.975))
+    low, high = np.quantile([e or sizes[-1] for e in ends[1:]], (0.025, 0.975))
     print(
-        f"| {name} | {best:.0f} {unit} | {found[0]} ({low:.0f} to {high:.0f}) | {found[0] / best:.2f} "
-        f"({low / best:.2f} to {high / best:.2f}) | {len(scores)} | {len(quiet)} |", flush=True,
+        f"| {name} | {best:.0f} {unit} | {ends[0]} ({low:.0f} to {high:.0f}) | {ends[0] / best:.2f} "
+        f"({low / best:.2f} to {high / best:.2f}) | {counts} |", flush=True,
     )  # fmt: skip
 
 
@@ -134,9 +163,7 @@ def optimal_shots(before: float, after: float) -> int:
     return math.ceil(((a + b) / (after - before)) ** 2)
 
 
-def _counted(
-    detector_of: object, names: tuple[str, ...], draw: object, sizes: np.ndarray, per: int, runs: int
-) -> np.ndarray:
+def _counted(detector_of: object, names: tuple[str, ...], draw: object, runs: int) -> np.ndarray:
     out = []
     for run in range(runs):
         rng = np.random.default_rng([13, run])
@@ -144,28 +171,60 @@ def _counted(
         detector = detector_of()  # type: ignore[operator]
         channels = tuple(Channel(name=n, unit="1") for n in names)
         t = T0 + np.arange(len(history) + len(rows)) * 10**9
-        detector.fit(Series(device="b", stream="s", channels=channels, t_ns=t[: len(history)], values=history))
-        score = detector.score(Series(device="b", stream="s", channels=channels, t_ns=t[len(history) :], values=rows))
-        out.append(score[sizes // per - 1])
+        detector.fit(
+            Series(
+                device="b",
+                stream="s",
+                channels=channels,
+                t_ns=t[: len(history)],
+                values=history,
+            )
+        )
+        score = detector.score(
+            Series(
+                device="b",
+                stream="s",
+                channels=channels,
+                t_ns=t[len(history) :],
+                values=rows,
+            )
+        )
+        out.append(score)
     return np.array(out)
 
 
 def shots(runs: int) -> None:
     """D9: calibration misreport, crosstalk and reset leakage, shots or days to 99% power at 0.1% false alarm."""
     print("| attack | optimal | ours (95%) | ratio (95%) | runs | quiet runs |\n|---|---|---|---|---|---|")
-    quiet_runs = 4 * runs
-    for gates, after in ((10, 0.228), (5, 0.06 + (1 - 0.06) * math.sin(math.pi * 50e3 * 278e-9 * 5) ** 2 * 0.25)):
+    quiet_runs = 2 * runs
+    _crosstalk_rows(runs, quiet_runs)
+    _reset_row(runs, quiet_runs)
+    _misreport_row(runs, quiet_runs)
+
+
+def _crosstalk_rows(runs: int, quiet_runs: int) -> None:
+    for gates, after in ((10, 0.228), (5, 0.102)):  # half the angle, a quarter of the effect
         best, per = optimal_shots(0.06, after), 8
         sizes = np.unique((np.geomspace(best, 4 * best, 25) // per + 1).astype(int) * per)
 
         rows = int(sizes[-1]) // per
         loud, calm = (
-            _counted(CanaryRise, ("q0.canary_error",), partial(_canary, p=p, per=per, rows=rows), sizes, per, count)
+            _counted(
+                CanaryRise,
+                ("q0.canary_error",),
+                partial(_canary, p=p, per=per, rows=rows),
+                count,
+            )
             for p, count in ((after, runs), (0.06, quiet_runs))
         )
-        _shots_row(f"crosstalk, {gates} CX: P {0.06} to {after:.3f}", "shots", best, sizes, loud, calm)
-    _reset_row(runs, quiet_runs)
-    _misreport_row(runs, quiet_runs)
+        _shots_row(
+            f"crosstalk, {gates} CX: P 0.06 to {after:.3f}",
+            "shots",
+            best,
+            sizes,
+            loud[:, sizes // per - 1],
+            calm,
+        )
 
 
 def _canary(rng: np.random.Generator, *, p: float, per: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -176,25 +235,40 @@ def _reset_row(runs: int, quiet_runs: int) -> None:
     error, residual, per = 0.01, 0.01, 256
     best = optimal_shots(error, error + residual)
     sizes = np.unique((np.geomspace(best, 4 * best, 25) // per + 1).astype(int) * per)
-    names = ("q0.shots_after_0", "q0.ones_after_0", "q0.shots_after_1", "q0.ones_after_1")
+    names = (
+        "q0.shots_after_0",
+        "q0.ones_after_0",
+        "q0.shots_after_1",
+        "q0.ones_after_1",
+    )
 
     def draw(rng: np.random.Generator, r: float) -> tuple[np.ndarray, np.ndarray]:
         def counts(n: int, share: float) -> np.ndarray:
             full = np.full(n, float(per))
-            return np.stack([full, rng.binomial(per, error, n), full, rng.binomial(per, share, n)], axis=1)
+            return np.stack(
+                [full, rng.binomial(per, error, n), full, rng.binomial(per, share, n)],
+                axis=1,
+            )
 
         return counts(1_024, error), counts(int(sizes[-1]) // per, error + r)
 
-    loud = _counted(ResetLeakage, names, lambda g: draw(g, residual), sizes, per, runs)
-    calm = _counted(ResetLeakage, names, lambda g: draw(g, 0.0), sizes, per, quiet_runs)
-    _shots_row("reset leakage 1%, readout error 1%", "shots after 1", best, sizes, loud, calm)
+    loud = _counted(ResetLeakage, names, lambda g: draw(g, residual), runs)
+    calm = _counted(ResetLeakage, names, lambda g: draw(g, 0.0), quiet_runs)
+    _shots_row(
+        "reset leakage 1%, readout error 1%",
+        "shots after 1",
+        best,
+        sizes,
+        loud[:, sizes // per - 1],
+        calm,
+    )
 
 
 def _misreport_row(runs: int, quiet_runs: int) -> None:
     """10% praise at σ 0.25 of ln of a figure against its canary; 8 qubits, a snapshot a day."""
-    sigma, praise, qubits, past = 0.25, math.log(1.1), 8, 64
+    sigma, praise, qubits, past = 0.25, math.log(1.1), 8, 360
     best = ((z_upper(1e-3) + z_upper(1e-2)) * sigma / praise) ** 2
-    days = np.arange(math.ceil(best / qubits), math.ceil(4 * best / qubits))
+    days = np.unique(np.geomspace(best / qubits, 4 * best / qubits, 12).astype(int))
 
     def run(size: float, count: int) -> np.ndarray:
         out = []
@@ -205,7 +279,14 @@ def _misreport_row(runs: int, quiet_runs: int) -> None:
             out.append([disagreement(ratio[: past + int(n)])[0] for n in days])
         return np.array(out)
 
-    _shots_row("misreport 10%, σ 0.25", "qubit-days", best, days * qubits, run(praise, runs), run(0.0, quiet_runs))
+    _shots_row(
+        "misreport 10%, σ 0.25",
+        "qubit-days",
+        best,
+        days * qubits,
+        run(praise, runs),
+        run(0.0, quiet_runs),
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
 from mumetal.serve.encoders import shipped
 from mumetal.watch.contrastive.encoder import Encoder
+from mumetal.watch.covert.canary_rise import CanaryRise
 from mumetal.watch.covert.readout_correlation import ReadoutCorrelation
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.reset_leakage import ResetLeakage
@@ -24,6 +25,7 @@ from mumetal.watch.detectors import DETECTORS
 LISTED: list[tuple[str, Callable[[], Detector]]] = [
     *DETECTORS,
     (TimingChannel.info.plugin_id, TimingChannel),
+    (CanaryRise.info.plugin_id, CanaryRise),
     (ResetLeakage.info.plugin_id, ResetLeakage),
     (ReadoutCorrelation.info.plugin_id, ReadoutCorrelation),
     (SequenceCorrelation.info.plugin_id, SequenceCorrelation),
@@ -58,6 +60,8 @@ def history_and_more(plugin_id: str, hz: float, seed: int = 0, rows: int = 2400)
         units = ["1"] * 6
         values[:, [0, 2]] = rng.integers(50, 60, (rows, 2))
         values[:, [1, 3]] = rng.binomial(50, 0.1, (rows, 2))
+    if plugin_id.endswith(".canary_rise"):
+        names, units = [f"q{q}.canary_error" for q in range(6)], ["1"] * 6
     if plugin_id.endswith(".readout_correlation"):
         names, units = [f"q{q}.readout_residual" for q in range(6)], ["1"] * 6
     t = T0 + (np.arange(rows) * 1e9 / hz).astype(np.int64)

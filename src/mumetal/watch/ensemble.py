@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
 from mumetal.watch.calibrate import Calibration, calibrate_each
+from mumetal.watch.covert.canary_rise import CanaryRise, canary_channels
 from mumetal.watch.covert.readout_correlation import ReadoutCorrelation, residual_channels
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.reset_leakage import ResetLeakage, handover_channels
@@ -141,6 +142,8 @@ def extras_for(history: Series, models: tuple[Watching, ...] = ()) -> tuple[tupl
     out: list[tuple[Make, str]] = []
     if timing:
         out.append((TimingChannel, "covert.timing"))
+    if canary_channels(history.names):
+        out.append((CanaryRise, "level"))
     if handover_channels(history.names):
         out.append((ResetLeakage, "covert.reset"))
     if len(residual_channels(history.names)) > 1:

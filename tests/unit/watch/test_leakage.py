@@ -9,6 +9,7 @@ from mumetal.core.finding import Finding
 from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.canary_rise import CanaryRise
 from mumetal.watch.covert.export import LIMIT, ExportWatch
 from mumetal.watch.covert.readout_correlation import ReadoutCorrelation
 from mumetal.watch.covert.reset_leakage import ResetLeakage, smallest_residual
@@ -75,6 +76,20 @@ def test_the_stated_residual_is_what_theory_says_and_never_better_than_the_bound
     assert told.bound < told.smallest < 3 * told.bound
     assert ResetLeakage().power("collection.reset_leakage", Conditions(samples=10, noise=0.01)).blind
     assert ResetLeakage().power("impair.config_edit", Conditions(samples=1e6, noise=0.01)).blind
+
+
+def test_canaries_of_few_shots_tell_a_rise_that_a_median_cannot() -> None:
+    rng = np.random.default_rng(0)
+    detector = CanaryRise()
+    detector.fit(series(rng.binomial(8, 0.06, (1_000, 2)) / 8, ("q0.canary_error", "q1.canary_error")))
+    names = ("q0.canary_error", "q1.canary_error")
+    detector.reset()
+    hit = series(rng.binomial(8, (0.06, 0.228), (40, 2)) / 8, names)
+    struck = detector.score(hit).max()
+    assert detector.attribute(hit)[0].channel == "q1.canary_error"
+    detector.reset()
+    quiet = detector.score(series(rng.binomial(8, 0.06, (1_000, 2)) / 8, names)).max()
+    assert quiet < 7 < 8 < struck  # few failures in few shots are skewed: the live threshold comes from the history
 
 
 RESIDUALS = tuple(f"q{q}.readout_residual" for q in range(5))

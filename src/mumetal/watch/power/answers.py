@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mumetal.core.ports import Detector
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.canary_rise import CanaryRise
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.sequence import SequenceCorrelation
 from mumetal.watch.covert.template import MatchedTemplate
@@ -66,11 +67,11 @@ ANSWERS = (
         missing="log the compressor's water and helium temperatures and the plates' temperatures",
     ),
     Answer(
-        technique="impair.crosstalk_hammering", detector=Ewma, stream=QUBITS,
+        technique="impair.crosstalk_hammering", detector=CanaryRise, stream=QUBITS,
         channel=_any(r"q\d+\.canary.*", r"q\d+\..*error.*"), missing="run canaries on the qubits beside the tenants' jobs",
     ),
     Answer(
-        technique="impair.config_edit", detector=Ewma, stream=QUBITS,
+        technique="impair.config_edit", detector=CanaryRise, stream=QUBITS,
         channel=_any(r"q\d+\.canary.*", r"q\d+\..*error.*"), missing="run canaries that repeat the gates of the pulse library",
     ),
     Answer(

@@ -29,7 +29,28 @@ class Measured:
         return f"measured: {self.least:.1f} to {self.most:.1f} times the samples of the optimal test ({self.over})"
 
 
-MEASURED: tuple[Measured, ...] = ()
+CANARY = "canaries of 8 shots, 200 runs; 10 and 5 CX next door"
+TIMING = "python -m bench.power --what timing"
+SHOTS = "python -m bench.power --what shots"
+MEASURED = (
+    Measured(
+        detector="watch.covert.timing", technique="exfiltration.timing_covert_channel", least=1.1, most=4.0,
+        over="jitter Gaussian and coloured, d from 0.2 to 1, 8 to 36 runs each; up to 2.0 with eight references a pulse",
+        command=TIMING,
+    ),
+    Measured(
+        detector="watch.covert.canary_rise", technique="impair.crosstalk_hammering", least=1.6, most=2.8, over=CANARY,
+        command=SHOTS,
+    ),
+    Measured(
+        detector="watch.covert.reset_leakage", technique="collection.reset_leakage", least=2.0, most=2.3,
+        over="residual of 1%, 200 runs", command=SHOTS,
+    ),
+    Measured(
+        detector="watch.covert.misreport", technique="impair.calibration_misreport", least=1.1, most=1.3,
+        over="10% after 360 snapshots, 50 runs, at one false alarm in 1,000 rather than the live limit", command=SHOTS,
+    ),
+)  # fmt: skip
 
 
 def measured_for(detector: str, technique: str) -> Measured | None:

@@ -1,0 +1,129 @@
+"""Canaries that fail more often than they did: counts summed over windows that grow by √2."""
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mumetal.core.errors import BadInputError
+from mumetal.core.finding import Attribution
+from mumetal.core.ports import PluginInfo
+from mumetal.core.series import Series
+from mumetal.core.technique import Conditions, Power
+from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.spans import Spans, spans_up_to
+from mumetal.watch.detectors.power import blind, shift_bound
+from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
+
+CANARY = re.compile(r".*canary.*error.*", re.IGNORECASE)
+LONGEST = 4_096  # rows
+
+
+def canary_channels(names: tuple[str, ...]) -> list[int]:
+    """Return the columns of canaries' error rates."""
+    return [i for i, name in enumerate(names) if CANARY.fullmatch(name)]
+
+
+class CanaryRise(Standardised):
+    """Share of failed canaries against the history's, by the score test of a proportion (Rao 1948).
+
+    The mean and its variance are used, not median and spread: canaries of few shots mostly do not fail at all, and their
+    median is then 0 whatever happens.
+    """
+
+    info = PluginInfo(
+        plugin_id="watch.covert.canary_rise",
+        title="Canaries fail more often",
+        reference="Rao 1948, doi:10.1017/S0305004100023987 (score test)",
+        techniques=("impair.crosstalk_hammering", "impair.config_edit"),
+        min_history=64,
+    )
+
+    nominal_scale = 2.0
+    _spans: tuple[int, ...] = ()
+
+    def fit(self, history: Series) -> None:
+        """Learn the ordinary share of failures.
+
+        Raises:
+            BadInputError: No canary, or too few rows.
+        """
+        self._choose(history)
+        super().fit(history)
+
+    def fit_scaled(self, scale: Scale, history: Series) -> None:
+        """Learn with a scale that is known already."""
+        self._choose(history)
+        super().fit_scaled(scale, history)
+
+    def _choose(self, history: Series) -> None:
+        self._columns = canary_channels(history.names)
+        if not self._columns:
+            raise BadInputError(
+                "no canary's error rate", where=f"{history.device}/{history.stream}", hint="name it q0.canary_error"
+            )
+
+    def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
+        """Learn each canary's mean, and the variance of a row about it."""
+        own, here = z[:, self._columns], self._observed(z, seen)
+        count = np.maximum(here.sum(axis=0), 2)
+        self._mean = (own * here).sum(axis=0) / count
+        self._variance = np.maximum((((own - self._mean) * here) ** 2).sum(axis=0) / (count - 1), 1e-12)
+        self._learnt = count
+        self._spans = spans_up_to(min(LONGEST, z.shape[0]))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was scored so far, keep what was learnt."""
+        self._past = Spans(self._spans, 2 * len(self._columns))
+
+    @property
+    def scales(self) -> int:
+        """How many features are looked at: each canary over each window."""
+        return len(self._spans) * len(self._columns)
+
+    def _observed(self, z: Array, seen: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        return np.ones((z.shape[0], len(self._columns)), bool) if seen is None else seen[:, self._columns]
+
+    def _distances(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
+        here = self._observed(z, seen)
+        away = np.where(here, z[:, self._columns] - self._mean, 0.0)
+        out = np.zeros(away.shape)
+        width = len(self._columns)
+        for length, means in self._past.push(np.hstack([away, here])):
+            rows = np.maximum(means[:, width:] * length[:, None], 1.0)
+            total = means[:, :width] * length[:, None]
+            out = np.maximum(out, total / rows / np.sqrt(self._variance * (1 / rows + 1 / self._learnt)))
+        return out
+
+    def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
+        """Score rows, shape (n,), in standard deviations."""
+        return np.asarray(self._distances(z, seen).max(axis=1, initial=0.0), np.float64)
+
+    def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
+        """Square of each canary's largest rise in the window, started afresh."""
+        kept = self._past
+        try:
+            self.reset()
+            weights = self._distances(z, seen).max(axis=0, initial=0.0) ** 2
+        finally:
+            self._past = kept
+        return shares(tuple(names[c] for c in self._columns), weights, "own-score")
+
+    def power(self, technique: str, conditions: Conditions) -> Power:
+        """Smallest rise of one canary's error rate over the longest window; the bound is the z test on all samples."""
+        if technique not in self.info.techniques:
+            return blind(self.info, technique, "unit of the noise", "looks at canaries only")
+        rows = min(conditions.samples, LONGEST)
+        if rows < 1:
+            return blind(self.info, technique, "unit of the noise", "needs a row of canaries", "run canaries")
+        tests = conditions.channels * len(self._spans or spans_up_to(LONGEST))
+        total = z_upper(conditions.false_alarm / tests) - z_upper(conditions.power)
+        error = conditions.noise * (1 / (0.84 * rows) + 1 / LONGEST) ** 0.5
+        return Power(
+            technique=technique,
+            smallest=total * error,
+            bound=shift_bound(conditions),
+            unit="unit of the noise",
+            reason=f"a canary's failures over {rows:.4g} rows",
+        )
