@@ -57,7 +57,7 @@ def scan(
     tree: Annotated[Path | None, typer.Option("--tree", help="Folder of honest sources (S3, S4).")] = None,
     repo: Annotated[Path | None, typer.Option("--repo", help="Git repository whose history is read (S4).")] = None,
     peers: Annotated[
-        Path | None, typer.Option("--peers", help="Virtual environment with the peers [default: those on the path].")
+        Path | None, typer.Option("--peers", help="Virtual environment with the peers; without it, those on the path.")
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", min=1, max=50, help="Turns of each speed.")] = 3,
     as_json: JsonOption = False,
