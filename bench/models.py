@@ -101,16 +101,17 @@ def t5(trials: int) -> Iterator[Row]:
         packaged = sum(_packaged_loads(store, rng) for _ in range(20))
         yield Row("T5", f"altered objects, manifests, records and roots refused (n = {trials})", f"{refused}/{trials}",
             f"manifest of digests rewritten with the file: {packaged}/20 load")  # fmt: skip
-        times = []
+        times, spent = [], []
         for _ in range(10):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             with models.changing(store) as desk:
                 desk.lifecycle.roll_back(desk.actor, "m", "bench")
             with models.reading(store) as opened:
                 opened.load("m")
             times.append(time.perf_counter() - began)
+            spent.append(time.process_time() - used)
         yield Row("T5", "rollback: opened, verified, signed, 2 durable entries, loaded again (n = 10)",
-            f"median {np.median(times) * 1e3:.0f} ms, worst {max(times) * 1e3:.0f} ms", "bar 1 s")  # fmt: skip
+            f"processor time: median {np.median(spent) * 1e3:.0f} ms, worst {max(spent) * 1e3:.0f} ms; wall: median {np.median(times) * 1e3:.0f} ms, worst {max(times) * 1e3:.0f} ms", "bar 1 s")  # fmt: skip
 
 
 def _altered(data: bytes, rng: np.random.Generator) -> bytes:

@@ -30,6 +30,7 @@ from mumetal.trust.models.scorer import OnnxScorer
 from mumetal.watch.contrastive.adapted import AdaptedEncoder
 from mumetal.watch.learned import RowModel, Watching
 
+ENCODER = "encoder"  # the name under which the shipped one is in the registry
 Array = NDArray[np.float64]
 
 
@@ -137,6 +138,7 @@ class LiveModels:
         self._own = tuple(problems)
         self._problems: tuple[Problem, ...] = self._own
         self._running: tuple[LoadedModel, ...] = ()
+        self._adapted: tuple[AdaptedEncoder, ...] = ()
         self._looks: dict[str, tuple[Look, ...]] = {}
         self._lock = Lock()
         self.refresh()
@@ -191,7 +193,7 @@ class LiveModels:
 
     def watching(self) -> tuple[Watching, ...]:
         """Return the active versions that score rows, and the encoders adapted to streams."""
-        return (*self._running, *self._encoders)
+        return (*self._running, *self._adapted)
 
     def refresh(self) -> None:
         """Look at the registry again: every active version is verified anew; the watch takes them up by itself."""
@@ -208,7 +210,24 @@ class LiveModels:
                     continue
                 if found is not None:
                     running.append(found)
+            self._adapted = self._still_active(problems)
             self._running, self._problems = tuple(running), tuple(problems)
+
+    def _still_active(self, problems: list[Problem]) -> tuple[AdaptedEncoder, ...]:
+        """Return the adapted encoders whose bytes are those of the registry's active version, and name why not."""
+        if self.desk is None or not self._encoders:
+            return ()
+        try:
+            active = self.desk.registry.load(ENCODER).digest
+        except MumetalError as error:
+            if all(problem.model != ENCODER for problem in problems):
+                problems.append(Problem(model=ENCODER, why=str(error)[:500]))
+            return ()
+        kept = tuple(encoder for encoder in self._encoders if encoder.model.digest == active)
+        if len(kept) < len(self._encoders):
+            why = "another version is active than streams were adapted with: adapt them again, or put that one back"
+            problems.append(Problem(model=ENCODER, why=why))
+        return kept
 
     def _load(self, name: str) -> LoadedModel | None:
         assert self.desk is not None

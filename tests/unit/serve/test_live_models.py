@@ -3,6 +3,8 @@
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -28,6 +30,7 @@ from mumetal.trust.models.gates import REQUIRED
 from mumetal.trust.models.record import State
 from mumetal.trust.models.report import GateOutcome, GateReport
 from mumetal.trust.packaged_models import PackagedModels
+from mumetal.watch.contrastive.adapted import AdaptedEncoder
 from mumetal.watch.watch import Watch
 
 S = 10**9
@@ -214,3 +217,34 @@ def test_a_card_becomes_promises_and_a_report_of_what_was_measured(tmp_path: Pat
 def replace(report: GateReport, name: str, promised: manifests.Promises, data: bytes) -> GateReport:
     version = manifests.version_of(manifests.manifest_of(name, data, Kind.ONNX, promised))
     return msgspec.structs.replace(report, name=name, version=version)
+
+
+def test_an_adapted_encoder_watches_only_while_its_bytes_are_the_registrys_active_version(house: House) -> None:
+    data = pca_model(background(seed=1))
+    promised, report = promises(), GateReport(
+        name="encoder", version="0" * 64, data="0" * 64, t_ns="1",
+        outcomes=(GateOutcome(gate="g.one", passed=True, reason="at the release"),),
+    )  # fmt: skip
+    house.lifecycle.adopt(
+        "mumetal.release", "encoder", data, promised, replace(report, "encoder", promised, data), "mumetal 9"
+    )
+    mine = SimpleNamespace(model=SimpleNamespace(digest=hashlib.sha256(data).hexdigest()))
+    live = LiveModels(house.desk, (), [cast("AdaptedEncoder", mine)])
+    assert live.watching()[-1] is mine
+    assert not live.problems
+    other = pca_model(background(seed=2))
+    house.lifecycle.adopt(
+        "mumetal.release", "encoder", other, promised, replace(report, "encoder", promised, other), "mumetal 9"
+    )
+    live.refresh()
+    assert mine not in live.watching()
+    assert "another version is active" in live.words
+    house.lifecycle.roll_back("operator", "encoder", "as before")
+    live.refresh()
+    assert live.watching()[-1] is mine
+    active = house.registry.record("encoder").in_state(State.ACTIVE)
+    assert active is not None
+    house.lifecycle.retire("operator", "encoder", active.version, "for good")
+    live.refresh()
+    assert mine not in live.watching()
+    assert "no version is active" in live.words
