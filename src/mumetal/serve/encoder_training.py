@@ -19,6 +19,7 @@ from mumetal.watch.training.recipe import Background, Lot, Made, synthetic
 
 TWIN_DEVICES = ("athens", "belem", "bogota", "jakarta", "lagos", "lima")  # benches use others
 TWIN_SEED = 50_000  # and other seeds
+TWIN_STREAMS = ("control", "cryostat", "qubits", "queue")  # named, so that a new stream of the twin changes no model
 TWIN_S, TWIN_EVERY_S = 2_600.0, 200.0
 START_NS = 1_700_000_000 * 10**9
 MODEL, CARD, MANIFEST = "encoder.onnx", "encoder-card.json", "manifest.json"
@@ -86,7 +87,7 @@ def from_twin(seed: int) -> Iterator[Background]:
                 if isinstance(datum, Series):
                     streams.setdefault(datum.stream, []).append(datum)
             done += TWIN_EVERY_S
-        for stream in sorted(streams):
+        for stream in TWIN_STREAMS:
             values = np.concatenate([part.values for part in streams[stream]])
             if np.isfinite(values).all():
                 yield Background(source=f"twin:{stream}", values=values)
