@@ -7,43 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from tests.fakes_ports import T0, FakeLedger
 
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import RejectedError
 from mumetal.core.ports import Permit, Request
 from mumetal.serve.models import ModelDesk
+from mumetal.trust.benchmark.scorers import CHANNELS
+from mumetal.trust.benchmark.scorers import background as background  # noqa: PLC0414 - tests take it from here
+from mumetal.trust.benchmark.scorers import pca_model as pca_model  # noqa: PLC0414 - tests take it from here
 from mumetal.trust.models.chronicle import Chronicle
 from mumetal.trust.models.lifecycle import Lifecycle
 from mumetal.trust.models.manifest import InputRange, Promises
 from mumetal.trust.models.registry import ModelRegistry
-
-CHANNELS = 4
-
-
-def pca_model(x: NDArray[np.float64], components: int = 2, *, gain: float = 1.0) -> bytes:
-    """Return an ONNX file that scores the distance from the first principal axes of ``x``, shape (n, C)."""
-    mean, scale = x.mean(axis=0), x.std(axis=0)
-    z = (x - mean) / scale
-    _, _, axes = np.linalg.svd(z, full_matrices=False)
-    rest = (np.eye(x.shape[1]) - axes[:components].T @ axes[:components]) * gain
-    nodes = [
-        helper.make_node("Sub", ["x", "mean"], ["centred"]),
-        helper.make_node("Div", ["centred", "scale"], ["z"]),
-        helper.make_node("MatMul", ["z", "rest"], ["left"]),
-        helper.make_node("Mul", ["left", "left"], ["square"]),
-        helper.make_node("ReduceSum", ["square", "axis"], ["score"], keepdims=0),
-    ]
-    weights = [
-        numpy_helper.from_array(a.astype(np.float32), name)
-        for name, a in (("mean", mean), ("scale", scale), ("rest", rest))
-    ]
-    weights.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
-    return build(nodes, weights, channels=x.shape[1])
 
 
 def build(nodes: Sequence[onnx.NodeProto], weights: Sequence[onnx.TensorProto], **extra: Any) -> bytes:
@@ -59,14 +37,6 @@ def build(nodes: Sequence[onnx.NodeProto], weights: Sequence[onnx.TensorProto], 
     )
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="mumetal-tests", **extra)
     return bytes(model.SerializeToString())
-
-
-def background(n: int = 400, seed: int = 1) -> NDArray[np.float64]:
-    """Return correlated ordinary samples, shape (n, 4): two hidden causes and a little noise."""
-    rng = np.random.default_rng(seed)
-    hidden = rng.normal(size=(n, 2))
-    mixing = np.array([[1.0, 0.3], [0.8, -0.5], [0.2, 1.0], [-0.6, 0.7]])
-    return np.asarray(hidden @ mixing.T + 0.15 * rng.normal(size=(n, CHANNELS)))
 
 
 def safetensors_model() -> bytes:

@@ -8,13 +8,25 @@ from tests.unit.scan.benchmark.test_updates import folder
 from tests.unit.serve.test_firmware_commands import run
 
 from mumetal.serve.cli import bench_trust
+from mumetal.trust.benchmark import ledger
 
 
 def test_a_table_and_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_trust, "MADE", 100_000)
-    assert "T3 needs real images" in run("bench", "trust")
-    said = json.loads(run("bench", "trust", "--images", folder(tmp_path), "--quick", "--json"))
+    assert "T3 needs real images" in run("bench", "trust", "--only", "firmware")
+    said = json.loads(run("bench", "trust", "--images", folder(tmp_path), "--only", "firmware", "--quick", "--json"))
     assert said["updates"]["updates"] == {"boot": 1, "gate": 1}
     assert said["updates"]["kinds"]["repacked"]["bare"]["value"] is None
     assert sum(t["accepted"] for t in said["tampering"].values()) == 0
     run("bench", "trust", "--images", tmp_path / "none", code=2)
+    run("bench", "trust", "--only", "nothing", code=2)
+
+
+def test_the_ledger_is_measured_beside_bare_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ledger, "BATCHES", ((1, 5), (50, 100)))
+    said = json.loads(run("bench", "trust", "--only", "ledger", "--quick", "--json"))
+    assert [a["batch"] for a in said["appends"]] == [1, 50]
+    assert said["altered"]["tried"] == said["altered"]["refused"] + said["altered"]["mended"] == 20
+    assert said["proofs"]["leaves"] == 20_000
+    assert not list(tmp_path.iterdir()), "nothing is left behind"

@@ -1,4 +1,4 @@
-"""Bars T5 to T7: ``python -m bench.models [--quick]``; every figure beside a baseline of the same run.
+"""Bars T5 to T7; every figure beside a baseline of the same run.
 
 T5 alters a real registry (hybrid signatures, the stack's ledger) and times rollbacks; baseline: a manifest of digests that
 whoever can write the folder can write as well. T6 trains PCA scorers on poisoned rows and sends them through all gates;
@@ -6,13 +6,10 @@ baseline: no gate. T7 counts alarms over days without a drift and with one; peer
 neighbours for independent; bound: the most powerful test of that very shift, which knows the channel, the sign and the law.
 """
 
-import argparse
 import hashlib
 import itertools
 import json
 import math
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.model_files import background, pca_model, promises
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import MumetalError
@@ -29,6 +25,7 @@ from mumetal.numerics import drift
 from mumetal.numerics.normal import chi2_upper, z_upper
 from mumetal.numerics.ranking import auc
 from mumetal.serve import models
+from mumetal.trust.benchmark.scorers import background, pca_model, promises
 from mumetal.trust.models.files.inspect import Kind
 from mumetal.trust.models.gates import REQUIRED, judge
 from mumetal.trust.models.gates.trial import Trial
@@ -76,6 +73,7 @@ def registry(folder: Path, versions: int) -> None:
 
 
 def t5(trials: int) -> Iterator[Row]:
+    """Alter a real registry's objects, manifests, records and roots; time rollbacks."""
     rng = np.random.default_rng(5)
     with tempfile.TemporaryDirectory() as name:
         store = Path(name)
@@ -146,16 +144,19 @@ def _packaged_loads(store: Path, rng: np.random.Generator) -> bool:
 
 
 def scorer(data: bytes) -> OnnxScorer:
+    """Return a runnable model."""
     return OnnxScorer(Artefact(uri="m", kind="model", data=data))
 
 
 def held_out(seed: int) -> tuple[Array, NDArray[np.bool_]]:
+    """Return held-out rows, shape (2000, 4), and which of them are an attack."""
     rows, label = background(2_000, seed), np.arange(2_000) % 10 == 3
     rows[label] += 1.2 * ATTACK
     return rows, label
 
 
 def poisoned(seed: int, part: float, strength: float) -> Array:
+    """Return training rows of which a part was moved towards the attack."""
     rows = background(3_000, seed)
     chosen = np.random.default_rng(seed).random(len(rows)) < part
     rows[chosen] += strength * ATTACK
@@ -163,6 +164,7 @@ def poisoned(seed: int, part: float, strength: float) -> Array:
 
 
 def t6(seeds: int) -> Iterator[Row]:
+    """Send models trained on poisoned rows through all gates, and clean ones too."""
     names = {"crude (as the attack, 2.5)": 2.5, "stealthy (0.4, below the thresholds)": 0.4}
     for kind, strength in names.items():
         for part in (0.0, 0.01, 0.05, 0.1):
@@ -198,6 +200,7 @@ def t6(seeds: int) -> Iterator[Row]:
 
 
 def wilson(k: int, n: int) -> tuple[float, float]:
+    """Return the 95% interval of a share (Wilson 1927)."""
     z, p = 1.96, k / n
     centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return max(0.0, float((centre - half) / (1 + z * z / n))), min(1.0, float((centre + half) / (1 + z * z / n)))
@@ -333,24 +336,3 @@ def _days(r: float, mixed: bool, day: int, week: int, rng: np.random.Generator) 
         patient = Patient(name="m", version="0" * 64, channels=("a", "b", "c", "d"), scorer=runs, reference=reference)
         for _ in range(10):
             yield correlated(day, r, mixed, rng), patient
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="")
-    given = parser.parse_args()
-    print(
-        f"# {os.cpu_count()} cores, Python {sys.version.split()[0]}\n\n| bar | what | figure | baseline |\n|---|---|---|---|"
-    )
-    for name, run in (
-        ("t5", lambda: t5(40 if given.quick else 200)),
-        ("t6", lambda: t6(5 if given.quick else 30)),
-        ("t7", lambda: t7(1 if given.quick else 60, 10 if given.quick else 120)),
-    ):
-        for row in run() if given.only in {"", name} else ():
-            print(f"| {row.bar} | {row.what} | {row.figure} | {row.baseline} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""Measures that need several rooms at once, for the bench commands."""
