@@ -16,6 +16,9 @@ function localise(root) {
   }
 }
 
+// on a phone the list of pages is longer than the screen: bring the current one into sight
+document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // ---- moments to look for: typed in the viewer's zone, sent as UTC --------------------------------
 
 for (const field of document.querySelectorAll("input[data-at]")) {
