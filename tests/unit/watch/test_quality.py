@@ -44,7 +44,15 @@ def test_a_gap() -> None:
 def test_a_unit_slip(slip) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     values = kelvin()
     values[500:, 1] = slip(values[500:, 1])
-    assert broken(SeriesRules(2.0), stream(values)) == ["unit_slip"]
+    units = ("K",) * values.shape[1]
+    assert broken(SeriesRules(2.0), stream(values, units=units)) == ["unit_slip"]
+
+
+def test_a_pressure_that_rises_by_273_pascals_did_not_slip_its_unit() -> None:
+    values = 5_000 + 0.1 * np.random.default_rng(3).normal(size=(1_000, 2))
+    values[500:, 1] += 273.15
+    assert broken(SeriesRules(2.0), stream(values, units=("Pa", "Pa"))) == []
+    assert broken(SeriesRules(2.0), stream(values, units=("K", "K"))) == ["unit_slip"]
 
 
 def test_a_frozen_channel_but_not_a_set_point() -> None:

@@ -27,6 +27,7 @@ INFOS = (GAP, FUTURE, OFFSET, SLIP, FROZEN)
 GAP_INTERVALS = 20.0  # intervals between two rows that are a gap
 FACTORS = (1e3, 1e-3, 1e6, 1e-6, 1e9, 1e-9, 60.0, 1 / 60, 100.0, 0.01)
 OFFSETS = (273.15, -273.15)
+TEMPERATURES = ("K", "°C", "degC")  # a pressure may well move by 273 Pa
 NEAR = 0.02  # how near the ratio must come to a unit's factor
 SAMPLED = 32  # rows from which a level is told
 STILL_ROWS = 64  # rows without any change that are a freeze
@@ -134,9 +135,10 @@ class SeriesRules:
         slipped = np.zeros(len(chunk.channels), bool)
         for factor in FACTORS:
             slipped |= np.abs(ratio / factor - 1) < NEAR
+        warm = np.array([c.unit in TEMPERATURES for c in chunk.channels])
         for offset in OFFSETS:
             near = NEAR * 10 + np.minimum(3 * np.nan_to_num(self._spread), 5.0)
-            slipped |= known & (np.abs(location - before - offset) < near)
+            slipped |= known & warm & (np.abs(location - before - offset) < near)
         steady = np.nan_to_num(self._spread) < 0.05 * np.abs(np.nan_to_num(before))  # or chance would hit a factor
         slipped &= known & steady
         if slipped.any():
