@@ -11,7 +11,7 @@ from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.scan.sources.batch import read_blobs
 from mumetal.scan.sources.expand import expanded
-from mumetal.scan.sources.git import Git
+from mumetal.scan.sources.git import NO_PROGRAMS, Git
 from mumetal.scan.sources.limits import Limits, Report, silent
 from mumetal.scan.sources.tree import WorkTree
 
@@ -138,7 +138,7 @@ class Changes:
 
 
 _PLAIN = (
-    "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", "--diff-filter=ACMRT",
+    "--no-color", *NO_PROGRAMS, "--find-renames", "--diff-filter=ACMRT",
     "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules",
 )  # fmt: skip
 

@@ -1,6 +1,12 @@
-"""Asks Git, read-only: no hook, no pager, no lazy fetch, no configuration that runs programs."""
+"""Asks Git, read-only, of a repository whose own configuration may be hostile: nothing that it names is run.
+
+Git runs programs that ``.git/config`` names: hooks, file monitors, pagers, external diffs and text converters, filters of
+``.gitattributes``, signature checkers, and the transports that fetch what a partial clone lacks. Each is switched off here
+for every call. The administrator's and the user's own configuration is still read: it says which folders are safe.
+"""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -11,14 +17,21 @@ from typing import IO
 
 from mumetal.core.errors import BadInputError, UnavailableError
 
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false", "--no-pager")
+_SAFE = (
+    "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false",
+    "-c", "log.showSignature=false", "--no-pager",
+)  # fmt: skip
 _ENV = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_LAZY_FETCH": "1",  # a partial clone's missing objects stay missing: scanning never uses the network
+    "GIT_ALLOW_PROTOCOL": "none",  # the same for Git before 2.45, whose fetch runs what the repository names
+    "GIT_NO_REPLACE_OBJECTS": "1",  # what was committed is read, not what the repository would show instead
     "GIT_EXTERNAL_DIFF": "",
     "LC_ALL": "C.UTF-8",
 }
+_FILTER = re.compile(rb"(filter\..*)\.(?:clean|smudge|process|required)", re.DOTALL)
+NO_PROGRAMS = ("--no-ext-diff", "--no-textconv")
 
 
 class Git:
@@ -38,6 +51,37 @@ class Git:
         self._command = [program, *_SAFE, "-C", str(root)]
         self._env = {**os.environ, **_ENV}
         self._root = root
+        self._unfiltered: dict[str, str] | None = None
+
+    def _surroundings(self) -> dict[str, str]:
+        """Return the environment in which no filter has a program.
+
+        A filter's name is the repository's choice and may hold ``=``, which ``-c`` would take for the value's.
+
+        Raises:
+            UnavailableError: This Git is too old to be told so.
+        """
+        if self._unfiltered is None:
+            asked = ("config", "--list", "-z")
+            names = self._run(self._env, *asked, "--name-only").split(b"\0")
+            drivers = sorted({found[1] for name in names if (found := _FILTER.fullmatch(name))})
+            number = int(count) if (count := os.environ.get("GIT_CONFIG_COUNT", "")).isdigit() else 0
+            told = dict(self._env)
+            for driver in map(os.fsdecode, drivers):
+                for what, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false")):
+                    told[f"GIT_CONFIG_KEY_{number}"], told[f"GIT_CONFIG_VALUE_{number}"] = f"{driver}.{what}", value
+                    number += 1
+            if drivers:
+                told["GIT_CONFIG_COUNT"] = str(number)
+                last = dict(line.partition(b"\n")[::2] for line in self._run(told, *asked).split(b"\0"))
+                if any(last.get(driver + b".clean") or last.get(driver + b".process") for driver in drivers):
+                    raise UnavailableError(
+                        "this repository names filter programs, and this git cannot be told not to run them",
+                        where=str(self._root),
+                        hint="git 2.31 or newer",
+                    )
+            self._unfiltered = told
+        return self._unfiltered
 
     def ask(self, *arguments: str) -> bytes:
         """Run one command and return what it prints.
@@ -45,8 +89,11 @@ class Git:
         Raises:
             UnavailableError: Git refuses, for one because this is no repository.
         """
+        return self._run(self._surroundings(), *arguments)
+
+    def _run(self, surroundings: dict[str, str], *arguments: str) -> bytes:
         done = subprocess.run(  # noqa: S603 - fixed program, no shell
-            [*self._command, *arguments], check=False, capture_output=True, env=self._env, stdin=subprocess.DEVNULL
+            [*self._command, *arguments], check=False, capture_output=True, env=surroundings, stdin=subprocess.DEVNULL
         )
         if done.returncode:
             reason = done.stderr.decode(errors="replace").strip().splitlines()
@@ -62,8 +109,8 @@ class Git:
             lines.write(b"".join(line + b"\n" for line in feed))
             lines.seek(0)
             process = subprocess.Popen(  # noqa: S603 - fixed program, no shell
-                [*self._command, *arguments], stdin=lines, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self._env,
-                bufsize=1 << 20,
+                [*self._command, *arguments], stdin=lines, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env=self._surroundings(), bufsize=1 << 20,
             )  # fmt: skip
             assert process.stdout is not None
             try:
@@ -136,7 +183,7 @@ class Git:
             UnavailableError: Git refuses.
         """
         told = self.ask(
-            "diff", "--name-status", "--no-ext-diff", "-z", "--find-renames", "--diff-filter=ACMRT",
+            "diff", "--name-status", *NO_PROGRAMS, "-z", "--find-renames", "--diff-filter=ACMRT",
             "--ignore-submodules", *arguments,
         )  # fmt: skip
         names: dict[str, str] = {}

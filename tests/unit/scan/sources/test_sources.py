@@ -154,19 +154,78 @@ def test_no_repository_is_said(tmp_path: Path) -> None:
             list(source(tmp_path).blobs())
 
 
-def test_a_repository_cannot_make_git_run_its_programs(repo: Path) -> None:
-    marker = repo / "ran"
-    (repo / "evil.sh").write_text(f"#!/bin/sh\ntouch {marker}\n")
-    (repo / "evil.sh").chmod(0o755)
-    for name in ("core.fsmonitor", "diff.external", "core.pager"):
-        git(repo, "config", name, str(repo / "evil.sh"))
-    (repo / "a.py").write_text("changed\n")
-    marker.unlink(missing_ok=True)
+def everything(repo: Path) -> None:
+    """Let every source ask Git everything it ever asks."""
     list(WorkTree(repo).blobs())
-    list(Changes(repo, t_ns=NOW).blobs())
-    list(Changes(repo, "main").blobs())
+    for changes in (Changes(repo, t_ns=NOW), Changes(repo, "main")):
+        list(changes.blobs())
+        for delta in changes.deltas().values():
+            list(changes.before(delta))
     list(History(repo).blobs())
+
+
+def test_a_repository_cannot_make_git_run_its_programs(repo: Path) -> None:
+    evil, marker = repo / "evil.sh", repo / "ran"
+    evil.write_text(f"#!/bin/sh\necho $0 $1 >> {marker}\ncat\n")
+    evil.chmod(0o755)
+    (repo / ".gitattributes").write_text("*.py filter=a=b diff=odd\n*.txt filter=slow\n")
+    git(repo, "add", ".gitattributes")
+    commit = git(repo, "cat-file", "commit", "HEAD").replace(
+        "\n\n", "\ngpgsig -----BEGIN PGP SIGNATURE-----\n  x\n\n", 1
+    )
+    (repo / "signed").write_text(commit)
+    git(repo, "branch", "signed", git(repo, "hash-object", "-t", "commit", "-w", "signed").strip())
+    for name in (
+        "core.fsmonitor", "core.pager", "diff.external", "diff.odd.command", "diff.odd.textconv", "filter.a=b.clean",
+        "filter.a=b.smudge", "filter.slow.process", "gpg.program", "core.sshCommand", "core.alternateRefsCommand",
+    ):  # fmt: skip
+        git(repo, "config", name, str(evil))
+    git(repo, "config", "filter.slow.required", "true")
+    git(repo, "config", "log.showSignature", "true")
+    for hook in ("post-index-change", "reference-transaction"):
+        (repo / ".git" / "hooks" / hook).symlink_to(evil)
+    (repo / "a.py").write_text("changed\n")
+    (repo / "sub" / "b c.txt").write_text("changed\n")
+    subprocess.run([need("git"), "-C", str(repo), "diff", "main"], check=False, capture_output=True)
+    assert marker.exists()  # the trap works
+    marker.unlink()
+    everything(repo)
+    assert not marker.exists(), marker.read_text()
+
+
+def test_what_a_partial_clone_lacks_is_not_fetched_by_the_repositorys_programs(repo: Path) -> None:
+    evil, marker = repo / "evil.sh", repo / "ran"
+    evil.write_text(f"#!/bin/sh\ntouch {marker}\nexit 1\n")
+    evil.chmod(0o755)
+    oid = git(repo, "rev-parse", "HEAD:a.py").strip()
+    (repo / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+    for name, value in (
+        ("core.repositoryFormatVersion", "1"), ("extensions.partialClone", "origin"), ("remote.origin.promisor", "true"),
+        ("remote.origin.url", f"ext::{evil}"), ("protocol.ext.allow", "always"),
+    ):  # fmt: skip
+        git(repo, "config", name, value)
+    lazy = {**os.environ, "GIT_NO_LAZY_FETCH": "0"}
+    subprocess.run([need("git"), "-C", str(repo), "cat-file", "-p", oid], check=False, capture_output=True, env=lazy)
+    assert marker.exists()  # the trap works
+    marker.unlink()
+    everything(repo)
     assert not marker.exists()
+
+
+def test_a_filters_files_are_told_from_each_other_without_the_filter(repo: Path) -> None:
+    (repo / ".gitattributes").write_text("*.py filter=up\n")
+    git(repo, "config", "filter.up.clean", "tr a-z A-Z")
+    git(repo, "add", "-A", "--renormalize")
+    git(repo, "commit", "-qam", "three")
+    (repo / "a.py").write_text("new = 2\nmore\n")
+    (changed,) = Changes(repo, "main").blobs()
+    assert (changed.uri, changed.data) == ("a.py", b"new = 2\nmore\n")
+
+
+def test_what_was_committed_is_read_and_not_its_replacement(repo: Path) -> None:
+    first, second = git(repo, "log", "--reverse", "--format=%H").split()
+    git(repo, "replace", second, first)
+    assert "b c.txt" in " ".join(uris(History(repo).blobs()))
 
 
 def stream(data: bytes, name: str, limits: Limits | None = None) -> tuple[list[Artefact], list[Quarantined]]:
