@@ -25,7 +25,7 @@ _ENV = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_LAZY_FETCH": "1",  # a partial clone's missing objects stay missing: scanning never uses the network
-    "GIT_ALLOW_PROTOCOL": "none",  # the same for Git before 2.45, whose fetch runs what the repository names
+    "GIT_ALLOW_PROTOCOL": "none",  # the same for Git older than that switch (2.39.4), whose fetch runs what the repository names
     "GIT_NO_REPLACE_OBJECTS": "1",  # what was committed is read, not what the repository would show instead
     "GIT_EXTERNAL_DIFF": "",
     "LC_ALL": "C.UTF-8",

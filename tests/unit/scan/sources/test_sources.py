@@ -204,6 +204,7 @@ def test_what_a_partial_clone_lacks_is_not_fetched_by_the_repositorys_programs(r
         ("remote.origin.url", f"ext::{evil}"), ("protocol.ext.allow", "always"),
     ):  # fmt: skip
         git(repo, "config", name, value)
+    (repo / "a.py").write_text("changed\n")  # so that its old blob is asked for
     lazy = {**os.environ, "GIT_NO_LAZY_FETCH": "0"}
     subprocess.run([need("git"), "-C", str(repo), "cat-file", "-p", oid], check=False, capture_output=True, env=lazy)
     assert marker.exists()  # the trap works
