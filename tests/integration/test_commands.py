@@ -131,10 +131,12 @@ def start_up(cwd: Path, *words: str) -> tuple[subprocess.Popen[str], str]:
         cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
     assert process.stdout is not None
-    line = process.stdout.readline()
-    found = re.search(r"http://[\d.:]+", line)
-    assert found, line + process.stdout.read()
-    return process, found[0]
+    said = ""
+    while line := process.stdout.readline():  # the first start tells of the key it makes before its address
+        said += line
+        if found := re.search(r"http://[\d.:]+", line):
+            return process, found[0]
+    pytest.fail(said)
 
 
 def ask(url: str, path: str) -> Any:

@@ -206,7 +206,7 @@ ATTACKS = (
     Perturbation(
         name="readout_crosstalk", truth="collection.readout_crosstalk", kind="attack",
         title="Two qubits on one readout line change one another's readout error by this", unit="1", low=1e-4, high=0.3,
-        usual=0.03, moves=("qubits/*", "handover/*"), start=_readout_crosstalk,
+        usual=0.03, moves=("qubits/*", "handover/*", "calibration/readout_error"), start=_readout_crosstalk,
     ),
     Perturbation(
         name="telemetry_export", truth="exfiltration.telemetry_export", kind="attack",

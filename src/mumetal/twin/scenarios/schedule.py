@@ -55,6 +55,9 @@ OPENING = (
     ("device_substitution", 46.0, 22.0),
     ("warm_up", 75.0, 25.0),
     ("telemetry_replay", 110.0, 25.0),
+    ("reset_leakage", 140.0, 25.0),
+    ("telemetry_export", 170.0, 25.0),
+    ("readout_crosstalk", 200.0, 25.0),
 )
 SPACING_S = 24.0
 

@@ -17,6 +17,7 @@ from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
 
 CANARY = re.compile(r".*canary.*error.*", re.IGNORECASE)
 LONGEST = 4_096  # rows
+WINDOWS = 20  # of the longest span that the history must hold
 
 
 def canary_channels(names: tuple[str, ...]) -> list[int]:
@@ -28,7 +29,8 @@ class CanaryRise(Standardised):
     """Share of failed canaries against the history's, by the score test of a proportion (Rao 1948).
 
     The mean and its variance are used, not median and spread: canaries of few shots mostly do not fail at all, and their
-    median is then 0 whatever happens.
+    median is then 0 whatever happens. Rows that remember one another make a window's mean spread wider than independent
+    ones would; how much is learnt for each window.
     """
 
     info = PluginInfo(
@@ -39,7 +41,6 @@ class CanaryRise(Standardised):
         min_history=64,
     )
 
-    nominal_scale = 2.0
     _spans: tuple[int, ...] = ()
 
     def fit(self, history: Series) -> None:
@@ -70,8 +71,21 @@ class CanaryRise(Standardised):
         self._mean = (own * here).sum(axis=0) / count
         self._variance = np.maximum((((own - self._mean) * here) ** 2).sum(axis=0) / (count - 1), 1e-12)
         self._learnt = count
-        self._spans = spans_up_to(min(LONGEST, z.shape[0]))
+        self._spans = spans_up_to(min(LONGEST, int(z.shape[0] / self.part) // WINDOWS))
+        self._wider = self._remembered(own, here)
         self.reset()
+
+    def _remembered(self, own: Array, here: NDArray[np.bool_]) -> Array:
+        """Return how much wider a window's mean spreads than independent rows would have it, shape (spans, canaries), ≥ 1."""
+        away, width = np.where(here, own - self._mean, 0.0), own.shape[1]
+        out = np.ones((len(self._spans), width))
+        for slot, (length, means) in enumerate(Spans(self._spans, 2 * width).push(np.hstack([away, here]))):
+            span = self._spans[slot]
+            apart = slice(span - 1, None, span)  # windows that share no row
+            rows = np.maximum(means[apart, width:] * length[apart, None], 1.0)
+            squares = (means[apart, :width] * length[apart, None] / rows) ** 2 * rows
+            out[slot] = np.sqrt(np.maximum(squares.mean(axis=0) / self._variance, 1.0))
+        return out
 
     def reset(self) -> None:
         """Forget what was scored so far, keep what was learnt."""
@@ -89,11 +103,13 @@ class CanaryRise(Standardised):
         here = self._observed(z, seen)
         away = np.where(here, z[:, self._columns] - self._mean, 0.0)
         out = np.zeros(away.shape)
+        if len(z) == 0:
+            return out
         width = len(self._columns)
-        for length, means in self._past.push(np.hstack([away, here])):
+        for wider, (length, means) in zip(self._wider, self._past.push(np.hstack([away, here])), strict=True):
             rows = np.maximum(means[:, width:] * length[:, None], 1.0)
             total = means[:, :width] * length[:, None]
-            out = np.maximum(out, total / rows / np.sqrt(self._variance * (1 / rows + 1 / self._learnt)))
+            out = np.maximum(out, total / rows / np.sqrt(self._variance * (1 / rows + 1 / self._learnt)) / wider)
         return out
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
