@@ -18,6 +18,8 @@ from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.scan.place import place_at, time_of
 from mumetal.scan.sources import Changes, Follow, History, Limits, Stream, WorkTree
+from mumetal.scan.sources.batch import read_blobs
+from mumetal.scan.sources.git import Git
 
 NOW = 1_700_000_000 * 10**9
 
@@ -209,7 +211,12 @@ def test_what_a_partial_clone_lacks_is_not_fetched_by_the_repositorys_programs(r
     subprocess.run([need("git"), "-C", str(repo), "cat-file", "-p", oid], check=False, capture_output=True, env=lazy)
     assert marker.exists()  # the trap works
     marker.unlink()
-    everything(repo)
+    list(History(repo).blobs())
+    left: list[Quarantined] = []
+    assert not list(read_blobs(Git(repo), [oid.encode()], Limits(), left.append))
+    assert "missing" in left[0].reason
+    with pytest.raises(UnavailableError):  # and said: what changed cannot be told without the old blob
+        Changes(repo, "main").deltas()
     assert not marker.exists()
 
 
