@@ -25,7 +25,16 @@ DEVICES = ("athens", "valencia")
 METRICS = (("T1", "t1"), ("T2", "t2"), ("readout_error", "readout_error"))
 SEEDS = 20
 MIN_DAYS = 15
-DAILY = Pace(control_hz=0.0, cryostat_hz=0.0, qubits_hz=0.0, queue_hz=0.0, calibration_s=DAY_S, drift=1.0, people=False)
+DAILY = Pace(
+    control_hz=0.0,
+    cryostat_hz=0.0,
+    qubits_hz=0.0,
+    queue_hz=0.0,
+    supply_hz=0.0,
+    calibration_s=DAY_S,
+    drift=1.0,
+    people=False,
+)
 Floats = NDArray[np.float64]
 
 

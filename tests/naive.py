@@ -188,3 +188,31 @@ def confusion(iq: Array, prepared: Array) -> tuple[float, float]:
 
 def last_means(rows: Array, span: int) -> Array:
     return np.array([rows[max(0, k + 1 - span) : k + 1].mean(axis=0) for k in range(len(rows))])
+
+
+def fisher_leak(x: list[float], e: list[float]) -> float:
+    """Fisher's z of a correlation, from its definition, times the root of the rows less three."""
+    n = len(x)
+    mx, me = sum(x) / n, sum(e) / n
+    both = sum((a - mx) * (b - me) for a, b in zip(x, e, strict=True))
+    r = both / math.sqrt(sum((a - mx) ** 2 for a in x) * sum((b - me) ** 2 for b in e))
+    return 0.5 * math.log((1 + r) / (1 - r)) * math.sqrt(n - 3)
+
+
+def welch_t(one: list[float], none: list[float]) -> float:
+    """Welch's t of two samples, value by value."""
+    means = [sum(s) / len(s) for s in (one, none)]
+    errors = [sum((v - m) ** 2 for v in s) / (len(s) - 1) / len(s) for s, m in zip((one, none), means, strict=True)]
+    return (means[0] - means[1]) / math.sqrt(sum(errors))
+
+
+def repeats(x: list[float], y: list[float], longest: int) -> float:
+    """One and twice the sum of the products of two series' autocorrelations."""
+    total = 1.0
+    for k in range(1, longest):
+        product = 1.0
+        for s in (x, y):
+            m = sum(s) / len(s)
+            product *= sum((s[i] - m) * (s[i - k] - m) for i in range(k, len(s))) / sum((v - m) ** 2 for v in s)
+        total += 2 * product
+    return max(1.0, total)

@@ -14,6 +14,7 @@ from mumetal.core.technique import Conditions
 from mumetal.serve.encoders import shipped
 from mumetal.watch.contrastive.encoder import Encoder
 from mumetal.watch.covert.canary_rise import CanaryRise
+from mumetal.watch.covert.power_leakage import PowerLeakage
 from mumetal.watch.covert.readout_correlation import ReadoutCorrelation
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.reset_leakage import ResetLeakage
@@ -28,6 +29,7 @@ LISTED: list[tuple[str, Callable[[], Detector]]] = [
     (CanaryRise.info.plugin_id, CanaryRise),
     (ResetLeakage.info.plugin_id, ResetLeakage),
     (ReadoutCorrelation.info.plugin_id, ReadoutCorrelation),
+    (PowerLeakage.info.plugin_id, PowerLeakage),
     (SequenceCorrelation.info.plugin_id, SequenceCorrelation),
     (MatchedTemplate.info.plugin_id, MatchedTemplate),
     (Replay.info.plugin_id, Replay),
@@ -64,6 +66,11 @@ def history_and_more(plugin_id: str, hz: float, seed: int = 0, rows: int = 2400)
         names, units = [f"q{q}.canary_error" for q in range(6)], ["1"] * 6
     if plugin_id.endswith(".readout_correlation"):
         names, units = [f"q{q}.readout_residual" for q in range(6)], ["1"] * 6
+    if plugin_id.endswith(".power_leakage"):
+        names = ["awg.pulse_energy", "job", "rack.power", "em.band0", "still", "rare"]
+        units = ["1", "1", "W", "V2", "1", "K"]
+        values[:, 1] = (rng.random(rows) < 0.5).astype(float)
+        values[:, 2] += 0.3 * values[:, 0]
     t = T0 + (np.arange(rows) * 1e9 / hz).astype(np.int64)
     channels = tuple(Channel(name=n, unit=u) for n, u in zip(names, units, strict=True))
     whole = Series(device="d", stream="s", channels=channels, t_ns=t, values=values)

@@ -33,6 +33,7 @@ class Knob(StrEnum):
     COOLING_LOSS = "cooling_loss"  # lost part of the compressor's water flow, 0 to 1, (n, 1)
     VIBRATION = "vibration"  # factor on the pulse tube's pickup, 1, (n, 1)
     RACK_LOAD = "rack_load"  # added power of the control rack, W, (n, 1)
+    LEAK = "leak"  # factor on what of the pulses' power the supply's filter lets through, 1, (n, 1)
     JOBS = "jobs"  # added jobs, 1/s, (n, 1)
     SHOTS = "shots"  # added shots, 1/s, (n, 1)
     DENSITY = "density"  # added two-qubit gate density, gates per qubit and layer, (n, 1)

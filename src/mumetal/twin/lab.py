@@ -30,6 +30,7 @@ from mumetal.twin.signals.handover import Handover
 from mumetal.twin.signals.load import Activity, QueueLoad
 from mumetal.twin.signals.magnetic import Magnetometer
 from mumetal.twin.signals.power import RackPower
+from mumetal.twin.signals.supply import SUPPLY, Supply
 from mumetal.twin.signals.timing import PulseTiming
 
 NS = 10**9
@@ -51,6 +52,7 @@ class Pace:
         qubits_hz: Rows of canaries, 1/s.
         queue_hz: Rows of the queue, 1/s.
         handover_hz: Rows of first measurements after a handover, 1/s.
+        supply_hz: Rows of the controller's supply, 1/s.
         calibration_s: Time between calibrations, s; infinite turns them off.
         drift: How much faster than real time two-level systems, dephasing, readout and frequencies move.
         canaries: How many qubits have a canary.
@@ -62,6 +64,7 @@ class Pace:
     qubits_hz: float = 1.0
     queue_hz: float = 1.0
     handover_hz: float = 1.0
+    supply_hz: float = 10.0
     calibration_s: float = 10.0
     drift: float = 60.0
     canaries: int = 8
@@ -131,8 +134,8 @@ class Lab:
         background = max(snapshots, key=lambda s: s.t_ns)
         self.device = device or background.device
         self.start_ns = start_ns - start_ns % NS
-        chip, canary, fridge, field, timing, load, rack, queue, people, self._perturb_rng, first = (
-            np.random.default_rng(seed).spawn(11)
+        chip, canary, fridge, field, timing, load, rack, queue, people, self._perturb_rng, first, supply = (
+            np.random.default_rng(seed).spawn(12)
         )
         self._bench = Bench()
         self._grids = {
@@ -141,6 +144,7 @@ class Lab:
             "qubits": Grid(self.pace.qubits_hz),
             "queue": Grid(self.pace.queue_hz),
             "handover": Grid(self.pace.handover_hz),
+            "supply": Grid(self.pace.supply_hz),
         }
         self.chip = Chip(background, chip, speed=self.pace.drift, tunable=tunable)
         self.canaries = self.chip.patch(self.pace.canaries)
@@ -151,6 +155,7 @@ class Lab:
         self._timing = PulseTiming(timing, self._grids["control"].step_s)
         activity = Activity(load)
         self._rack = RackPower(rack, activity)
+        self._supply = Supply(supply, activity)
         self._queue = QueueLoad(queue, activity, self._grids["queue"].step_s)
         self._people = People(people, self.device, self.start_ns)
         self._recorder = Recorder("cryostat")
@@ -254,6 +259,8 @@ class Lab:
             out.append(self._series("qubits", names, t, self._canary.rows(t / NS, temperature, self._bench)))
         if self.canaries and (t := self._grids["handover"].until(stop_ns)).size:
             out.append(self._series("handover", self._handover.channels, t, self._handover.rows(t / NS, self._bench)))
+        if (t := self._grids["supply"].until(stop_ns)).size:
+            out.append(self._series("supply", SUPPLY, t, self._supply.rows(t / NS, self._bench)))
         if (t := self._grids["queue"].until(stop_ns)).size:
             out.append(self._series("queue", QUEUE, t, self._queue.rows(t / NS, self._bench)))
         return [*out, *self._events(stop_ns)]

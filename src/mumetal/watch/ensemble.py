@@ -11,6 +11,8 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
 from mumetal.watch.calibrate import Calibration, calibrate_each
 from mumetal.watch.covert.canary_rise import CanaryRise, canary_channels
+from mumetal.watch.covert.leakage_share import leakage_channels
+from mumetal.watch.covert.power_leakage import PowerLeakage
 from mumetal.watch.covert.readout_correlation import ReadoutCorrelation, residual_channels
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.reset_leakage import ResetLeakage, handover_channels
@@ -148,6 +150,11 @@ def extras_for(history: Series, models: tuple[Watching, ...] = ()) -> tuple[tupl
         out.append((ResetLeakage, "covert.reset"))
     if len(residual_channels(history.names)) > 1:
         out.append((ReadoutCorrelation, "covert.readout"))
+    if (
+        leakage_channels(history.names, tuple(c.unit for c in history.channels))[0]
+        and rate_of(history.t_ns) <= REPLAY_HZ
+    ):
+        out.append((PowerLeakage, "covert.power"))
     if timing and 0 < rate_of(history.t_ns) <= REPLAY_HZ:
         out += [(SequenceCorrelation, "covert.timing"), (MatchedTemplate, "covert.timing")]
     if 0 < rate_of(history.t_ns) <= REPLAY_HZ:

@@ -59,6 +59,13 @@ HINTS = (
         remedy="Do not give the qubits of one readout line to two tenants; check the multiplexer's isolation.",
     ),
     Hint(
+        rule=r"watch\.covert\.power_leakage",
+        title="{channel} of {device} tells more of what is played than before",
+        severity=Severity.HIGH,
+        techniques=("collection.controller_power_trace", "collection.single_trace_reconstruction"),
+        remedy="Look for a removed filter or a probe on the supply and at who was at the rack; filter, and withhold the channel.",
+    ),
+    Hint(
         rule=r"watch\.covert\.misreport",
         title="Reported errors of {device} disagree with its canaries ({channel})",
         severity=Severity.HIGH,

@@ -151,7 +151,7 @@ def test_fast_streams_are_pushed_whole_and_in_order(tmp_path: Path) -> None:
     assert set(first) == {"source", "device", "stream", "channels", "t_ns", "seq", "values"}
     got = channels(received(door))
     want = channels(lab().advance(61.0))
-    fast = {n for n in want if n.split("/")[0] in {"control", "handover", "qubits", "queue"}}
+    fast = {n for n in want if n.split("/")[0] in {"control", "handover", "qubits", "queue", "supply"}}
     assert set(got) == fast
     for name in fast:
         np.testing.assert_allclose(got[name], want[name], rtol=1e-12, atol=1e-22, err_msg=name)

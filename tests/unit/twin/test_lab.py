@@ -42,7 +42,7 @@ def test_another_seed_gives_other_data() -> None:
 
 def test_every_stream_has_units_provenance_and_its_rate() -> None:
     data = lab().advance(20.0)
-    rates = {"control": 80, "cryostat": 1, "qubits": 1, "queue": 1}
+    rates = {"control": 80, "cryostat": 1, "qubits": 1, "queue": 1, "supply": 10}
     for stream, rate in rates.items():
         found = [d for d in data if isinstance(d, Series) and d.stream == stream]
         assert sum(map(len, found)) == 20 * rate
@@ -97,7 +97,14 @@ def test_honest_people_leave_jobs_calls_logins_and_calibrations() -> None:
 
 def test_streams_can_be_turned_off() -> None:
     pace = Pace(
-        control_hz=0, cryostat_hz=0, qubits_hz=0, queue_hz=0, handover_hz=0, calibration_s=math.inf, people=False
+        control_hz=0,
+        cryostat_hz=0,
+        qubits_hz=0,
+        queue_hz=0,
+        supply_hz=0,
+        handover_hz=0,
+        calibration_s=math.inf,
+        people=False,
     )
     assert lab(pace=pace).advance(100.0) == []
     daily = dataclasses.replace(pace, calibration_s=86_400.0)

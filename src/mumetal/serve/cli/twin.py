@@ -49,7 +49,15 @@ def record(
     if directory.exists() and any(directory.iterdir()):
         raise BadInputError("the folder is not empty", where=str(directory), hint="name a new one")
     planned = tuple(_planned(text) for text in happening or ())
-    pace = Pace(control_hz=0.0, cryostat_hz=rate_hz, qubits_hz=0.0, queue_hz=0.0, calibration_s=3_600.0, drift=1.0)
+    pace = Pace(
+        control_hz=0.0,
+        cryostat_hz=rate_hz,
+        qubits_hz=0.0,
+        queue_hz=0.0,
+        supply_hz=0.0,
+        calibration_s=3_600.0,
+        drift=1.0,
+    )
     start_ns = SystemClock().now_ns() - round(length_s * 1e9)
     lab = Lab(calibrations.snapshots(backend), seed, start_ns, schedule=Schedule(planned=planned), pace=pace)
     writer = LabWriter(directory)

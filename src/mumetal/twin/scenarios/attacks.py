@@ -149,6 +149,13 @@ def _readout_crosstalk(stage: Stage) -> Effect:
     return Effect(start_s=stage.start_s, stop_s=stage.stop_s, turns={Knob.READOUT: together})
 
 
+def _supply_tap(stage: Stage) -> Effect:
+    def unfiltered(t_s: Floats, value: Floats) -> Floats:
+        return value * (1.0 + (stage.strength - 1.0) * during(t_s, stage.start_s, stage.stop_s))
+
+    return Effect(start_s=stage.start_s, stop_s=stage.stop_s, turns={Knob.LEAK: unfiltered})
+
+
 def _telemetry_export(stage: Stage) -> Effect:
     calls = [
         stage.event(
@@ -207,6 +214,11 @@ ATTACKS = (
         name="readout_crosstalk", truth="collection.readout_crosstalk", kind="attack",
         title="Two qubits on one readout line change one another's readout error by this", unit="1", low=1e-4, high=0.3,
         usual=0.03, moves=("qubits/*", "handover/*", "calibration/readout_error"), start=_readout_crosstalk,
+    ),
+    Perturbation(
+        name="supply_tap", truth="collection.controller_power_trace", kind="attack",
+        title="The supply's filter is bypassed: pulses show this many times as strongly in its power", unit="1", low=1.1,
+        high=20.0, usual=5.0, moves=("supply/supply.power",), start=_supply_tap,
     ),
     Perturbation(
         name="telemetry_export", truth="exfiltration.telemetry_export", kind="attack",

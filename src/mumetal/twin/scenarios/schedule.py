@@ -58,6 +58,7 @@ OPENING = (
     ("reset_leakage", 140.0, 25.0),
     ("telemetry_export", 170.0, 25.0),
     ("readout_crosstalk", 200.0, 25.0),
+    ("supply_tap", 230.0, 25.0),
 )
 SPACING_S = 24.0
 

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mumetal.core.event import Event
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.covert.export import EXPORT, POLL, VOLUME, ExportWatch
 from mumetal.watch.covert.misreport import CANARY, CanaryWitness
+from mumetal.watch.covert.power_leakage import PowerLeakage
 from mumetal.watch.covert.readout_correlation import ReadoutCorrelation, residual_channels
 from mumetal.watch.covert.reset_leakage import ResetLeakage, handover_channels
 from mumetal.watch.power.facts import CalibrationFacts, StreamFacts
@@ -72,6 +73,8 @@ def told(
     """Return what these detectors could have seen of a technique, one line a device that carries it."""
     if technique in ResetLeakage.info.techniques:
         return [x for facts in streams if (x := _reset(technique, facts, lasting_s, alarm))]
+    if technique in PowerLeakage.info.techniques:
+        return [_leak(technique, facts, lasting_s, alarm) for facts in streams if facts.leaks]
     if technique in ReadoutCorrelation.info.techniques:
         return [x for facts in streams if (x := _readout(technique, facts, lasting_s, alarm))]
     if technique in CanaryWitness.info.techniques:
@@ -117,6 +120,28 @@ def _readout(technique: str, facts: StreamFacts, lasting_s: float, alarm: float)
         detector=ReadoutCorrelation.info.plugin_id,
         had=f"{facts.stream}: readout errors of {len(moving)} qubits, {facts.rate_hz:.3g} rows/s",
     )
+
+
+def _leak(technique: str, facts: StreamFacts, lasting_s: float, alarm: float) -> Told:
+    """Say what would be seen to grow, and what the loudest channel tells already of what is played."""
+    conditions = Conditions(
+        samples=lasting_s * facts.rate_hz * facts.coverage, noise=1.0, rate_hz=facts.rate_hz,
+        channels=len(facts.leaks), false_alarm=alarm, power=CAUGHT,
+    )  # fmt: skip
+    power = PowerLeakage().power(technique, conditions)
+    most = max(facts.leaks, key=lambda leak: abs(leak.correlation))
+    where = f"{facts.stream}/{most.channel}: {facts.rate_hz:.3g} rows/s"
+    if not most.certain:
+        had = f"{where}, tells nothing of {most.played} that {most.rows:,} rows could show (|ρ| {abs(most.correlation):.2g})"
+        return Told(device=facts.device, power=power, detector=PowerLeakage.info.plugin_id, had=had)
+    had = (
+        f"{where}, tells {most.share:.2g} of the variance of {most.played} (ρ {most.correlation:.2g}, {most.rows:,} rows): "
+        f"{most.bits:.2g} bits a row, {most.bits * facts.rate_hz:.2g} bit/s"
+    )
+    if most.attenuation_db > 0 and not power.blind:
+        advice = f"filter {most.channel} by {most.attenuation_db:.0f} dB of power to leave 0.001 bits a row, or keep the channel in"
+        power = replace(power, advice="; ".join(a for a in (advice, power.advice) if a))
+    return Told(device=facts.device, power=power, detector=PowerLeakage.info.plugin_id, had=had)
 
 
 def _misreport(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.numerics.robust import location_scale
+from mumetal.watch.covert.leakage_share import Leak, leaks_in
 
 FEWEST_ROWS = 16
 FEWEST_LOOKS = 3
@@ -48,6 +49,7 @@ class StreamFacts:
         coverage: Share of the looked-at times at which it delivered, in [0, 1].
         rows: Rows looked at.
         channels: Its channels.
+        leaks: What power, EM bands and temperatures told of what was played in the longest look.
     """
 
     device: str
@@ -56,6 +58,7 @@ class StreamFacts:
     coverage: float
     rows: int
     channels: tuple[ChannelFacts, ...]
+    leaks: tuple[Leak, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,9 @@ def stream_facts(device: str, stream: str, looks: Sequence[Iterable[Series]]) ->
     wander = _wander(
         [np.concatenate([s.values for s in look]) for look in pieces if look and look[0].epoch == newest.epoch]
     )
+    whole = [
+        np.concatenate([s.values for s in look if s.epoch == newest.epoch] or [values[:0]]) for look in pieces if look
+    ]
     constant = np.nanmax(values, axis=0, initial=-np.inf) == np.nanmin(values, axis=0, initial=np.inf)
     return StreamFacts(
         device=device,
@@ -120,6 +126,7 @@ def stream_facts(device: str, stream: str, looks: Sequence[Iterable[Series]]) ->
             )
             for i, c in enumerate(newest.channels)
         ),
+        leaks=leaks_in(newest.names, tuple(c.unit for c in newest.channels), max(whole, key=len)),
     )
 
 
