@@ -81,11 +81,11 @@ class PowerLeakage(Standardised):
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn spreads, the ordinary gain of each channel at each lag, and how often serial correlation repeats a row."""
         features = len(self._played) * len(LAGS)
-        self._gain = np.zeros((features, len(self._leaking)))
-        self._side = np.zeros(features * len(self._leaking))
-        self._spread = np.ones(len(self._leaking) + len(self._played))
-        self._left = np.ones(len(self._leaking))
-        self._repeats = np.ones(features * len(self._leaking))
+        self._gain: Array = np.zeros((features, len(self._leaking)))
+        self._side: Array = np.zeros(features * len(self._leaking))
+        self._spread: Array = np.ones(len(self._leaking) + len(self._played))
+        self._left: Array = np.ones(len(self._leaking))
+        self._repeats: Array = np.ones(features * len(self._leaking))
         self._learnt = math.inf
         self._spans = ()
         self.reset()
@@ -99,7 +99,7 @@ class PowerLeakage(Standardised):
         self._learnt = float(max(rows.sum(), 1))
         if rows.sum() > 4 * features:
             inside = x[rows]
-            self._gain = np.linalg.lstsq(inside, y[rows], rcond=None)[0]
+            self._gain = np.asarray(np.linalg.lstsq(inside, y[rows], rcond=None)[0], np.float64)
             left = y[rows] - inside @ self._gain
             self._left = np.maximum(left.std(axis=0), 1e-6)
             error = np.sqrt(np.maximum(np.diag(np.linalg.pinv(inside.T @ inside)), 1e-12))
