@@ -19,7 +19,7 @@ from mumetal.serve.firmware.fleet import Board, BoardFiles, all_entries, inciden
 from mumetal.serve.pipeline import history
 from mumetal.serve.pipeline.judge import Judge, Rooms
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
-from mumetal.trust.firmware.rollout import INSTALL, RESTORE, Outcome, Plan, Report, Rollout
+from mumetal.trust.firmware.rollout import INSTALL, RESTORE, ROLLOUT, Outcome, Plan, Report, Rollout
 from mumetal.trust.ledger.local import open_local
 from mumetal.twin.lab import Lab, Pace
 from mumetal.watch.watch import Watch
@@ -83,7 +83,7 @@ def roll(
         ledger = open_local(folder / "rollouts", clock=world, entropy=os.urandom)
         rollout = Rollout(
             boards=Boards(fleet), drifted=incidents_since(folder, world.now_ns()),
-            authorizer=LocalOperator("operator", LOCAL, (INSTALL, RESTORE, CONFIRMED)), ledger=ledger,
+            authorizer=LocalOperator("operator", LOCAL, (INSTALL, RESTORE, CONFIRMED, ROLLOUT)), ledger=ledger,
             floors=Floors(folder / "floors.json"), root=root(), clock=world,
         )  # fmt: skip
         devices = dict.fromkeys(BOARDS, "zcu111")

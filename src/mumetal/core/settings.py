@@ -99,6 +99,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ledger_key: Annotated[str, Meta(description="URI of the ledger's key [default: made at the first start].")] = ""
     witnesses: Annotated[tuple[str, ...], Meta(max_length=16, description="What witnesses kept, FOLDER?key=FILE.")] = ()
     calibrations: Annotated[str, Meta(description="Signed recalibrations, FOLDER?roots=FOLDER&pin=SHA256.")] = ""
+    approvals: Annotated[str, Meta(description="Demand signed approvals, ROOTS?pin=SHA256[&role=approval].")] = ""
 
 
 def decode(text: bytes, where: str = "settings") -> Settings:

@@ -27,6 +27,7 @@ from mumetal.trust.models.health.checkup import Checkup
 from mumetal.trust.models.lifecycle import RELEASE_AGENT
 from mumetal.trust.models.record import State
 from mumetal.trust.models.scorer import OnnxScorer
+from mumetal.trust.signing.demand import Demand
 from mumetal.watch.contrastive.adapted import AdaptedEncoder
 from mumetal.watch.learned import RowModel, Watching
 
@@ -144,12 +145,22 @@ class LiveModels:
         self.refresh()
 
     @classmethod
-    def open(cls, store: Path, *, ledger: Ledger, authorizer: Authorizer, clock: Clock) -> "LiveModels":
+    def open(
+        cls,
+        store: Path,
+        *,
+        ledger: Ledger,
+        authorizer: Authorizer,
+        clock: Clock,
+        demand: Demand | None = None,
+    ) -> "LiveModels":
         """Open the registry of a store and take in what is shipped; a registry that is refused leaves a problem."""
         encoders, left_out = adapted_encoders(store)
         wrong = [Problem(model=name, why=why) for name, why in left_out]
         try:
-            desk = registries.attach(store, ledger=ledger, authorizer=authorizer, clock=clock, actor=RELEASE_AGENT)
+            desk = registries.attach(
+                store, ledger=ledger, authorizer=authorizer, clock=clock, actor=RELEASE_AGENT, demand=demand
+            )
         except MumetalError as error:
             return cls(None, [Problem(model="", why=f"the registry cannot be used: {error}"[:500]), *wrong], encoders)
         return cls(desk, [*adopt_shipped(desk), *wrong], encoders)

@@ -30,6 +30,7 @@ from mumetal.trust.models.lifecycle import ACTIONS, Lifecycle, settle
 from mumetal.trust.models.registry import ModelRegistry
 from mumetal.trust.models.signed import ROLE, SignedSeal
 from mumetal.trust.models.training_data import READ
+from mumetal.trust.signing.demand import Demand
 
 YEAR_NS = 365 * 86_400 * 10**9
 FOLDER = "models"
@@ -95,7 +96,15 @@ def reading(store: Path, *, root: Path | None = None) -> Iterator[ModelRegistry]
     yield ModelRegistry(folder, seal=SignedSeal(trusted, clock), chronicle=chronicle)
 
 
-def attach(store: Path, *, ledger: Ledger, authorizer: Authorizer, clock: Clock, actor: str) -> ModelDesk:
+def attach(
+    store: Path,
+    *,
+    ledger: Ledger,
+    authorizer: Authorizer,
+    clock: Clock,
+    actor: str,
+    demand: Demand | None = None,
+) -> ModelDesk:
     """Open a store's registry beside a running stack: on its very ledger, decided by its authorizer.
 
     Makes the registry's own key and root at the first start.
@@ -109,23 +118,32 @@ def attach(store: Path, *, ledger: Ledger, authorizer: Authorizer, clock: Clock,
         folder.mkdir(parents=True, exist_ok=True)
         make_trust(folder, clock, user())
     signer: Signer = open_key(f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
-    return _desk(folder, read_root(folder / ROOT_FILE, clock), signer, ledger, authorizer, clock, actor)
+    return _desk(folder, read_root(folder / ROOT_FILE, clock), signer, ledger, authorizer, clock, actor, demand)
 
 
 def _desk(
-    folder: Path, root: TrustRoot, signer: Signer, ledger: Ledger, authorizer: Authorizer, clock: Clock, actor: str
+    folder: Path,
+    root: TrustRoot,
+    signer: Signer,
+    ledger: Ledger,
+    authorizer: Authorizer,
+    clock: Clock,
+    actor: str,
+    demand: Demand | None,
 ) -> ModelDesk:
     chronicle = Chronicle(ledger, LOCAL)
     registry = ModelRegistry(folder, seal=SignedSeal(root, clock, [signer]), chronicle=chronicle)
     settle(registry, ledger, clock, chronicle)
-    lifecycle = Lifecycle(registry, ledger=ledger, authorizer=authorizer, clock=clock, required=REQUIRED)
+    lifecycle = Lifecycle(registry, ledger=ledger, authorizer=authorizer, clock=clock, required=REQUIRED, demand=demand)
     return ModelDesk(
         registry=registry, lifecycle=lifecycle, ledger=ledger, authorizer=authorizer, clock=clock, actor=actor
     )
 
 
 @contextmanager
-def changing(store: Path, *, root: Path | None = None, key: str = "", make: bool = False) -> Iterator[ModelDesk]:
+def changing(
+    store: Path, *, root: Path | None = None, key: str = "", make: bool = False, demand: Demand | None = None
+) -> Iterator[ModelDesk]:
     """Open a store's registry to be changed by the operating system's user.
 
     Args:
@@ -133,6 +151,7 @@ def changing(store: Path, *, root: Path | None = None, key: str = "", make: bool
         root: Trust root; without it the registry's own.
         key: URI of the key to sign with; without it the registry's own.
         make: Make the registry's own key and root where there are none.
+        demand: Signed approvals that a promotion needs at this lab.
 
     Raises:
         UnavailableError: A running stack holds the ledger.
@@ -147,7 +166,7 @@ def changing(store: Path, *, root: Path | None = None, key: str = "", make: bool
     ledger = ledgers.open_ledger(store, clock)
     try:
         authorizer = LocalOperator(principal=actor, tenant=LOCAL, actions=(*ACTIONS, READ))
-        yield _desk(folder, trusted, signer, ledger, authorizer, clock, actor)
+        yield _desk(folder, trusted, signer, ledger, authorizer, clock, actor, demand)
     finally:
         ledger.close()
 

@@ -19,6 +19,7 @@ from mumetal.core.ports import Ledger, Source, Truth
 from mumetal.core.settings import Settings
 from mumetal.respond.triage import Inventory, decode_inventory
 from mumetal.serve.calibrations import signed_folder
+from mumetal.serve.demands import demand_of
 from mumetal.serve.live_models import LiveModels
 from mumetal.serve.pipeline.filing import SCAN_AGENT
 from mumetal.serve.pipeline.judge import AGENT
@@ -149,7 +150,13 @@ def build(
         inventory=inventory(settings),
         ledger=ledger,
         authorizer=decides,
-        models=LiveModels.open(settings_file.path_in(settings), ledger=ledger, authorizer=decides, clock=clock),
+        models=LiveModels.open(
+            settings_file.path_in(settings),
+            ledger=ledger,
+            authorizer=decides,
+            clock=clock,
+            demand=demand_of(settings.approvals),
+        ),
         sources=sources_of(settings),
         sinks=[(sink_name(spec), open_sink(spec)) for spec in settings.sinks],
         calibrations=signed_folder(settings.calibrations),

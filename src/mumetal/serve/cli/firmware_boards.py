@@ -8,11 +8,13 @@ import typer
 
 from mumetal.serve.cli.firmware_trust import ReleaseOption, _beside, _root
 from mumetal.serve.cli.keys import PinOption, RootsOption, _bytes
-from mumetal.serve.cli.options import JsonOption, StoreOption, seconds
+from mumetal.serve.cli.model_options import MAX_APPROVAL, ApprovalOption, read_file
+from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, seconds
 
 if TYPE_CHECKING:
     from mumetal.serve.firmware.book import Book
     from mumetal.serve.firmware.record import BoardRecord
+    from mumetal.serve.firmware.rolling import Entering
     from mumetal.trust.firmware.rollout import Report
 
 FleetArgument = Annotated[Path, typer.Argument(help="TOML file of boards: [device.NAME] with board and image.")]
@@ -44,22 +46,23 @@ def inventory(
     as_json: JsonOption = False,
 ) -> int:
     """Look at what each board's file holds, who approved it and whether it keeps its promises; 1 when one ails."""
+    import os
+
     from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
     from mumetal.serve.firmware import fleet as fleets
     from mumetal.serve.firmware.book import Book
     from mumetal.serve.firmware.record import OBSERVED
+    from mumetal.serve.firmware.rolling import entering
     from mumetal.serve.firmware.stock import Stocktaker
 
-    now = SystemClock().now_ns()
+    clock = SystemClock()
+    now = clock.now_ns()
     boards = fleets.decode(_bytes(fleet), str(fleet))
-    taker = Stocktaker(
-        book=Book(folder_of(state, store)),
-        read=fleets.BoardFiles(boards).read,
-        root=_root(roots, pin, now),
-        tenant=LOCAL,
-    )
-    found = [taker.look(device, board, now) for device, board in boards.items()]
+    root, files, book = _root(roots, pin, now), fleets.BoardFiles(boards), Book(folder_of(state, store))
+    with entering(book, clock=clock, entropy=os.urandom, operator=OPERATOR) as acts:
+        taker = Stocktaker(book=book, read=files.read, root=root, tenant=LOCAL, enter=acts.enter)
+        found = [taker.look(device, board, now) for device, board in boards.items()]
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
     else:
@@ -113,10 +116,14 @@ def attest(
     as_json: JsonOption = False,
 ) -> int:
     """Verify a TPM 2.0 quote; ends with 4 and the step that failed when it does not hold."""
+    import os
+    from contextlib import nullcontext
+
     from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
     from mumetal.core.errors import BadInputError, RejectedError
     from mumetal.serve.firmware.book import Book
+    from mumetal.serve.firmware.rolling import entering
     from mumetal.trust.attest import quote as quotes
 
     if bool(device) == bool(nonce):
@@ -129,40 +136,49 @@ def attest(
         given = bytes.fromhex(nonce)
     except (msgspec.DecodeError, ValueError) as error:
         raise BadInputError(f"golden values or nonce cannot be read: {error}"[:300], where=str(golden)) from None
-    raw, now = _bytes(values), SystemClock().now_ns()
+    clock = SystemClock()
+    raw, now = _bytes(values), clock.now_ns()
     message, signed, public = _bytes(quote), _bytes(signature), quotes.load_key(_bytes(key), str(key))
     book = Book(folder_of(state, store))
     asked_ns = round(asked * 1e9)
-    if device:
-        given, asked_ns = book.answer(LOCAL, device)
-    known = book.board(LOCAL, device) if device else None
-    try:
-        quotes.verify(
-            message,
-            signed,
-            key=public,
-            challenge=quotes.Challenge(nonce=given, asked_ns=asked_ns),
-            values={index: raw[32 * i : 32 * i + 32] for i, index in enumerate(sorted(wanted))},
-            golden=wanted,
-            now_ns=now,
-            last=known.clocks if known else None,
-            where=device or str(quote),
-        )
-    except RejectedError as error:
+    held = entering(book, clock=clock, entropy=os.urandom, operator=OPERATOR) if device else nullcontext()
+    with held as acts:  # a ledger that cannot be written is told before the challenge is used up
         if device:
-            _record_quote(book, device, message, error.message, sorted(wanted), now)
-        raise
-    if device:
-        _record_quote(book, device, message, "", sorted(wanted), now)
+            given, asked_ns = book.answer(LOCAL, device)
+        known = book.board(LOCAL, device) if device else None
+        try:
+            quotes.verify(
+                message,
+                signed,
+                key=public,
+                challenge=quotes.Challenge(nonce=given, asked_ns=asked_ns),
+                values={index: raw[32 * i : 32 * i + 32] for i, index in enumerate(sorted(wanted))},
+                golden=wanted,
+                now_ns=now,
+                last=known.clocks if known else None,
+                where=device or str(quote),
+            )
+        except RejectedError as error:
+            if acts is not None:
+                _record_quote(book, acts, device, message, error.message, sorted(wanted), now)
+            raise
+        if acts is not None:
+            _record_quote(book, acts, device, message, "", sorted(wanted), now)
     registers = ", ".join(map(str, sorted(wanted)))
     said = {"quote": str(quote), "device": device, "registers": registers, "verified": True}
     typer.echo(msgspec.json.encode(said).decode() if as_json else f"{quote}: registers {registers} are the golden ones")
     return 0
 
 
-def _record_quote(book: "Book", device: str, message: bytes, why: str, registers: list[int], now_ns: int) -> None:
+def _record_quote(
+    book: "Book", acts: "Entering", device: str, message: bytes, why: str, registers: list[int], now_ns: int
+) -> None:
+    """Put the verdict on the ledger, then on the board's record."""
+    import hashlib
+
     from mumetal.core import LOCAL
     from mumetal.serve.firmware.record import QUOTE, BoardRecord, Clocks, Proof
+    from mumetal.serve.firmware.rolling import ATTEST
     from mumetal.trust.attest import quote as quotes
 
     clocks = None
@@ -175,7 +191,13 @@ def _record_quote(book: "Book", device: str, message: bytes, why: str, registers
     def edit(known: BoardRecord) -> BoardRecord:
         return msgspec.structs.replace(known.with_proof(proof), clocks=clocks or known.clocks)
 
-    book.change(LOCAL, device, edit)
+    def record() -> str:
+        book.change(LOCAL, device, edit)
+        return "recorded"
+
+    verdict = f"refused: {why[:800]}" if why else "held"
+    about = f"quote sha256={hashlib.sha256(message).hexdigest()[:32]}, registers {listed}"
+    acts.enter(ATTEST, device, f"{about}: {verdict}", record)
 
 
 def rollout(
@@ -189,6 +211,8 @@ def rollout(
         typer.Option("--store", help="A stack's store: its incidents stop the rollout [default: .mumetal]."),
     ] = None,
     state: StateOption = None,
+    settings: SettingsOption = None,
+    approval: ApprovalOption = None,
     soak: Annotated[str, typer.Option("--soak", help="How long boards are watched after each stage.")] = "1h",
     release: ReleaseOption = None,
     as_json: JsonOption = False,
@@ -198,13 +222,17 @@ def rollout(
 
     from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
+    from mumetal.serve import wiring
+    from mumetal.serve.demands import demand_of
     from mumetal.serve.firmware import fleet as fleets
     from mumetal.serve.firmware.book import Book
-    from mumetal.serve.firmware.rolling import opened
+    from mumetal.serve.firmware.rolling import entering, rollout_of
     from mumetal.serve.firmware.stock import Stocktaker
     from mumetal.trust.firmware.rollout import Plan
 
     clock = SystemClock()
+    demand = demand_of(wiring.load(settings, wiring.Overrides(store=store)).approvals)
+    word = read_file(approval, MAX_APPROVAL) if approval else None
     boards = fleets.decode(_bytes(fleet), str(fleet))
     envelope, data = _bytes(_beside(image, release)), _bytes(image)
     root, folder, watch = _root(roots, pin, clock.now_ns()), folder_of(state, store), seconds(soak)
@@ -214,16 +242,17 @@ def rollout(
     files, book = fleets.BoardFiles(boards), Book(folder)
     devices = {name: board.board for name, board in boards.items()}
     look_s = max(0.05, min(10.0, watch / 10))
-    plan = Plan(devices=devices, envelope=envelope, data=data, soak_s=watch, look_s=look_s, actor=OPERATOR)
+    plan = Plan(
+        devices=devices, envelope=envelope, data=data, soak_s=watch, look_s=look_s, actor=OPERATOR, approval=word
+    )
     drifted = fleets.incidents_since(watched, clock.now_ns())
-    with opened(
-        book, files, root, drifted=drifted, clock=clock, entropy=os.urandom, operator=OPERATOR, say=_say
-    ) as work:
+    with entering(book, clock=clock, entropy=os.urandom, operator=OPERATOR) as acts:
+        work = rollout_of(book, files, root, acts, drifted=drifted, clock=clock, say=_say, demand=demand)
         report = work.run(plan)
-    taker = Stocktaker(book=book, read=files.read, root=root, tenant=LOCAL)
-    for device in (*report.installed, *report.restored, *report.stuck):
-        runs = envelope if device in report.installed else None
-        taker.look(device, boards[device], clock.now_ns(), envelope=runs)
+        taker = Stocktaker(book=book, read=files.read, root=root, tenant=LOCAL, enter=acts.enter)
+        for device in (*report.installed, *report.restored, *report.stuck):
+            runs = envelope if device in report.installed else None
+            taker.look(device, boards[device], clock.now_ns(), envelope=runs)
     return _told(report, as_json=as_json)
 
 
@@ -246,7 +275,7 @@ def restore(
     from mumetal.core.errors import RejectedError
     from mumetal.serve.firmware import fleet as fleets
     from mumetal.serve.firmware.book import Book
-    from mumetal.serve.firmware.rolling import opened
+    from mumetal.serve.firmware.rolling import entering, rollout_of
     from mumetal.serve.firmware.stock import Stocktaker, entry_of
     from mumetal.trust.firmware.rollout import Order
 
@@ -268,13 +297,12 @@ def restore(
     if not good:
         typer.echo("[]" if as_json else "No board was left open by a rollout.")
         return 0
-    with opened(
-        book, files, root, drifted=lambda _: "", clock=clock, entropy=os.urandom, operator=OPERATOR, say=_say
-    ) as work:
+    with entering(book, clock=clock, entropy=os.urandom, operator=OPERATOR) as acts:
+        work = rollout_of(book, files, root, acts, drifted=lambda _: "", clock=clock, say=_say)
         report = work.restore(Order(actor=OPERATOR), good, why[:300])
-    taker = Stocktaker(book=book, read=files.read, root=root, tenant=LOCAL)
-    for name in (*report.restored, *report.stuck):
-        taker.look(name, boards[name], clock.now_ns())
+        taker = Stocktaker(book=book, read=files.read, root=root, tenant=LOCAL, enter=acts.enter)
+        for name in (*report.restored, *report.stuck):
+            taker.look(name, boards[name], clock.now_ns())
     told = _told(report, as_json=as_json)
     return told if report.stuck else 0
 

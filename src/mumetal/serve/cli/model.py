@@ -10,6 +10,8 @@ import typer
 
 from mumetal.serve.cli.model_look import export, health, probe, reproduce
 from mumetal.serve.cli.model_options import (
+    MAX_APPROVAL,
+    ApprovalOption,
     KeyOption,
     NameArgument,
     RootOption,
@@ -129,6 +131,7 @@ def promote(
         Path | None, typer.Option("--training", help="CSV of the training data, if you may read them.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the gates' attacks.")] = 0,
+    approval: ApprovalOption = None,
     settings: SettingsOption = None,
     store: StoreOption = None,
     root: RootOption = None,
@@ -136,18 +139,21 @@ def promote(
     as_json: JsonOption = False,
 ) -> int:
     """Move a version one state on: a draft through the gates, the others by approval. Ends with 4 when refused."""
-    from mumetal.serve import models
+    from mumetal.serve import models, wiring
+    from mumetal.serve.demands import demand_of
     from mumetal.serve.model_gates import run_gates
 
     shown = None if held_out is None else read_file(held_out)
-    with models.changing(store_of(settings, store), root=root, key=key) as desk:
+    word = None if approval is None else read_file(approval, MAX_APPROVAL)
+    demand = demand_of(wiring.load(settings, wiring.Overrides(store=store)).approvals)
+    with models.changing(store_of(settings, store), root=root, key=key, demand=demand) as desk:
         report = None
         if held_out is not None and shown is not None:
             report = run_gates(desk, name, version, shown, str(held_out), training=training, seed=seed)
             if not as_json:
                 for o in report.outcomes:
                     typer.echo(f"{'passed ' if o.passed else 'REFUSED'} {o.gate.rsplit('.', 1)[-1]}: {o.reason}")
-        record = desk.lifecycle.promote(desk.actor, name, version, report)
+        record = desk.lifecycle.promote(desk.actor, name, version, report, approval=word)
     state = record.find(version).state.value
     if as_json:
         typer.echo(msgspec.json.encode({"record": record, "report": report}).decode())

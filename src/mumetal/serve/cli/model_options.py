@@ -12,6 +12,10 @@ NameArgument = Annotated[str, typer.Argument(help="The model's name.")]
 VersionArgument = Annotated[str, typer.Argument(help="The version, or its first letters.")]
 RootOption = Annotated[Path | None, typer.Option("--root", help="Trust root [default: the registry's own].")]
 KeyOption = Annotated[str, typer.Option("--key", help="URI of the key to sign with [default: the registry's own].")]
+ApprovalOption = Annotated[
+    Path | None, typer.Option("--approval", help="Signed approval, where the lab's settings demand one.")
+]
+MAX_APPROVAL = 2**20
 WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the ledger.")]
 
 

@@ -26,6 +26,8 @@ RELEASED = (
     "not below the security version the board confirmed",
     "SHA-384 as signed",
 )
+RECORD = "firmware.record"
+Enter = Callable[[str, str, str, Callable[[], str]], None]
 MAX_ENVELOPE = 4 * 2**20
 LINES = 20
 
@@ -39,12 +41,14 @@ class Stocktaker:
         read: Reads what a board's file holds.
         root: Says who may release.
         tenant: Whose boards they are.
+        enter: Runs a change of a record as an act on the ledger: action, device, why, what to do.
     """
 
     book: Book
     read: Callable[[str], bytes]
     root: TrustRoot
     tenant: str
+    enter: Enter
     _seen: dict[str, FirmwareImage | str] = field(default_factory=dict)
 
     def look(self, device: str, board: Board, now_ns: int, *, envelope: bytes | None = None) -> BoardRecord:
@@ -57,7 +61,7 @@ class Stocktaker:
             envelope: Its release, when it is not the one that lies beside its image.
 
         Raises:
-            UnavailableError: The book cannot be written.
+            UnavailableError: The book or the ledger cannot be written.
         """
         try:
             data = self.read(device)
@@ -79,7 +83,18 @@ class Stocktaker:
                 verdict=verdict,
             )
 
-        return self.book.change(self.tenant, device, edit)
+        before = self.book.board(self.tenant, device) or BoardRecord(tenant=self.tenant, device=device)
+        if standing(edit(before)) == standing(before):
+            return self.book.change(self.tenant, device, edit)  # only the time of the last look is new
+
+        fresh: list[BoardRecord] = []
+
+        def edit_and_tell() -> str:
+            fresh.append(self.book.change(self.tenant, device, edit))
+            return standing(fresh[0])
+
+        self.enter(RECORD, device, f"was {standing(before)}; is {standing(edit(before))}", edit_and_tell)
+        return fresh[0]
 
     def _judge(
         self, device: str, board: Board, data: bytes, now_ns: int, envelope: bytes | None
@@ -131,6 +146,17 @@ class Stocktaker:
         broken = [f"{p.name}: {p.detail}"[:1_000] for p in found.promises if not p.held]
         count = len(found.promises)
         return f"{count} promises of the format {found.format}", broken, (*found.unknowable, *always)
+
+
+def standing(record: BoardRecord) -> str:
+    """Return in one line what a board holds, who vouches for it and what ails: what a change of is a decision."""
+    if record.verdict is None:
+        return "not known"
+    held = f"sha384={record.sha384[:32]}" if record.sha384 else "nothing that can be read"
+    who = record.release
+    vouched = f"{who.name} {who.version} by {', '.join(who.approvers)}"[:200] if who else "nobody vouches"
+    ails = f"ails: {'; '.join(record.verdict.failed)}"[:300] if record.verdict.failed else "held"
+    return f"{record.board} {held}, {vouched}, {ails}"
 
 
 def envelope_of(board: Board) -> bytes | None:

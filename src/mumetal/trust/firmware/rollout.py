@@ -15,11 +15,14 @@ from mumetal.core import LOCAL, check
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError, RejectedError
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
+from mumetal.formats import dsse
 from mumetal.trust.firmware import release as releases
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
 from mumetal.trust.keys.root import TrustRoot
+from mumetal.trust.signing.demand import Demand
 
 INSTALL, RESTORE = "firmware.install", "firmware.restore"
+ROLLOUT = "firmware.rollout"
 MAX_BOARDS = 10_000
 
 
@@ -71,6 +74,7 @@ class Plan:
         look_s: Time between two looks, s.
         actor: Who ordered it.
         tenant: For whom.
+        approval: Signed approval of the rollout of just this image, where the lab demands one.
     """
 
     devices: Mapping[str, str]
@@ -80,6 +84,7 @@ class Plan:
     look_s: float = 10.0
     actor: str
     tenant: str = LOCAL
+    approval: bytes | None = None
 
     def __post_init__(self) -> None:
         if not 0 < len(self.devices) <= MAX_BOARDS:
@@ -127,6 +132,7 @@ class Rollout:
         clock: Time and waiting.
         keep: Keeps a device's last good image, before the device is touched, for the day after a crash; without it the
             image is only kept in memory.
+        demand: Approvals, signed with people's own keys, that a rollout needs beside the release; the way back needs none.
     """
 
     def __init__(
@@ -140,8 +146,10 @@ class Rollout:
         root: TrustRoot,
         clock: Clock,
         keep: Callable[[str, bytes], None] | None = None,
+        demand: Demand | None = None,
     ) -> None:
         self._keep = keep
+        self._demand = demand
         self._boards = boards
         self._drifted = drifted
         self._authorizer = authorizer
@@ -154,11 +162,48 @@ class Rollout:
         """Carry the plan out, and say how it ended.
 
         Raises:
-            RejectedError: Not permitted, or the release does not verify for a board; nothing was touched.
+            RejectedError: Not permitted, not approved as demanded, or the release does not verify for a board; nothing
+                was touched.
             UnavailableError: A board is away or the ledger cannot be written before anything was touched.
         """
         for device in plan.devices:
             self._verify(plan, device)
+        release, sha384 = releases.decode(plan.envelope)
+        why = f"{len(plan.devices)} boards, sha384={sha384[:32]}"
+        what = f"firmware:{release.name}@{release.version}"
+        approved = self._approved(plan, what)
+        reports: list[Report] = []
+        self._act(
+            plan.order,
+            ROLLOUT,
+            what,
+            f"{why}, {approved}" if approved else why,
+            lambda: reports.append(self._bring_out(plan)),
+            lambda: f"{reports[0].outcome.value}: {reports[0].reason}"[:1_000].removesuffix(": "),
+        )
+        return reports[0]
+
+    def _approved(self, plan: Plan, what: str) -> str:
+        """Return who signed for the rollout; a refusal is entered as well."""
+        if self._demand is None:
+            return ""
+        makers = {s.keyid.partition("#")[0] for s in dsse.decode(plan.envelope).signatures}
+        owners = [k.owner for k in self._root.keys if k.public.key_id in makers]
+        try:
+            return self._demand.met(
+                plan.approval,
+                plan.data,
+                action=ROLLOUT,
+                resource=what,
+                now_ns=self._clock.now_ns(),
+                not_by=owners,
+                not_keys=makers,
+            )
+        except RejectedError as error:
+            self._note(plan.order, ROLLOUT, what, error.message, "denied")
+            raise
+
+    def _bring_out(self, plan: Plan) -> Report:
         good: dict[str, bytes] = {}
         done: list[str] = []
         for stage in stages(list(plan.devices)):
@@ -255,7 +300,15 @@ class Rollout:
 
             self._act(plan.order, CONFIRMED, device, why, rise)
 
-    def _act(self, order: Order, action: str, device: str, why: str, act: Callable[[], None]) -> None:
+    def _act(
+        self,
+        order: Order,
+        action: str,
+        device: str,
+        why: str,
+        act: Callable[[], None],
+        ended: Callable[[], str] = lambda: "done",
+    ) -> None:
         """Permit, write, do, write the outcome."""
         context = (("why", why[:500]),)
         permit = self._authorizer.authorize(
@@ -268,7 +321,7 @@ class Rollout:
         except MumetalError as error:
             self._note(order, action, device, reason, f"failed: {error}"[:2_000])
             raise
-        self._note(order, action, device, reason, "done")
+        self._note(order, action, device, reason, ended())
 
     def _note(self, order: Order, action: str, device: str, why: str, outcome: str) -> None:
         self._ledger.append(

@@ -38,8 +38,12 @@ class ModelActs:
                 Request(tenant=self._tenant, principal=actor, action=action, resource=subject, context=context)
             )
         except RejectedError as error:
-            self._enter(actor, action, subject, error.message[:LONGEST], "denied")
+            self.deny(actor, action, subject, error.message)
             raise
+
+    def deny(self, actor: str, action: str, subject: str, why: str) -> None:
+        """Enter that something was refused."""
+        self._enter(actor, action, subject, why[:LONGEST], "denied")
 
     @contextmanager
     def doing(self, actor: str, action: str, subject: str, why: str) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
-from mumetal.core.errors import BadInputError
+from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Permit
 from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import record as records
@@ -14,6 +14,7 @@ from mumetal.trust.models.manifest import Promises
 from mumetal.trust.models.record import NEXT, Approval, Record, State, Step
 from mumetal.trust.models.registry import ModelRegistry
 from mumetal.trust.models.report import GateReport
+from mumetal.trust.signing.demand import Demand
 
 ROLLBACK = "model.rollback"
 ACTIONS = ("model.register", "model.approve", "model.promote", ROLLBACK, "model.undo", "model.retire")
@@ -32,6 +33,8 @@ class Lifecycle:
         clock: Time.
         required: Ids of the gates that must speak before a version is validated.
         tenant: For whom.
+        demand: Approvals, signed with people's own keys, that a model which can touch hardware needs to go on from
+            validated and from shadow; without it the approvals noted here are enough.
     """
 
     def __init__(
@@ -43,8 +46,10 @@ class Lifecycle:
         clock: Clock,
         required: frozenset[str],
         tenant: str = LOCAL,
+        demand: Demand | None = None,
     ) -> None:
         self._registry = registry
+        self._demand = demand
         self._acts = ModelActs(ledger=ledger, authorizer=authorizer, clock=clock, tenant=tenant)
         self._clock = clock
         self._required = required
@@ -126,8 +131,17 @@ class Lifecycle:
             self._do(actor, "model.approve", step, permit, f"for {target.value}, gate report {chosen.report[:12]}")
         return step.after
 
-    def promote(self, actor: str, name: str, version: str, report: GateReport | None = None) -> Record:
+    def promote(
+        self, actor: str, name: str, version: str, report: GateReport | None = None, *, approval: bytes | None = None
+    ) -> Record:
         """Move a version one state on: to validated by a passed gate report, further by approvals.
+
+        Args:
+            actor: Who does it.
+            name: The model's name.
+            version: The version, or its first letters.
+            report: What the gates said, to become validated.
+            approval: Signed approval of this step with the model's bytes, where the lab demands one.
 
         Raises:
             RejectedError: A gate refused, approvals are missing, or the actor may not.
@@ -151,7 +165,10 @@ class Lifecycle:
                 needed=promised.approvals,
                 owner=promised.owner,
             )
-            self._registry.load_version(name, chosen.version)  # what is promoted must be what was signed
+            data = self._registry.load_version(name, chosen.version).data  # what is promoted must be what was signed
+            proved = ""
+            if promised.touches_hardware and step.target is not State.VALIDATED:
+                proved = self._proved(actor, name, chosen.version, step.target, promised.owner, data, approval)
             permit = self._permit(actor, "model.promote", name, chosen.version)
             if report is not None and found:
                 self._registry.put_report(report)
@@ -161,7 +178,7 @@ class Lifecycle:
                 "model.promote",
                 step,
                 permit,
-                f"to {step.target.value}" + (f", approved by {who}" if who else ""),
+                f"to {step.target.value}" + (f", approved by {who}" if who else "") + (f", {proved}" if proved else ""),
             )
         return step.after
 
@@ -208,6 +225,26 @@ class Lifecycle:
             permit = self._permit(actor, "model.retire", name, step.version)
             self._do(actor, "model.retire", step, permit, why[:500] or "no reason given")
         return step.after
+
+    def _proved(
+        self, actor: str, name: str, version: str, target: State, owner: str, data: bytes, approval: bytes | None
+    ) -> str:
+        """Return who signed for the step; a refusal is entered as well."""
+        if self._demand is None:
+            return ""
+        resource = f"model:{name}@{version}"
+        try:
+            return self._demand.met(
+                approval,
+                data,
+                action=f"model.promote.{target.value}",
+                resource=resource,
+                now_ns=self._clock.now_ns(),
+                not_by=(owner,),
+            )
+        except RejectedError as error:
+            self._acts.deny(actor, "model.promote", resource, f"to {target.value}: {error.message}")
+            raise
 
     def _permit(self, actor: str, action: str, name: str, version: str) -> Permit:
         return self._acts.permit(actor, action, f"model:{name}@{version}")

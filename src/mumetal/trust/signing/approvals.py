@@ -19,7 +19,7 @@ from mumetal.formats import dsse, in_toto
 from mumetal.formats.canonical import Plain
 from mumetal.formats.in_toto import Statement, Subject
 from mumetal.trust.keys.hybrid import Signer, verify_ed25519, verify_ml_dsa
-from mumetal.trust.keys.root import TrustRoot
+from mumetal.trust.keys.root import TrustedKey, TrustRoot
 from mumetal.trust.signing.envelopes import halves_of
 from mumetal.trust.signing.statements import sign_statement, verify_statement, verify_subject
 
@@ -130,18 +130,23 @@ def verify(
 
 def approvers(envelope: bytes, root: TrustRoot, role: str, now_ns: int) -> tuple[str, ...]:
     """Return the owners in the role whose signature holds, for the ledger; it says nothing of the threshold."""
+    return tuple(sorted({key.owner for key in signers(envelope, root, role, now_ns)}))
+
+
+def signers(envelope: bytes, root: TrustRoot, role: str, now_ns: int) -> tuple[TrustedKey, ...]:
+    """Return the role's keys whose signature holds, in order of owner; it says nothing of the threshold."""
     found = _read(envelope, "approval")
-    owners = set()
+    held = []
     for key in root.keys_of(root.role(role)):
         try:
             halves = halves_of(found, key.public.key_id, "approval")
             if halves is not None and not key.usable(now_ns):
                 verify_ed25519(key.public.ed25519, found.signed, halves.ed25519)
                 verify_ml_dsa(key.public.ml_dsa_87, found.signed, halves.ml_dsa_87)
-                owners.add(key.owner)
+                held.append(key)
         except RejectedError:
             continue  # who has not signed is no approver; whether there are enough is verify's question
-    return tuple(sorted(owners))
+    return tuple(sorted(held, key=lambda k: (k.owner, k.public.key_id)))
 
 
 def _without(root: TrustRoot, role: str, owners: Collection[str]) -> TrustRoot:
