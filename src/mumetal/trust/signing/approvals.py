@@ -154,7 +154,7 @@ def _without(root: TrustRoot, role: str, owners: Collection[str]) -> TrustRoot:
     if not owners:
         return root
     kept = [k.public.key_id for k in root.keys_of(root.role(role)) if k.owner not in owners]
-    left = {k.owner for k in root.keys_of(root.role(role)) if k.owner not in owners}
+    left = {k.owner for k in root.keys_of(root.role(role)) if k.owner not in owners and not k.revoked_ns}
     if len(left) < root.role(role).threshold:
         raise RejectedError(
             f"step 1: only {len(left)} of {root.role(role).threshold} owners in role {role!r} may approve this",
