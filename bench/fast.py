@@ -17,6 +17,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from msgspec import Struct, convert
@@ -39,6 +40,7 @@ from mumetal.watch.benchmark.sets import series_of
 from mumetal.watch.watch import Watch
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 OURS, FIXED, GENERIC = "mumetal", "static limits", ("EWMA", "Mahalanobis", "Sub-PCA")
 METHODS = (OURS, FIXED, *GENERIC)
 STREAMS = ("control", "cryostat", "handover", "qubits", "queue")
@@ -54,6 +56,7 @@ STRENGTHS = Path(__file__).with_name("fast_strengths.toml")
 class Attacks(Struct, frozen=True, forbid_unknown_fields=True):
     """Attacks of a lab."""
 
+    per_lab: int
     names: tuple[str, ...]
     factors: tuple[float, ...]
     lasting_s: float
@@ -62,6 +65,7 @@ class Attacks(Struct, frozen=True, forbid_unknown_fields=True):
 class Innocent(Struct, frozen=True, forbid_unknown_fields=True):
     """Innocent causes of a lab."""
 
+    per_lab: int
     names: tuple[str, ...]
     factors: tuple[float, ...]
     lasting_s: float
@@ -146,9 +150,9 @@ def play(plan: Plan, seed: int) -> Played:
     parts: dict[str, list[Series]] = defaultdict(list)
     said: list[tuple[int, Finding]] = []
 
-    def live(seconds: int) -> None:
-        for _ in range(seconds):
-            data = list(lab.advance(1.0))
+    def live(seconds: int, step: int = 1) -> None:
+        for _ in range(seconds // step):
+            data = list(lab.advance(float(step)))
             memory.note(data, lab.now_ns)
             clock.set_ns(lab.now_ns)
             found: list[Finding] = []
@@ -159,8 +163,11 @@ def play(plan: Plan, seed: int) -> Played:
             found += watch.tick(lab.now_ns)
             said.extend((lab.now_ns, f) for f in found)
 
-    live(round(plan.run.quiet_s))
-    todo = [(n, f) for n in plan.attacks.names for f in plan.attacks.factors] + [(n, 0.0) for n in plan.innocent.names]
+    live(round(plan.run.quiet_s), 10)
+    order = np.random.default_rng(5).permutation(len(plan.attacks.names) * len(plan.attacks.factors)).tolist()
+    kinds = [(n, f) for n in plan.attacks.names for f in plan.attacks.factors]
+    todo = [kinds[k] for k in _turn(order, index, plan.attacks.per_lab)]
+    todo += [(n, 0.0) for n in _turn(plan.innocent.names, index, plan.innocent.per_lab)]
     zero_ns = lab.now_ns
     truths: list[tuple[str, float, Truth]] = []
     for place in rng.permutation(len(todo)):
@@ -214,6 +221,11 @@ def play(plan: Plan, seed: int) -> Played:
         name=f"{device}-{seed}", attacks=attacks, innocent=innocent, scores=scores, pages=tuple(first.values()),
         elsewhere=len({f.finding_id for f in counted if f.stream not in STREAMS}), cpu_s=time.process_time() - begun, words=words,
     )  # fmt: skip
+
+
+def _turn(listed: Sequence[T], index: int, each: int) -> list[T]:
+    """Return the share of one lab, labs taking turns."""
+    return [listed[(index * each + k) % len(listed)] for k in range(each)]
 
 
 def kept(folder: Path | None, plan: Plan, seed: int) -> Played:
