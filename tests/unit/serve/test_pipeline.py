@@ -1,10 +1,12 @@
 """Small parts of the pipeline: the bounded backlog, watermarks, the live feed, what changed."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mumetal.core.clock import SystemClock
 from mumetal.core.delivery import Receipt
 from mumetal.core.errors import UnavailableError
 from mumetal.core.series import Channel, Series
@@ -13,6 +15,7 @@ from mumetal.serve.pipeline.backlog import Backlog
 from mumetal.serve.pipeline.changes import calibration_change, changes
 from mumetal.serve.pipeline.live import LiveFeed, thin
 from mumetal.serve.pipeline.rates import Rates
+from mumetal.serve.pipeline.scorer import Scorer
 from mumetal.serve.pipeline.watermarks import Watermarks
 
 T0 = 1_790_000_000 * 10**9
@@ -87,3 +90,50 @@ def test_a_recalibration_is_told_by_its_median() -> None:
     assert calibration_change(snapshot(1e-4, 0), snapshot(2e-4, 1)) == "T1 +100.0 %"
     said = changes([], [snapshot(1e-4, 0), snapshot(1e-4, 1)], 1, T0 + 2)
     assert said == ("d was recalibrated: median T1 +0.0 %", "1 of what came in was refused; see quarantine")
+
+
+class Slow:
+    """A watcher that finds something in each datum and takes its time."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.go = threading.Event()
+
+    def observe(self, datum: Series) -> list[str]:
+        self.seen.append(datum.device)
+        if len(self.seen) > 1:
+            self.go.wait(10)
+        return [datum.device]
+
+    def tick(self, _: int) -> list[str]:
+        return []
+
+
+class Taker:
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.first = threading.Event()
+
+    def take(self, findings: list[str]) -> None:
+        self.taken += findings
+        if self.taken:
+            self.first.set()
+
+
+def test_what_is_found_is_told_at_once_and_a_stop_leaves_what_it_cannot_score_for_the_next_start(
+    tmp_path: Path,
+) -> None:
+    watch, judge, backlog, marks = Slow(), Taker(), Backlog(), Watermarks(tmp_path / "m.json")
+    failed: list[BaseException] = []
+    scorer = Scorer(watch, judge, backlog, LiveFeed(), marks, SystemClock(), failed.append, lambda _: [])  # type: ignore[arg-type]
+    backlog.put(0, (series(3, "a"), series(3, "b"), series(3, "c")), 0)
+    backlog.close()
+    scorer.start()
+    assert judge.first.wait(10)  # while "b" is still being judged
+    assert judge.taken == ["a"]
+    threading.Timer(0.2, watch.go.set).start()
+    scorer.join(drain_s=0.05)
+    assert watch.seen == ["a", "b"]
+    assert not failed
+    assert marks.of("local", "b", "s")
+    assert not marks.of("local", "c", "s")

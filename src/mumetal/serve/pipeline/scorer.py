@@ -16,6 +16,8 @@ from mumetal.watch.watch import Watch
 
 TICK_S = 0.5
 LATENCIES = 100_000
+DRAIN_S = 60.0  # so long a stop waits for what is committed and not scored
+LEAVE_S = 30.0  # then for the datum in hand
 
 
 class Scorer:
@@ -53,6 +55,8 @@ class Scorer:
         self._inspect = inspect
         self._extra: list[Finding] = []
         self._extra_lock = threading.Lock()
+        self._leave = threading.Event()
+        self._ticked = 0.0
         self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
         self.latencies_s: list[float] = []
 
@@ -60,9 +64,11 @@ class Scorer:
         """Begin to score."""
         self._thread.start()
 
-    def join(self) -> None:
-        """Wait until the closed backlog is worked off."""
-        self._thread.join(timeout=60)
+    def join(self, drain_s: float = DRAIN_S) -> None:
+        """Wait until the closed backlog is worked off, ``drain_s`` at most; what is left is scored after a restart."""
+        self._thread.join(timeout=drain_s)
+        self._leave.set()
+        self._thread.join(timeout=LEAVE_S)
 
     def report(self, finding: Finding) -> None:
         """Take a finding from a door."""
@@ -71,32 +77,40 @@ class Scorer:
 
     def _run(self) -> None:
         try:
-            last_tick = 0.0
             while True:
                 closing = self._backlog.closed
                 waiting = self._backlog.take(TICK_S)
-                findings = self._observe(waiting)
-                if time.monotonic() - last_tick >= TICK_S or closing:
-                    findings += self._watch.tick(self._clock.now_ns())
-                    last_tick = time.monotonic()
-                with self._extra_lock:
-                    findings, self._extra = findings + self._extra, []
-                self._judge.take(findings)
-                self._marks.save()
+                for _, datum, at_ns in waiting:
+                    self._score(datum, at_ns)
+                    if self._leave.is_set():
+                        return
+                self._tick(now=closing)
                 if closing and not waiting:
                     return
         except Exception as error:
             self._failed(error)
             raise
 
-    def _observe(self, waiting: Sequence[tuple[int, Datum, int]]) -> list[Finding]:
-        findings: list[Finding] = []
-        for _, datum, at_ns in waiting:
-            findings += self._watch.observe(datum)
-            findings += self._inspect(datum)
-            if isinstance(datum, Series):
-                self._marks.note(datum)
-                self._feed.put(datum)
-            if len(self.latencies_s) < LATENCIES:
-                self.latencies_s.append((time.monotonic_ns() - at_ns) / 1e9)
-        return findings
+    def _score(self, datum: Datum, at_ns: int) -> None:
+        """Judge one datum; what it raises is out before the next is looked at, however many wait."""
+        findings = self._watch.observe(datum)
+        findings += self._inspect(datum)
+        if len(self.latencies_s) < LATENCIES:
+            self.latencies_s.append((time.monotonic_ns() - at_ns) / 1e9)
+        if findings:
+            self._judge.take(findings)
+        if isinstance(datum, Series):
+            self._marks.note(datum)
+            self._feed.put(datum)
+        self._marks.save()
+
+    def _tick(self, *, now: bool = False) -> None:
+        """Let time pass, when it is time or ``now``: only here, where nothing waits, is a stream's silence its own."""
+        at = time.monotonic()
+        if not now and at - self._ticked < TICK_S:
+            return
+        self._ticked = at
+        with self._extra_lock:
+            extra, self._extra = self._extra, []
+        self._judge.take([*self._watch.tick(self._clock.now_ns()), *extra])
+        self._marks.save()
