@@ -155,7 +155,7 @@ class Lab:
         self._timing = PulseTiming(timing, self._grids["control"].step_s)
         activity = Activity(load)
         self._rack = RackPower(rack, activity)
-        self._supply = Supply(supply, activity)
+        self._supply = Supply(supply)
         self._queue = QueueLoad(queue, activity, self._grids["queue"].step_s)
         self._people = People(people, self.device, self.start_ns)
         self._recorder = Recorder("cryostat")

@@ -18,7 +18,6 @@ from mumetal.core.settings import WatchSettings
 from mumetal.core.technique import Conditions
 from mumetal.numerics.normal import z_upper
 from mumetal.twin.knobs import Bench
-from mumetal.twin.signals.load import Activity
 from mumetal.twin.signals.supply import Supply
 from mumetal.watch.covert.leakage_share import Leak, leakage_channels, leaks_in, repeated
 from mumetal.watch.covert.power_leakage import PowerLeakage
@@ -139,7 +138,7 @@ def test_two_drifts_alone_are_no_certain_leak() -> None:
 
 
 def test_the_ledger_says_how_much_leaks_and_what_to_filter() -> None:
-    twin = Supply(np.random.default_rng(1), Activity(np.random.default_rng(2)))
+    twin = Supply(np.random.default_rng(1))
     values = twin.rows(np.arange(6_000) / 10, Bench())
     names, units = ("awg.pulse_energy", "supply.power"), ("1", "W")
     facts = stream_facts("lab", "supply", [[stream(values, hz=10.0, names=names, units=units, name="supply")]])

@@ -32,6 +32,7 @@ class Measured:
 CANARY = "canaries of 8 shots, 200 runs; 10 and 5 CX next door"
 TIMING = "python -m bench.power --what timing"
 SHOTS = "python -m bench.power --what shots"
+LEAK = "python -m bench.power --what leak --seeds 1"
 MEASURED = (
     Measured(
         detector="watch.covert.timing", technique="exfiltration.timing_covert_channel", least=1.1, most=4.0,
@@ -45,6 +46,10 @@ MEASURED = (
     Measured(
         detector="watch.covert.reset_leakage", technique="collection.reset_leakage", least=2.0, most=2.3,
         over="residual of 1%, 200 runs", command=SHOTS,
+    ),
+    Measured(
+        detector="watch.covert.power_leakage", technique="collection.controller_power_trace", least=1.45, most=2.11,
+        over="white energies, correlations of 0.5, 0.3 and 0.2 where there was none, 100 runs", command=LEAK,
     ),
     Measured(
         detector="watch.covert.misreport", technique="impair.calibration_misreport", least=1.1, most=1.3,
