@@ -19,6 +19,7 @@ from mumetal.serve.api.app import create_app
 from mumetal.serve.cli.app import app
 from mumetal.serve.firmware.book import Book
 from mumetal.trust.attest.quote import Challenge, Quote, decode, extend, load_key, verify
+from mumetal.trust.ledger.reading import LedgerReader
 
 NOW = 1_795_000_000 * 10**9
 MEASUREMENT = bytes(range(32))
@@ -134,3 +135,6 @@ def test_a_quote_answers_a_challenge_once_and_goes_on_record(machine: Machine, t
     assert (code, "step 6: register 0" in said) == (4, True)
     told = client.get("/api/v1/firmware/host-a").json()
     assert (told["state"], told["proofs"][0]["held"]) == ("ailing", False)
+    entered = [e for _, e in LedgerReader(state / "ledger").entries() if e.action == "firmware.attest"]
+    assert [e.outcome for e in entered] == ["", "done: recorded"] * 2
+    assert [e.why.partition(": ")[2].split(" by policy")[0][:15] for e in entered[::2]] == ["held", "refused: step 6"]
