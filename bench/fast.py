@@ -73,8 +73,14 @@ class Swept:
         return max((max(scores[s][span]) for s in attack.streams if s in self._streams), default=-np.inf)
 
     def at(self, recall: float, chosen: NDArray[np.int64]) -> tuple[float, int] | None:
-        """Return false alerts per stream-week and their number at the threshold of a recall; None when out of reach."""
-        threshold = metrics.threshold_for(np.concatenate([self.peaks[i] for i in chosen]), recall)
+        """Return false alerts per stream-week and their number at the threshold of a recall.
+
+        None when it is out of reach, or no attack moves what is counted.
+        """
+        peaks = np.concatenate([self.peaks[i] for i in chosen])
+        if not peaks.size:  # few attacks move this stream, and a draw of labs may hold none
+            return None
+        threshold = metrics.threshold_for(peaks, recall)
         if self._method == OURS and threshold <= 0:
             return None
         number = sum(self._count(int(i), threshold) for i in chosen)
@@ -161,7 +167,7 @@ def rows(labs: Sequence[Played], desk: Desk, counted: str, recalls: Sequence[flo
                     for o, d in zip(drawn, draws, strict=True)
                     if o is not None and (p := sweep.at(recall, d)) is not None
                 ]
-                low, high = (float(q) for q in np.quantile(each, (0.025, 0.975)))
+                low, high = (float(q) for q in np.quantile(each, (0.025, 0.975))) if each else (-1.0, float("inf"))
                 change = ((mine[1] + 0.5) / (found[1] + 0.5) - 1, low, high)
             out.append(
                 Row(
