@@ -1,7 +1,8 @@
-"""Hostile circuits written from the papers' descriptions by somebody who had not read the rules' code: one measurement.
+"""Hostile circuits written from the papers' descriptions: the share found per family, without a device or neighbours given.
 
-``python -m bench.circuits_blind SEED COUNT`` prints the share found per family, without a device or neighbours given. Nothing
-here was used to write or mend a rule; once a rule is changed because of a miss, this set is no longer blind.
+``python -m bench.circuits_blind SEED COUNT``. ``FAMILIES`` are by somebody who had not read the rules' code; a rule was mended
+for ``residue_then_work`` after their first run, so they are blind no longer. ``LATER`` were written after that mend, by the
+person who made it, from descriptions that no family had taken up; they were measured once and no rule was changed for them.
 """
 
 import random
@@ -117,6 +118,46 @@ FAMILIES: tuple[Make, ...] = (
 )  # fmt: skip
 
 
+def residue_elsewhere(r: random.Random) -> str:
+    """What the tenant before left is swapped onto a clean qubit before it is read (2401.15529: residual states)."""
+    n = r.randint(2, 6)
+    swaps = "".join(f"reset q[{n + i}];\nswap q[{i}],q[{n + i}];\n" for i in range(n))
+    reads = "".join(f"measure q[{n + i}] -> c[{n + i}];\n" for i in range(n))
+    return _q2(2 * n) + swaps + reads + "reset q;\nh q[0];\ncx q[0],q[1];\n" + _end(n)
+
+
+def reset_bypass(r: random.Random) -> str:
+    """A pulse to the second excited level, which a reset does not empty (Xu 2023)."""
+    lift = (
+        f"defcal lift $0 {{ play(drive($0), gaussian({r.uniform(0.1, 0.6):.3f}, {r.randint(120, 400)}dt, 40dt)); }}\n"
+    )
+    return (
+        f"{HEAD3}{lift}qubit[2] q;\nbit[2] c;\nx q[0];\nlift $0;\nreset q[0];\nreset q[0];\nh q[1];\nc = measure q;\n"
+    )
+
+
+def off_resonant_pulses(r: random.Random) -> str:
+    """Long, weak pulses beside the own resonance, again and again (QubitHammer, 2504.07875)."""
+    push = f"defcal push $0 {{ play(drive($0), constant({r.uniform(0.2, 0.9):.3f}, {r.randint(2_000, 20_000)}dt)); }}\n"
+    return f"{HEAD3}{push}qubit[1] q;\nbit[1] c;\nh q[0];\n" + "push $0;\n" * r.randint(10, 60) + "c = measure q;\n"
+
+
+def shuttling(r: random.Random) -> str:
+    """Gates between far ends in turn, so that ions are moved for each (2108.01054)."""
+    n = 2 * r.randint(4, 10)
+    once = "".join(f"cx q[{i}],q[{n - 1 - i}];\ncx q[{i}],q[{(i + n // 2) % n}];\n" for i in range(n // 2 - 1))
+    return _q2(n) + "h q[0];\n" + once * r.randint(20, 80) + _end(n)
+
+
+def ramsey_entangled(r: random.Random) -> str:
+    """A long-range Ramsey sensor of an entangled pair (2605.14325)."""
+    us = r.randint(2, 60)
+    return f"{HEAD3}qubit[2] q;\nbit[2] c;\nh q[0];\ncx q[0], q[1];\ndelay[{us}us] q;\ncx q[0], q[1];\nh q[0];\nc = measure q;\n"
+
+
+LATER: tuple[Make, ...] = (residue_elsewhere, reset_bypass, off_resonant_pulses, shuttling, ramsey_entangled)
+
+
 def found(make: Make, seed: int, count: int) -> float:
     """Return the share of a family's circuits that are flagged with at least medium severity."""
     rng, scanner = random.Random(f"{seed}{make.__name__}"), CircuitScanner()
@@ -129,7 +170,8 @@ def found(make: Make, seed: int, count: int) -> float:
 
 if __name__ == "__main__":
     start, number = int(sys.argv[1]), int(sys.argv[2])
-    shares = {make.__name__: found(make, start, number) for make in FAMILIES}
-    for name, share in shares.items():
-        print(f"{name:<20} {share:.2f}")
-    print(f"{'all':<20} {sum(shares.values()) / len(shares):.4f} of {number * len(shares)}")
+    for title, families in (("second author", FAMILIES), ("later", LATER)):
+        shares = {make.__name__: found(make, start, number) for make in families}
+        for name, share in shares.items():
+            print(f"{name:<20} {share:.2f}")
+        print(f"{title:<20} {sum(shares.values()) / len(shares):.4f} of {number * len(shares)}")

@@ -50,6 +50,28 @@ def test_honest_families_are_spared(family: Family) -> None:
     assert [f.rule for n in range(3) for f in scan(family(np.random.default_rng([78, n])))] == []
 
 
+FIRST = "OPENQASM 3.0;\nqubit[2] q;\nbit[2] c;\n"
+WORK = "h q[0];\ncx q[0], q[1];\nc = measure q;\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (FIRST + "c = measure q;\nreset q;\n" + WORK, True),
+        (FIRST + "delay[100ns] q;\nc[0] = measure q[0];\n" + WORK, True),
+        (FIRST + "h q[0];\nh q[0];\nrz(0.3) q[0];\nc[0] = measure q[0];\n" + WORK, True),
+        ("OPENQASM 3.0;\ninput float a;\nqubit[2] q;\nbit[2] c;\nrz(a) q[0];\nc[0] = measure q[0];\n" + WORK, True),
+        ("OPENQASM 3.0;\ninput float a;\nqubit[2] q;\nbit[2] c;\nrx(a) q[0];\nc[0] = measure q[0];\n" + WORK, False),
+        (FIRST + "c[0] = measure q[0];\nif (c[0] == 1) { x q[0]; }\n" + WORK, False),  # an active reset
+        (FIRST + "reset q;\nc[0] = measure q[0];\n" + WORK, False),
+        (FIRST + "h q[0];\nc[0] = measure q[0];\n" + WORK, False),
+        ("OPENQASM 3.0;\nqubit[3] q;\nbit[3] c;\nc[2] = measure q[2];\nh q[0];\ncx q[0], q[1];\nc = measure q;\n", False),
+    ],
+)  # fmt: skip
+def test_a_measurement_before_any_preparation_is_found_whatever_follows(text: str, found: bool) -> None:
+    assert ("scan.circuits.measure_only" in {f.rule for f in scan(text)}) is found
+
+
 HAMMER = "OPENQASM 2.0;\nqreg q[2];\ncreg c[2];\n" + "cx q[0],q[1];\n" * 20 + "measure q -> c;\n"
 
 

@@ -3,12 +3,16 @@
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from mumetal.core.finding import Severity
 from mumetal.formats.circuit import Circuit, Operation
 from mumetal.scan.circuits.context import Surroundings
 from mumetal.scan.circuits.rule import CircuitRule, Sign
+from mumetal.scan.circuits.unitary import Matrix, standard
 
 REPEATS = 3
+TOLERANCE = 1e-6
 IDLE_S = 5e-7  # 50 kHz of ZZ turns a sensor by 0.16 rad in 0.5 µs
 ID_GATE_S = 5e-8
 TO_EQUATOR = frozenset({"h", "sx", "sxdg", "u2", "v", "x90", "y90"})
@@ -24,6 +28,35 @@ def _by_qubit(circuit: Circuit) -> dict[int, list[Operation]]:
     return own
 
 
+def _read_early(done: list[Operation]) -> Operation | None:
+    """Return the measurement that comes before any preparation of a qubit used later; None for an active reset.
+
+    A qubit that is only measured may be an idle one of ``measure q -> c``, which compilers put anywhere in the text. A
+    measurement answered by a conditional gate on the same qubit prepares it. Gates that leave both basis states where
+    they are (phases, pairs that cancel) prepare nothing.
+    """
+    net: Matrix = np.eye(2, dtype=np.complex128)
+    first: Operation | None = None
+    for operation in done:
+        if operation.name in {"barrier", "delay"}:
+            continue
+        if first is not None:
+            if operation.name not in NOTHING | {"measure", "reset"}:
+                return None if operation.conditional else first
+        elif operation.name == "measure":
+            if abs(net[0, 1]) > TOLERANCE:
+                return None
+            first = operation
+        elif operation.name not in NOTHING or net[0, 1]:  # a phase of any angle leaves a basis state where it is
+            matrix = standard(operation.name, operation.params)
+            if operation.conditional or matrix is None or matrix.shape[0] != 2:
+                return None
+            net = matrix @ net
+            if not np.isfinite(net).all():
+                return None
+    return None
+
+
 def _measure_only(circuit: Circuit, _: Surroundings) -> Iterator[Sign]:
     own = _by_qubit(circuit)
     measured = {q for q, done in own.items() if any(o.name == "measure" for o in done)}
@@ -33,6 +66,15 @@ def _measure_only(circuit: Circuit, _: Surroundings) -> Iterator[Sign]:
             detail=f"All {len(measured)} measured qubits are measured without any gate before.",
             line=circuit.operations[0].line,
             qubits=tuple(sorted(measured))[:100],
+        )
+        return
+    early = {q: first for q, done in own.items() if (first := _read_early(done)) is not None}
+    if early:
+        yield Sign(
+            detail=f"{len(early)} qubits are measured before anything is done to them, and put to work afterwards.",
+            line=min(first.line for first in early.values()),
+            qubits=tuple(sorted(early))[:100],
+            confidence=0.55,  # a run that keeps only shots which began in the ground state reads the same
         )
         return
     for qubit in sorted(measured - working):
@@ -100,7 +142,7 @@ def _ramsey(circuit: Circuit, around: Surroundings) -> Iterator[Sign]:
 
 MEASURE_ONLY = CircuitRule(
     rule_id="scan.circuits.measure_only",
-    title="Measures qubits it never touched",
+    title="Measures qubits that it has not prepared",
     why="What an earlier tenant left in the qubits, or what a neighbour's readout does to them, is read out.",
     bad="OPENQASM 2.0;\nqreg q[5];\ncreg c[5];\nmeasure q -> c;\n",
     good="OPENQASM 2.0;\nqreg q[3];\ncreg c[3];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;\n",
