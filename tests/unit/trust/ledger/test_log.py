@@ -214,7 +214,12 @@ def test_a_real_full_disk(tmp_path: Path) -> None:
 def test_entries_that_wait_together_share_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = book(tmp_path / "l")
     real, synced = os.fdatasync, list[int]()
-    monkeypatch.setattr(os, "fdatasync", lambda file: (synced.append(file), real(file)))
+
+    def counted(file: int) -> None:
+        synced.append(file)
+        real(file)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
     threads = [threading.Thread(target=ledger.append, args=(entry(n),)) for n in range(8)]
     with ledger._commit_lock:  # as while another commit is on its way to the disk
         for t in threads:
