@@ -73,8 +73,7 @@ def leakage_channels(names: tuple[str, ...], units: tuple[str, ...]) -> tuple[li
 def leaks_in(names: tuple[str, ...], units: tuple[str, ...], values: Array) -> tuple[Leak, ...]:
     """Return each leaking channel's strongest correlation with something played.
 
-    Step-to-step changes are compared when the rows drift, levels when they do not: whichever has the less serial
-    correlation says least by chance.
+    Step-to-step changes are compared where either side's lag-one correlation is above 0.9, levels elsewhere.
 
     Args:
         names: Channels.
