@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test is timed: a loaded machine is no failure.
+settings.register_profile("mumetal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mumetal")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -120,6 +120,6 @@ def test_what_grows_without_end_is_refused() -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_bytes(data: bytes) -> None:
     fuzz_one(data)

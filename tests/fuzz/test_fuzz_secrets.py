@@ -85,7 +85,7 @@ def test_ten_thousand_mutations_are_survived(target: Callable[[bytes], None]) ->
         target(bytes(data))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=2_000))
 def test_any_bytes_are_survived(data: bytes) -> None:
     for target in SEEDS:

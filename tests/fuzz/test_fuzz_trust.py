@@ -97,6 +97,6 @@ def test_a_thousand_damaged_inputs_each(which: int) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes(data: bytes) -> None:
     fuzz_one(data)

@@ -42,6 +42,6 @@ def test_ten_thousand_inputs() -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes(data: bytes) -> None:
     fuzz_one(data)

@@ -28,7 +28,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), ma
 
 
 @pytest.mark.parametrize("name", sorted(set(TARGETS) - {"parquet_file", "hdf5_file"}))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_bytes_and_any_splice_of_good_ones_are_read_or_refused(name: str, data: st.DataObject) -> None:
     target = TARGETS[name]
@@ -52,7 +52,7 @@ def series(draw: st.DrawFn) -> Series:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sent=series())
 def test_a_push_is_read_back_as_it_was_sent(sent: Series) -> None:
     for delivery in (from_columnar_json(to_columnar_json([sent])), from_arrow_stream(to_arrow_stream([sent]))):
@@ -64,7 +64,7 @@ def test_a_push_is_read_back_as_it_was_sent(sent: Series) -> None:
         np.testing.assert_array_equal(got.values, sent.values)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     values=st.lists(st.floats(1e-9, 1e-2), min_size=1, max_size=12),
     at=st.integers(0, 10**6),
@@ -84,7 +84,7 @@ def test_a_calibration_is_read_back_as_it_was_written(values: list[float], at: i
     np.testing.assert_allclose([p.value for p in got.parameters], [p.value for p in sent.parameters], rtol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(actor=TEXT, resource=TEXT, shots=st.integers(0, 10**6), at=st.integers(0, 10**9), pulse=st.booleans())
 def test_an_event_is_read_back_as_it_was_written(actor: str, resource: str, shots: int, at: int, pulse: bool) -> None:
     sent = Event(
@@ -96,7 +96,7 @@ def test_an_event_is_read_back_as_it_was_written(actor: str, resource: str, shot
         assert getattr(got, field) == getattr(sent, field), field
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     kelvin=st.lists(st.floats(1e-3, 300.0), min_size=1, max_size=12),
     bad=st.lists(

@@ -62,7 +62,7 @@ def test_every_single_byte_change_is_found(published: Published) -> None:
 
 
 @given(which=st.integers(0, 9), at=st.integers(0, 10**6), value=st.integers(0, 255), cut=st.booleans())
-@settings(max_examples=200, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=200, suppress_health_check=QUIET)
 def test_any_byte_to_any_other_and_any_cut(published: Published, which: int, at: int, value: int, cut: bool) -> None:
     place, data = list(published[1].items())[which % len(published[1])]
     at %= len(data)
@@ -72,7 +72,7 @@ def test_any_byte_to_any_other_and_any_cut(published: Published, which: int, at:
 
 
 @given(order=st.lists(st.integers(0, COUNT - 1), max_size=COUNT + 2))
-@settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=150, suppress_health_check=QUIET)
 def test_entries_removed_repeated_or_reordered(published: Published, order: list[int]) -> None:
     bundle = published[0] / tiles.path(tiles.ENTRIES, 0, COUNT)
     raw = [record.encode(entry(i, why(i))) for i in order]

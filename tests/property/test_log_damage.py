@@ -32,7 +32,7 @@ def recovered(folder: Path) -> list[bytes]:
         wal.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(keep=st.floats(0, 1))
 def test_a_truncated_log_is_a_prefix(keep: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -46,7 +46,7 @@ def test_a_truncated_log_is_a_prefix(keep: float) -> None:
         assert recovered(Path(folder)) == found
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_refused_unless_it_hits_the_last_frame(at: float, bit: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -36,7 +36,7 @@ def delivery(rows: list[tuple[int, int, float]], channels: int) -> Delivery:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(steps=st.lists(STEP, min_size=1, max_size=14), channels=st.sampled_from([2, 9, 70]))
 def test_both_say_the_same(steps: list[list[tuple[int, int, float]] | str], channels: int) -> None:
     clock = ManualClock(T0 + 10_000 * HOUR)

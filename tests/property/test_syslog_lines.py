@@ -21,7 +21,7 @@ PAIR = re.compile(r' ([^=\s]+)="((?:[^"\\\]]|\\.)*)"', re.DOTALL)
 
 
 @given(values=st.lists(TEXT, max_size=4), text=TEXT, host=TEXT, severity=st.sampled_from(list(Severity)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_it_parses_back(values: list[str], text: str, host: str, severity: Severity) -> None:
     data = [(f"p{n}", v) for n, v in enumerate(values)]
     body = syslog_lines.message(
@@ -38,7 +38,7 @@ def test_it_parses_back(values: list[str], text: str, host: str, severity: Sever
 
 
 @given(bodies=st.lists(st.binary(max_size=60), max_size=6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_frames_never_run_into_each_other(bodies: list[bytes]) -> None:
     assert unframed(b"".join(syslog_lines.framed(b) for b in bodies)) == bodies
 

@@ -70,7 +70,7 @@ def naive_partition(findings: list[Finding]) -> set[frozenset[str]]:
 
 
 @given(findings=FINDINGS, seed=st.randoms(use_true_random=False), size=st.integers(1, 7))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_order_and_batches_change_nothing_and_the_slow_twin_agrees(
     findings: list[Finding], seed: object, size: int
 ) -> None:
@@ -86,7 +86,7 @@ def test_order_and_batches_change_nothing_and_the_slow_twin_agrees(
 
 
 @given(findings=FINDINGS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_repeats_change_nothing(findings: list[Finding]) -> None:
     triage = fresh()
     triage.add(findings, T0)
@@ -98,7 +98,7 @@ def test_repeats_change_nothing(findings: list[Finding]) -> None:
 
 
 @given(findings=FINDINGS, flips=st.lists(st.integers(0, 24), max_size=20))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nothing_pages_twice_and_explained_never_does(findings: list[Finding], flips: list[int]) -> None:
     triage = fresh()
     paged: Counter[str] = Counter()
@@ -121,7 +121,7 @@ def test_nothing_pages_twice_and_explained_never_does(findings: list[Finding], f
 
 
 @given(findings=FINDINGS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_restart_changes_nothing(findings: list[Finding]) -> None:
     triage, again = fresh(), fresh()
     triage.add(findings, T0)

@@ -13,7 +13,7 @@ from mumetal.watch.episodes import Episodes
 values = arrays(np.float64, st.tuples(st.integers(0, 90), st.just(2)), elements=st.floats(-1e3, 1e3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values, st.floats(0.01, 1.0), st.integers(0, 90))
 def test_ewma(x: naive.Array, alpha: float, cut: int) -> None:
     whole, _ = ewma(x, alpha, np.zeros(2))
@@ -23,7 +23,7 @@ def test_ewma(x: naive.Array, alpha: float, cut: int) -> None:
     np.testing.assert_allclose(whole, naive.ewma(x, alpha, np.zeros(2)), atol=1e-8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values, st.floats(0, 3), st.floats(1, 100), st.integers(0, 90))
 def test_cusum(x: naive.Array, slack: float, cap: float, cut: int) -> None:
     zero = (np.zeros(2), np.zeros(2))
@@ -36,7 +36,7 @@ def test_cusum(x: naive.Array, slack: float, cap: float, cut: int) -> None:
     np.testing.assert_allclose(down, slow[1], atol=1e-7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.float64, st.integers(1, 120), elements=st.sampled_from([0.1, 0.8, 1.1, 2.0])), st.integers(1, 119))
 def test_episodes(relative: naive.Array, cut: int) -> None:
     t = np.arange(relative.size, dtype=np.int64) * 10**9

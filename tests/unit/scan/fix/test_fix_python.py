@@ -62,7 +62,7 @@ def run(data: bytes) -> list[Any]:
     return seen
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     head=st.sampled_from(HEADS),
     snippets=st.lists(st.sampled_from(SNIPPETS), min_size=1, max_size=4),

@@ -88,7 +88,7 @@ def test_an_empty_log_is_allowed_too() -> None:
 LINES = st.lists(st.sampled_from(["x = 1", "", "# a comment", "    y = 2", "def f(): ...", "run(1)"]), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     above=LINES,
     between=LINES,

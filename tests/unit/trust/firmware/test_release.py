@@ -62,7 +62,7 @@ def test_the_log_is_asked_last() -> None:
         verify(GOOD, IMAGE, board="zcu111", floor=0, root=root(), now_ns=NOW, logged=absent)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
 def test_no_altered_envelope_lets_another_image_pass(at: int, change: int) -> None:
     altered = bytearray(GOOD)

@@ -343,7 +343,7 @@ def test_what_cannot_be_an_entry_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_an_entrys_bytes_are_canonical_json(why: str, actor: str) -> None:
     made = LedgerEntry(tenant="t", t_ns=T0, actor=actor, action="a", subject="s", why=why)
     fields = {n: getattr(made, n) for n in ("tenant", "actor", "action", "subject", "why", "outcome")}

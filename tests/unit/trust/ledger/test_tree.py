@@ -77,7 +77,7 @@ def test_a_right_edge_is_found_again_from_full_tiles() -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_proof_holds_and_no_other_does(seed: int) -> None:
     chance = random.Random(seed)
     tree, _, _ = stored()
@@ -123,7 +123,7 @@ def test_what_the_tree_has_not_is_refused() -> None:
 
 
 @given(st.lists(st.binary(max_size=300), max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_bundles_survive(entries: list[bytes]) -> None:
     data = tiles.encode_bundle(entries)
     assert tiles.decode_bundle(data, len(entries)) == entries
