@@ -6,14 +6,14 @@ the same covariance and the same day; once over all days, once over those on whi
 """
 
 import argparse
-import tomllib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.injected import DEVICES, attacked, background
 from mumetal.core.series import Series
+from mumetal.watch.benchmark.daily import DEVICES, attacked, background
+from mumetal.watch.benchmark.equal_recall import strengths
 from mumetal.watch.detectors.day_to_day import DayToDay
 
 Array = NDArray[np.float64]
@@ -45,7 +45,7 @@ def _raises(learn: Series, day: Series) -> bool:
 
 def run(folder: Path) -> None:
     """Print hit rates by factor, with standard errors over days."""
-    frozen = tomllib.loads(Path(__file__).with_name("injected_strengths.toml").read_text())
+    frozen = strengths()
     print("| factor | over | n | ours | conditional residual | Shapley | distance | ours − residual |")
     print("|---|---|---|---|---|---|---|---|")
     for factor in frozen["unauthorised_recalibration"]["factors"]:

@@ -1,7 +1,7 @@
 """D4 per commit: edits, misreports and recalibrations injected into a lab's real, authored history of calibrations.
 
 ``--data`` is ``qrc_history_long.csv.gz`` (1,008 commits, 2024 to 2026, authors hashed). Strengths are read from
-``injected_strengths.toml``, fixed before any method here existed. Every commit is scored with what came before it; each is
+``watch/benchmark/injected_strengths.toml``, fixed before any method here existed. Every commit is scored with what came before it; each is
 attacked once. *Ours* is a prototype that lives here: no source of the product reads such histories yet. A false alert is an ordinary commit past the threshold at which a method finds a stated share of the attacks.
 """
 
@@ -10,7 +10,6 @@ import csv
 import gzip
 import math
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mumetal.watch.benchmark.equal_recall import strengths
 
 Array = NDArray[np.float64]
 Moves = dict[str, tuple[float, float]]
@@ -284,7 +285,7 @@ def attacks(c: Commit, ratios: dict[str, list[float]], frozen: Frozen, rng: np.r
 
 def run(path: Path) -> None:
     """Print false commits at equal recall."""
-    frozen = tomllib.loads(Path(__file__).with_name("injected_strengths.toml").read_text())
+    frozen = strengths()
     learnt = frozen["commit_run"]["commits_learnt"]
     rng = np.random.default_rng(frozen["run"]["seed"])
     quiet: dict[str, list[float]] = {n: [] for n in METHODS}

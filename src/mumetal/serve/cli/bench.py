@@ -14,7 +14,14 @@ from mumetal.serve.cli.options import JsonOption
 if TYPE_CHECKING:
     from mumetal.watch.benchmark.evaluate import Report, Summary
 
-
+CALIBRATIONS = "calibrations"
+SetsOption = Annotated[
+    str,
+    typer.Option(
+        "--sets",
+        help=f"Sets, separated by commas; {CALIBRATIONS!r} are attacks injected into calibrations [default: SKAB, MSL, SMAP, NAB and these, those that are there].",
+    ),
+]
 EncoderOption = Annotated[
     list[Path] | None,
     typer.Option("--encoder", help="Folder of a trained encoder [default: the shipped one]; more are added as rows."),
@@ -23,19 +30,25 @@ EncoderOption = Annotated[
 
 def watch(
     *,
-    data: Annotated[Path, typer.Option("--data", help="Folder with <set>/<series>.npz.")],
-    sets: Annotated[str, typer.Option("--sets", help="Sets, separated by commas.")] = "SKAB,MSL,SMAP,NAB",
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="Folder with <set>/<series>.npz, with qprov/ (daily calibrations), or with both."),
+    ],
+    sets: SetsOption = "",
     only: Annotated[str, typer.Option("--only", help="Contenders, separated by commas [default: all].")] = "",
     limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many series per set; 0 for all.")] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
     encoder: EncoderOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Score labelled series by our detectors and their peers in one run, and print one table with intervals."""
+    """Score labelled series and attacked calibrations by our detectors and their peers in one run; print tables with intervals."""
     from mumetal.serve.encoders import named, shipped
-    from mumetal.watch.benchmark.evaluate import run
+    from mumetal.watch.benchmark.chips import trials as chip_trials
+    from mumetal.watch.benchmark.daily import trials as daily_trials
+    from mumetal.watch.benchmark.equal_recall import compared
+    from mumetal.watch.benchmark.evaluate import Report, run
     from mumetal.watch.benchmark.peers import contenders, ours
-    from mumetal.watch.benchmark.sets import labelled
+    from mumetal.watch.benchmark.sets import found, labelled
 
     detectors = ours(named(encoder) if encoder else {"shipped": shipped()})
     makes, missing = contenders(detectors)
@@ -45,8 +58,22 @@ def watch(
         if unknown:
             raise BadInputError(f"no contender is called {unknown[0]!r}", hint=f"known: {', '.join(makes)}")
         makes = {name: makes[name] for name in wanted}
+    series, there, daily = found(data)
     names = tuple(part.strip() for part in sets.split(",") if part.strip())
-    report = run(makes, labelled(data, names, limit), detectors, missing, seed, _say)
+    names = names or (*there, *([CALIBRATIONS] if daily else []))
+    if not names or (CALIBRATIONS in names and daily is None):
+        raise BadInputError(
+            "there is nothing to measure on" if not names else "there are no daily calibrations",
+            where=str(data),
+            hint="needs <set>/<series>.npz (name sets of your own with --sets) or the QPROV tables ibmq_athens_t1.csv and so on in qprov/",
+        )
+    chosen = tuple(name for name in names if name != CALIBRATIONS)
+    report = Report(figures=(), summaries=(), missing=(), seed=seed)
+    if chosen:
+        report = run(makes, labelled(series, chosen, limit), detectors, missing, seed, _say)
+    if CALIBRATIONS in names and daily is not None:
+        trials = (*daily_trials(daily, _say), *chip_trials(_say))
+        report = msgspec.structs.replace(report, injected=tuple(compared(trials, seed)))
     typer.echo(msgspec.json.encode(report).decode() if as_json else as_text(report))
     return 0
 
@@ -100,7 +127,18 @@ def _say(what: str) -> None:
 
 
 def as_text(report: "Report") -> str:
-    """Return the report as two Markdown tables."""
+    """Return the report as Markdown tables."""
+    lines: list[str] = []
+    if report.figures:
+        lines += _series(report)
+    if report.injected:
+        lines += ["", *_calibrations(report)] if lines else _calibrations(report)
+    if report.missing:
+        lines += ["", f"Not installed, so not run: {', '.join(report.missing)} (`pip install 'mumetal[train]'`)."]
+    return "\n".join(lines)
+
+
+def _series(report: "Report") -> list[str]:
     lines = [
         "| contender | set | series, events | VUS-PR [95%] | false alerts per 10k at 50% / 90% recall |"
         " label-free recall; realised / stated budget | rows per CPU-s |",
@@ -128,9 +166,24 @@ def as_text(report: "Report") -> str:
             f"| {a.contender} | {_share(a.more_50)} | {_share(a.more_90)} | {_signed(a.volume)} |"
             for a in report.ablations
         ]
-    if report.missing:
-        lines += ["", f"Not installed, so not run: {', '.join(report.missing)} (`pip install 'mumetal[train]'`)."]
-    return "\n".join(lines)
+    return lines
+
+
+def _calibrations(report: "Report") -> list[str]:
+    lines = [
+        "| injected into | attack | strength | attacks | found at our own limit [95%]; falsely | at recall |"
+        " false: ours; ±30%; ±3σ; best generic peer | ours against ±30% [95%] | against that peer [95%] |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for i in report.injected:
+        own, low, high = i.own_recall
+        false = "; ".join(str(i.false[name]) for name in ("ours", "±30%", "±3σ"))
+        lines.append(
+            f"| {i.background} | {i.attack} | {i.strength:g} | {i.attacks} | {own:.2f} [{low:.2f}, {high:.2f}];"
+            f" {i.own_false}/{i.quiet} | {i.recall:g} | {false}; {i.peer} {i.false[i.peer]} (of {i.quiet}) |"
+            f" {_share(i.limits)} | {_share(i.against_peer)} |"
+        )
+    return lines
 
 
 def _row(s: "Summary") -> str:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mumetal.watch.benchmark import metrics
+from mumetal.watch.benchmark.equal_recall import Injected
 from mumetal.watch.benchmark.peers import OURS_NAME, WITH, Contender
 from mumetal.watch.benchmark.sets import Labelled
 from mumetal.watch.calibrate import calibrate_each
@@ -115,6 +116,7 @@ class Report(Struct, kw_only=True, frozen=True):
         figures: Per contender and set.
         summaries: Per contender.
         ablations: Per contender that has an encoder.
+        injected: Attacks injected into calibrations.
         missing: Peers that are not installed.
         seed: Of the bootstrap.
     """
@@ -124,6 +126,7 @@ class Report(Struct, kw_only=True, frozen=True):
     missing: tuple[str, ...]
     seed: int
     ablations: tuple[Ablation, ...] = ()
+    injected: tuple[Injected, ...] = ()
 
 
 def run(

@@ -60,6 +60,18 @@ class Labelled:
         return 100 if self.labels.size >= 2_000 else 40
 
 
+def found(folder: Path) -> tuple[Path, tuple[str, ...], Path | None]:
+    """Return where the public sets lie, which are there, and the folder of daily calibrations, if any.
+
+    Args:
+        folder: The sets', that of the quantum data, or one that holds both as ``tsad`` and ``quantum``.
+    """
+    series = folder / "tsad" if (folder / "tsad").is_dir() else folder
+    daily = (folder / "quantum" / "qprov", folder / "qprov", folder)
+    there = tuple(name for name in PUBLIC if (series / name).is_dir())
+    return series, there, next((d for d in daily if (d / "ibmq_athens_t1.csv").is_file()), None)
+
+
 def labelled(folder: Path, sets: tuple[str, ...] = PUBLIC, limit: int = 0) -> Iterator[Labelled]:
     """Read the series of some sets in order of name; those without an event or with too short a history are left out.
 
@@ -77,8 +89,8 @@ def labelled(folder: Path, sets: tuple[str, ...] = PUBLIC, limit: int = 0) -> It
             raise BadInputError(
                 f"there is no series of the set {name!r}", where=str(folder / name), hint="needs <set>/<series>.npz"
             )
-        found = [one for one in (_read(name, path) for path in files) if one is not None]
-        yield from found[:: max(1, -(-len(found) // limit))] if limit else found
+        usable = [one for one in (_read(name, path) for path in files) if one is not None]
+        yield from usable[:: max(1, -(-len(usable) // limit))] if limit else usable
 
 
 def _read(set_name: str, path: Path) -> Labelled | None:

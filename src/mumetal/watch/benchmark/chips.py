@@ -1,12 +1,11 @@
-"""D4 per snapshot: a part of a chip, or all of it, answers that is another real device's.
+"""A part of a chip, or all of it, answers that is another real device's (D4, per snapshot).
 
 Background: the packaged IBM snapshots, each device's successive ones, months apart. The identity limits were set on these
 snapshots, so no figure here is held out. Peers are fitted to the other devices' pairs.
 """
 
-import tomllib
+from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +13,13 @@ from numpy.typing import NDArray
 from mumetal.catalog import calibrations
 from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.watch.benchmark.equal_recall import LIMITS, OURS, Trial, strengths
 from mumetal.watch.detectors.identity import Identity
 
 Array = NDArray[np.float64]
 FIGURES = (("frequency", "Hz"), ("T1", "s"), ("T2", "s"), ("readout_error", "1"))
 OTHERS = 6  # devices that each chip is mixed with
+FEWEST = 5  # qubits
 
 
 def figures(snapshot: DeviceSnapshot) -> Array:
@@ -39,34 +40,39 @@ def ours(old: Array, new: Array) -> float:
     return float(detector.score(pair.rows(1, 2))[0])
 
 
-def run() -> None:
-    """Print recall at our own limit, and false pairs at equal recall."""
-    frozen = tomllib.loads(Path(__file__).with_name("injected_strengths.toml").read_text())
+def trials(progress: Callable[[str], None]) -> Iterator[Trial]:
+    """Mix every device's later snapshot with those of other devices of its size.
+
+    Args:
+        progress: Told what is being scored.
+    """
+    frozen = strengths()
     rng = np.random.default_rng(frozen["run"]["seed"])
     chips = {b: sorted(calibrations.snapshots(b), key=lambda s: s.t_ns) for b in calibrations.backends()}
     pairs = [
         (b, figures(a), figures(c))
         for b, found in chips.items()
         for a, c in pairwise(found)
-        if a.qubits == c.qubits >= 5
+        if a.qubits == c.qubits >= FEWEST
     ]
     pairs = [(b, x, y) for b, x, y in pairs if np.isfinite(x[:, 0] + y[:, 0]).any()]
+    number = {b: i for i, b in enumerate(chips)}
 
     def sigma(without: str) -> Array:
         steps = np.concatenate([np.log(y / x) for b, x, y in pairs if b != without])
         return np.asarray(np.sqrt(np.nanmean(steps**2, axis=0)), np.float64)
 
-    methods = {
-        "ours": lambda _, x, y: ours(x, y),
-        "±30%": lambda _, x, y: float(np.nanmax(np.abs(y / x - 1)) / 0.3),
-        "±3σ": lambda b, x, y: float(np.nanmax(np.abs(np.log(y / x)) / sigma(b)) / 3),
+    methods: dict[str, Callable[[str, Array, Array], float]] = {
+        OURS: lambda _, x, y: ours(x, y),
+        LIMITS[0]: lambda _, x, y: float(np.nanmax(np.abs(y / x - 1)) / 0.3),
+        LIMITS[1]: lambda b, x, y: float(np.nanmax(np.abs(np.log(y / x)) / sigma(b)) / 3),
         "mean square": lambda b, x, y: float(np.nanmean((np.log(y / x) / sigma(b)) ** 2)),
     }
-    quiet = {n: np.array([f(b, x, y) for b, x, y in pairs]) for n, f in methods.items()}
-    print(f"| share of qubits | runs | recall at our own limit | at recall | {' | '.join(methods)} |")
-    print("|---" * (4 + len(methods)) + "|")
+    quiet = {m: np.array([score(*pair) for pair in pairs]) for m, score in methods.items()}
     for share in frozen["substitution"]["shares"]:
-        scores: dict[str, list[float]] = {n: [] for n in methods}
+        progress(f"snapshots/substitution {share:g}")
+        peaks: dict[str, list[float]] = {m: [] for m in methods}
+        groups = []
         for b, old, new in pairs:
             strangers = [figures(c[-1]) for o, c in chips.items() if o != b and c[-1].qubits == len(new)]
             strangers = [s for s in strangers if np.isfinite(s[:, 0]).any()]
@@ -74,14 +80,15 @@ def run() -> None:
                 hit = rng.choice(len(new), max(1, round(share * len(new))), replace=False)
                 mixed = new.copy()
                 mixed[hit] = strangers[k][hit]
-                for n, f in methods.items():
-                    scores[n].append(f(b, old, mixed))
-        own = float(np.mean(np.array(scores["ours"]) >= 1))
-        for recall in (0.5, 0.9):
-            cells = [f"{int((quiet[n] >= np.quantile(scores[n], 1 - recall)).sum())}/{len(pairs)}" for n in methods]
-            print(f"| {share:g} | {len(scores['ours'])} | {own:.2f} | {recall:g} | {' | '.join(cells)} |")
-    print(f"\nfalse pairs at our own limit: {int((quiet['ours'] >= 1).sum())}/{len(pairs)}")
-
-
-if __name__ == "__main__":
-    run()
+                groups.append(number[b])
+                for method, score in methods.items():
+                    peaks[method].append(score(b, old, mixed))
+        yield Trial(
+            background="snapshots",
+            attack="substitution",
+            strength=share,
+            quiet=quiet,
+            peaks={m: np.array(p) for m, p in peaks.items()},
+            quiet_groups=np.array([number[b] for b, _, _ in pairs]),
+            peak_groups=np.array(groups),
+        )

@@ -1,22 +1,21 @@
-"""D4: attacks injected into real daily calibrations, against ±30% a day, ±3σ and the best generic peer.
+"""Attacks injected into real daily calibrations, against ±30% a day, ±3σ and generic peers (D4).
 
-``--data`` is the folder of the QPROV figures (57 days of ibmq_athens and ibmq_valencia, 2020). Strengths are read from
-``injected_strengths.toml``, fixed before this bench first ran (``day_to_day`` had been set on the same data earlier). Each method's false alerts are days of the untouched background past
-the threshold at which it finds a stated share of the attacks; how much ours finds at its own limit stands beside.
+The background is the QPROV figures: 57 days of ibmq_athens and ibmq_valencia, 2020. The constants of the day-to-day
+detector and its joint model were set on these very days.
 """
 
-import argparse
 import csv
 import re
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mumetal.core.errors import BadInputError
 from mumetal.core.series import Channel, Series
+from mumetal.watch.benchmark.equal_recall import LIMITS, OURS, Trial, blocks, strengths
 from mumetal.watch.detectors.day_to_day import DayToDay
 
 Array = NDArray[np.float64]
@@ -28,24 +27,39 @@ KINDS = (
     ("cnot_error", "gate_error", "1"),
 )
 DEVICES = ("ibmq_athens", "ibmq_valencia")
+MOST_BYTES = 10_000_000  # of a table; no more is read
 Score = Callable[[Series, Series], Array]
 
 
 def background(folder: Path, device: str) -> Series:
-    """Read one device's days; a figure without data is not observed."""
+    """Read one device's days; a figure without data is not observed.
+
+    Args:
+        folder: Holds ``<device>_<kind>.csv``.
+        device: Which.
+
+    Raises:
+        BadInputError: A file is missing or not such a table.
+    """
     days: dict[date, dict[str, float]] = {}
     channels: dict[str, str] = {}
     for file, name, unit in KINDS:
-        lines = (folder / f"{device}_{file}.csv").read_text().splitlines()
-        rows = list(csv.reader(lines[1:]))
-        names = [
-            f"cx.{c[1:-1].replace(',', '_')}.{name}" if "(" in c else f"{c}.{name}" for c in FIGURE.findall(lines[1])
-        ]
-        channels |= dict.fromkeys(names, unit)
-        for row in rows[1:]:
-            if row:
-                known = days.setdefault(date.fromisoformat(row[0]), {})
-                known |= {n: float(v) for n, v in zip(names, row[1:], strict=True) if v.strip() not in {"", "no data"}}
+        path = folder / f"{device}_{file}.csv"
+        try:
+            with path.open("rb") as file_:
+                lines = file_.read(MOST_BYTES).decode().splitlines()
+            found = FIGURE.findall(lines[1])
+            names = [f"cx.{c[1:-1].replace(',', '_')}.{name}" if "(" in c else f"{c}.{name}" for c in found]
+            channels |= dict.fromkeys(names, unit)
+            for row in csv.reader(lines[2:]):
+                if row:
+                    known = days.setdefault(date.fromisoformat(row[0]), {})
+                    cells = zip(names, row[1:], strict=True)
+                    known |= {n: float(v) for n, v in cells if v.strip() not in {"", "no data"}}
+        except (OSError, ValueError, IndexError, csv.Error) as error:
+            raise BadInputError(
+                f"not a table of daily figures: {error}", where=str(path), hint="needs a QPROV export, a day a line"
+            ) from error
     ordered = sorted(d for d in days if days[d])
     values = np.array([[days[d].get(c, np.nan) for c in channels] for d in ordered])
     t = np.array([(d - date(1970, 1, 1)).days * 86_400 * 10**9 for d in ordered], np.int64)
@@ -73,7 +87,7 @@ def sigmas(learn: Series, judge: Series) -> Array:
 
 
 def whitened(learn: Series, judge: Series) -> Array:
-    """Principal-component T² of ln figures plus the residual, with a shrunk covariance: the generic peer."""
+    """Squared Mahalanobis distance of ln figures with a shrunk covariance."""
     log, now = np.log(learn.values), np.log(judge.values)
     mean = np.nanmean(log, axis=0)
     a, b = np.nan_to_num(log - mean), np.nan_to_num(now - mean)
@@ -90,9 +104,9 @@ def nearest(learn: Series, judge: Series) -> Array:
     return np.asarray(np.sort(np.linalg.norm(b[:, None] - a[None], axis=2), axis=1)[:, 2])
 
 
-METHODS: tuple[tuple[str, Score], ...] = (
-    ("ours", ours), ("±30% a day", percent), ("±3σ", sigmas), ("T² of logs", whitened), ("3rd nearest day", nearest),
-)  # fmt: skip
+METHODS: dict[str, Score] = {
+    OURS: ours, LIMITS[0]: percent, LIMITS[1]: sigmas, "T² of logs": whitened, "3rd nearest day": nearest,
+}  # fmt: skip
 
 
 def attacked(series: Series, kind: str, factor: float, rng: np.random.Generator) -> Series:
@@ -114,41 +128,41 @@ def attacked(series: Series, kind: str, factor: float, rng: np.random.Generator)
     )
 
 
-def run(folder: Path) -> None:
-    """Print recall of ours at its own limit, and each method's false days where it finds half and nine tenths."""
-    frozen = tomllib.loads(Path(__file__).with_name("injected_strengths.toml").read_text())
+def trials(folder: Path, progress: Callable[[str], None]) -> Iterator[Trial]:
+    """Attack each device from every later day on and score by every method what it had learnt until then.
+
+    Args:
+        folder: Of QPROV tables.
+        progress: Told what is being scored.
+
+    Raises:
+        BadInputError: A file is missing or not what it should be.
+    """
+    frozen = strengths()
     learnt, lasting = frozen["run"]["days_learnt"], frozen["run"]["days_lasting"]
-    print(
-        "| attack | factor | runs | recall at our own limit | at recall | "
-        + " | ".join(f"{n}: false days" for n, _ in METHODS)
-        + " |"
-    )
-    print("|---" * (5 + len(METHODS)) + "|")
+    known = [background(folder, device) for device in DEVICES]
+    for device, days in zip(DEVICES, known, strict=True):
+        if len(days) < learnt + 2 * lasting:
+            raise BadInputError(f"{len(days)} days of {device} are too few", where=str(folder))
+    quiet = {m: np.concatenate([score(w.rows(0, learnt), w.rows(learnt, len(w))) for w in known]) for m, score in METHODS.items()}  # fmt: skip
+    quiet_groups = np.concatenate([blocks(len(w) - learnt, lasting, 1_000 * i) for i, w in enumerate(known)])
+    peak_groups = np.concatenate([blocks(len(w) - learnt - lasting + 1, lasting, 1_000 * i) for i, w in enumerate(known)])  # fmt: skip
     for kind in ("misreport", "unauthorised_recalibration"):
         for factor in frozen[kind]["factors"]:
-            quiet: dict[str, list[Array]] = {n: [] for n, _ in METHODS}
-            peaks: dict[str, list[float]] = {n: [] for n, _ in METHODS}
-            for device in DEVICES:
+            progress(f"daily calibrations/{kind} {factor:g}")
+            peaks: dict[str, list[float]] = {m: [] for m in METHODS}
+            for whole in known:
                 rng = np.random.default_rng(frozen["run"]["seed"])
-                whole = background(folder, device)
-                for name, score in METHODS:
-                    quiet[name].append(score(whole.rows(0, learnt), whole.rows(learnt, len(whole))))
                 for start in range(learnt, len(whole) - lasting + 1):
                     under = attacked(whole.rows(start, start + lasting), kind, factor, rng)
-                    for name, score in METHODS:
-                        peaks[name].append(float(score(whole.rows(0, start), under).max()))
-            own = float(np.mean(np.array(peaks["ours"]) >= 1))
-            for recall in (0.5, 0.9):
-                cells = []
-                for name, _ in METHODS:
-                    clean = np.concatenate(quiet[name])
-                    level = float(np.quantile(peaks[name], 1 - recall))
-                    cells.append(f"{int((clean >= level).sum())}/{clean.size}")
-                line = " | ".join(cells)
-                print(f"| {kind} | {factor:g} | {len(peaks['ours'])} | {own:.2f} | {recall:g} | {line} |")
-
-
-if __name__ == "__main__":
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--data", type=Path, required=True)
-    run(p.parse_args().data)
+                    for method, score in METHODS.items():
+                        peaks[method].append(float(score(whole.rows(0, start), under).max()))
+            yield Trial(
+                background="daily calibrations",
+                attack=kind,
+                strength=factor,
+                quiet=quiet,
+                peaks={m: np.array(p) for m, p in peaks.items()},
+                quiet_groups=quiet_groups,
+                peak_groups=peak_groups,
+            )
