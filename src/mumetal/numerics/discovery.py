@@ -76,5 +76,5 @@ def _beyond(ordinary: Array, asked: Array) -> Array:
     scale = np.maximum(over.sum(axis=0) / count, 1e-9 * (1 + np.abs(middle)))
     rank = ((apart >= far).sum(axis=0) + 1) / (apart.shape[0] + 1)
     # the scale is known from ``count`` exceedances only: its predictive tail is a Lomax, not an exponential
-    tail = (1 - BODY) * (1 + (far - edge) / (count * scale)) ** -count.astype(float)
+    tail = (1 - BODY) * (1 + np.maximum(far - edge, 0.0) / (count * scale)) ** -count.astype(float)
     return np.where(empty, 1.0, np.where(far > edge, tail, rank))

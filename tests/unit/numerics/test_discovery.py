@@ -46,3 +46,10 @@ def test_a_quieter_channel_an_unseen_one_and_a_constant_one() -> None:
     window[:, 2] = 7.1
     assert moved_columns(history, window)[2] < 1e-3
     assert (moved_columns(history[:10], window) == 1.0).all()
+
+
+def test_a_window_in_the_middle_of_blocks_whose_tail_is_as_long_as_its_edge_is_ordinary() -> None:
+    """The tail's formula has no value there, and must not be asked."""
+    blocks = np.array([0.0] * 9 + [-0.0] * 8 + [1.0, -1.0, 1.5, -1.5])  # median 0, edge 1, twice .5 beyond it
+    history = np.repeat(blocks, 2)[:, None]  # two rows a block: the mean alone is looked at
+    assert moved_columns(history, np.zeros((2, 1)))[0] == 1.0
