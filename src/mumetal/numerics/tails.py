@@ -178,7 +178,8 @@ def fit_tail(
     if maxima.size < 4:  # constant or nearly so: whatever is above is news, on the scale of the scores themselves
         scale = max(float(ordered[-1] - ordered[0]), 0.05 * abs(threshold), 1e-6)
         rate = max(maxima.size, 1) / scores.size
-        return Tail(ordered=ordered, threshold=threshold, fraction=rate, clusters=rate, shape=0.1, scale=scale)
+        begins = threshold if maxima.size else threshold + scale  # nothing was ever above: a tie with all is no news
+        return Tail(ordered=ordered, threshold=begins, fraction=rate, clusters=rate, shape=0.1, scale=scale)
     excess = maxima - threshold
     shape, scale = pareto_fit(excess, prior_shape=prior_shape, prior_weight=prior_weight)
     if shape < 0:

@@ -21,7 +21,7 @@ from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel, timing_channels
 from mumetal.watch.detectors.cusum import Cusum
 from mumetal.watch.detectors.ewma import Ewma
-from mumetal.watch.detectors.held_out import halves, held_out_rows, held_out_scores
+from mumetal.watch.detectors.held_out import folds, held_out_scores
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.shape import Shape
@@ -69,22 +69,22 @@ class Ensemble:
             makes.append((Spectral, "spectral"))
         if self.scale.rate_hz <= SHAPE_HZ and len(history) >= SHAPE_ROWS:
             makes.append((Shape, "shape"))
-        parts = halves(history, self.regimes)
-        labels = self.regimes.labels(history.values)[held_out_rows(len(history))]
+        halves = folds(history, 2, self.regimes)
+        labels = self.regimes.labels(history.values)
         members: list[Member] = []
         for make, family in (*makes, *extra):
             detector = make()
             if len(history) // 2 < detector.info.min_history:
                 continue
             detector.fit_scaled(self.scale, history)
-            held_out = held_out_scores(make, parts) if detector.held_out is None else detector.held_out
+            held_out = held_out_scores(make, halves) if detector.held_out is None else detector.held_out
             detector.score_z(*self.scale.apply(history.values))  # its state goes on from the end of the history
             members.append(
                 Member(
                     detector=detector,
                     calibrations=calibrate_each(
                         held_out,
-                        labels,
+                        labels[-len(held_out) :],
                         len(self.regimes),
                         self.scale.rate_hz,
                         detector.tail_power,
@@ -128,13 +128,17 @@ class Ensemble:
             values: Shape (n, C); NaN means not observed.
 
         Returns:
-            Scores, shape (n, M).
+            Scores, shape (n, M). Afterwards ``apart``, shape (n, M), tells which rows came in a lasting state that the history
+            does not hold, as the member judges.
         """
         out = np.empty((values.shape[0], len(self.members)))
+        self.apart = np.zeros(out.shape, bool)
         for start in range(0, values.shape[0], PIECE):
             z, seen = self.scale.apply(values[start : start + PIECE])
             for column, member in enumerate(self.members):
                 out[start : start + PIECE, column] = member.detector.score_z(z, seen)
+                if member.detector.apart is not None:
+                    self.apart[start : start + PIECE, column] = member.detector.apart
         return out
 
 

@@ -30,6 +30,7 @@ INDEPENDENT = 8  # spans of a stream's memory that teach what is ordinary
 LOOKED_AT = 4_096
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 TAKE_OVER = 8  # a refit takes over after an eighth of the rows it learnt from: however long it took, at the same row
+STAYS = "the stream stays in a state it was not learnt in, from which further change counts"
 CATCH_UP = 2_048  # rows that bring a refitted detector's slow averages up to date
 
 
@@ -270,7 +271,7 @@ class StreamMonitor:
                 continue
             confirmed, ended, open_rows = episodes.push(chunk.t_ns, relative[:, columns].max(axis=1))
             busy |= open_rows
-            for episode in sorted((*confirmed, *ended), key=lambda e: e.start_ns):
+            for episode in sorted((*confirmed, *(e for e in ended if e not in confirmed)), key=lambda e: e.start_ns):
                 if episode in confirmed:
                     row = episode.confirmed_row
                     member = columns[int(relative[row, columns].argmax())]
@@ -290,13 +291,15 @@ class StreamMonitor:
                 if episode in ended:
                     alert = self._alerts.pop(family)
                     alert.follow(ensemble, chunk.t_ns, scores, episode.last_ns)
-                    out.append(alert.closed(episode, ""))
+                    quiet = int(np.searchsorted(chunk.t_ns, episode.last_ns, side="right"))
+                    stays = bool(ensemble.apart[min(quiet, len(chunk) - 1), columns].any())
+                    out.append(alert.closed(episode, STAYS if stays else ""))
             if family in self._alerts:
                 alert = self._alerts[family]
                 alert.follow(ensemble, chunk.t_ns, scores, self.last_ns)
                 if (risen := alert.risen()) is not None:
                     out.append(risen)
-        self._learn_calm(chunk, ~busy)
+        self._learn_calm(chunk, ~(busy | ensemble.apart.any(axis=1)))
         return out
 
     def _together(self, ensemble: Ensemble, chunk: Series, scores: Array, regime: int) -> int:
@@ -315,7 +318,7 @@ class StreamMonitor:
         return window
 
     def _learn_calm(self, chunk: Series, calm: NDArray[np.bool_]) -> None:
-        """Learn from rows outside every episode: what was raised is not absorbed."""
+        """Learn from rows outside every episode and state that began with one: what was raised is not absorbed."""
         if self._refit is None and self._seen_rows > MATURE * self.needed:
             return
         if calm.all():

@@ -129,6 +129,13 @@ def test_tail_p_values_are_uniform_on_fresh_scores_and_extrapolate() -> None:
     assert levels == sorted(levels)
 
 
+def test_what_never_varied_has_its_threshold_above_it_however_many_alerts_are_allowed() -> None:
+    scores = np.full(900, 0.7)
+    for allowed in (1e-9, 1e-3, 1.0):
+        assert fit_tail(scores).level(allowed) > 0.7 * 1.02
+    assert fit_tail(scores).level(1e-3) < 0.8
+
+
 def test_normal_and_chi2() -> None:
     assert z_upper(0.025) == pytest.approx(1.959964, abs=1e-5)
     assert survival(z_upper(1e-6)) == pytest.approx(1e-6, rel=1e-6)

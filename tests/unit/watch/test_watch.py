@@ -206,6 +206,19 @@ def test_a_replay_is_found_also_with_some_noise_and_slow_courses_are_none(noise:
     assert found[0].techniques == ("evasion.telemetry_replay",)
 
 
+def test_a_state_that_stays_is_one_finding_and_is_not_learnt_and_the_next_change_is_another() -> None:
+    rng = np.random.default_rng(3)
+    slow = np.convolve(rng.normal(size=17_040), np.ones(40) / 6, mode="valid")[:17_000]
+    values = np.stack([slow, slow, -slow], axis=1) + 0.1 * rng.normal(size=(17_000, 3))
+    values[14_000:, 1] += 2
+    values[15_500:15_560, 2] += 40
+    found = [f for f in feed(watch(), stream(values), 500) if f.rule == "watch.detectors.shape"]
+    assert [round((f.start_ns - T0) / 1e9 / 10) for f in found] == [1_400, 1_400, 1_550, 1_550]
+    assert len({f.finding_id for f in found}) == 2
+    assert 290 < (found[1].stop_ns - found[1].start_ns) / 1e9 < 320
+    assert "stays in a state it was not learnt in" in found[1].detail
+
+
 def test_refits_in_the_background_change_nothing_but_when_they_are_computed() -> None:
     values = gaussian(np.random.default_rng(12), 6_000, 5)
     values[4_000:4_030, 1] += 9

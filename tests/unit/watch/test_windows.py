@@ -10,6 +10,7 @@ from mumetal.core.technique import Conditions
 from mumetal.numerics.principal import principal
 from mumetal.watch.detectors.baseline import CAP, FARTHEST, Baseline
 from mumetal.watch.detectors.forecast import Forecast
+from mumetal.watch.detectors.held_out import folds, held_out_scores
 from mumetal.watch.detectors.nearest import Nearest, farthest_first
 from mumetal.watch.detectors.shape import Shape
 from mumetal.watch.detectors.standard import Array, Standardised
@@ -158,10 +159,64 @@ def test_one_wild_score_moves_the_baseline_by_no_more_than_the_cap() -> None:
 def test_the_baseline_does_not_mind_cuts(every: int) -> None:
     rng = np.random.default_rng(9)
     ordinary, scores = np.abs(rng.normal(size=300)), np.abs(rng.normal(size=500))
-    whole = Baseline(ordinary, every).push(scores)
-    parts = Baseline(ordinary, every)
+    scores[100:300] += 20
+    whole, parts = Baseline(ordinary, every, patience=4), Baseline(ordinary, every, patience=4)
+    whole.alarm_at(3.0)
+    parts.alarm_at(3.0)
     cuts = itertools.pairwise((0, 1, 5, 16, 17, 200, 500))
-    np.testing.assert_allclose(np.concatenate([parts.push(scores[a:b]) for a, b in cuts]), whole)
+    one = whole.push(scores)
+    assert whole.apart.any()
+    np.testing.assert_allclose(np.concatenate([parts.push(scores[a:b]) for a, b in cuts]), one)
+
+
+def test_a_state_that_was_alarmed_for_long_is_left_behind_and_the_next_change_counts() -> None:
+    rng = np.random.default_rng(12)
+    ordinary = np.abs(rng.normal(size=1_000))
+    state, worse = 30 + rng.normal(size=900), 200 + rng.normal(size=50)
+    baseline = Baseline(ordinary, patience=300)
+    baseline.alarm_at(4.0)
+    scores = baseline.push(np.r_[ordinary, state])
+    assert not baseline.apart[:1_299].any()
+    assert baseline.apart[1_301:].all()
+    assert scores[1_000:1_300].min() > 4
+    assert scores[1_301:].max() < 4
+    assert baseline.push(worse).min() > 4
+    back = baseline.push(np.abs(rng.normal(size=900)))
+    assert baseline.apart[:299].all()
+    assert not baseline.apart[301:].any()
+    fresh = Baseline(ordinary).push(back * 0 + 1.0)
+    assert abs(baseline.push(np.ones(1)) - fresh[0])[0] < 0.2
+
+
+def test_neither_a_short_alarm_nor_what_stays_below_the_alarm_becomes_a_state() -> None:
+    rng = np.random.default_rng(13)
+    ordinary = np.abs(rng.normal(size=1_000))
+    short = np.r_[ordinary, 30 + rng.normal(size=290), ordinary]
+    now_and_then = np.where(np.arange(9_000) % 3 < 2, 30.0, 1.0)  # two rows of three
+    creeping = np.abs(rng.normal(size=200_000)) + np.linspace(0, 40, 200_000)
+    for scores in (short, now_and_then, creeping):
+        baseline = Baseline(ordinary, patience=300)
+        baseline.alarm_at(4.0)
+        out = baseline.push(scores)
+        assert not baseline.apart.any()
+        assert out.max() > 4 or scores is creeping
+    assert baseline.absorbed == 1.0  # what creeps up is not followed any farther
+    assert out[-1_000:].min() > np.quantile(out[:1_000], 0.9)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_every_row_of_a_history_is_judged_once_by_what_the_other_blocks_teach(count: int) -> None:
+    history = series(np.arange(402.0)[:, None])
+    parts = folds(history, count)
+    assert np.concatenate([p.judge.values[:, 0] for p in parts]).tolist() == list(range(402))
+    for part in parts:
+        assert sorted([*part.learn.values[:, 0], *part.judge.values[:, 0]]) == list(range(402))
+        assert (np.diff(part.learn.t_ns) > 0).all()
+        first = int(part.judge.values[0, 0])
+        assert part.before.values[:, 0].tolist() == list(range(max(0, first - 256), first))
+    values = coupled(14, 800)
+    held = held_out_scores(SubPca, folds(series(values), count))
+    assert len(held) == 800 - min(256, 800 // count // 4)
 
 
 def test_shape_is_as_strong_as_its_stronger_member() -> None:

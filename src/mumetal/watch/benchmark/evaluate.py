@@ -13,7 +13,7 @@ from mumetal.watch.benchmark.equal_recall import Injected
 from mumetal.watch.benchmark.peers import OURS_NAME, WITH, Contender
 from mumetal.watch.benchmark.sets import Labelled
 from mumetal.watch.calibrate import calibrate_each
-from mumetal.watch.detectors.held_out import halves, held_out_rows, held_out_scores
+from mumetal.watch.detectors.held_out import folds, held_out_scores
 from mumetal.watch.detectors.standard import Standardised
 from mumetal.watch.regimes import Regimes
 
@@ -172,9 +172,9 @@ def _score(contender: Contender, one: Labelled, make: Callable[[], Standardised]
     if make is not None:
         detector = make()
         detector.fit(one.history)
-        held = held_out_scores(make, halves(one.history)) if detector.held_out is None else detector.held_out
+        held = held_out_scores(make, folds(one.history)) if detector.held_out is None else detector.held_out
         regimes = Regimes(one.history)
-        labels = regimes.labels(one.history.values)[held_out_rows(len(one.history))]
+        labels = regimes.labels(one.history.values)[-len(held) :]
         each = calibrate_each(held, labels, len(regimes), 1.0, detector.tail_power, detector.nominal_scale)
         levels = np.array([c.tail.level(BUDGET / 1e4) ** (1 / detector.tail_power) for c in each])
         levels[-1] = levels.max()  # as in the live loop: a state hardly known has the strictest threshold

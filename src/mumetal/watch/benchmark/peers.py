@@ -209,6 +209,18 @@ class Fixed(Shape):
     follows = False
 
 
+class Unsettled(Shape):
+    """Ablation: a lasting alarm stays one."""
+
+    settles = False
+
+
+class Halved(Shape):
+    """Ablation: units and thresholds from halves of the history instead of quarters."""
+
+    blocks = 2
+
+
 class WithNearest(Shape):
     """Ablation the other way: the nearest windows as a third member."""
 
@@ -217,6 +229,8 @@ class WithNearest(Shape):
 
 WITHOUT_ENCODER: dict[str, Callable[[], Standardised]] = {
     "– baseline fixed": Fixed,
+    "– baseline never settles": Unsettled,
+    "– judged by halves": Halved,
     "– forecast alone": Forecast,
     "– forecast alone, unaveraged": Unaveraged,
     "– forecast alone, flags too": WithFlags,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,51 +10,68 @@ from numpy.typing import NDArray
 from mumetal.core.series import Series
 from mumetal.watch.detectors.standard import Scale, Standardised
 from mumetal.watch.regimes import Regimes
+from mumetal.watch.rows import joined
 
 Array = NDArray[np.float64]
 RISE = 256  # rows in which the slowest features rise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Half:
-    """One half of a history to learn from, its scale, the other half to judge, and the rows right before that."""
+class Fold:
+    """One block of a history to judge, the rest to learn from, its scale, and the rows right before the block.
+
+    Args:
+        scale: Of what is learnt from.
+        learn: Everything but the block.
+        judge: The block.
+        before: At most ``RISE`` rows before it.
+        share: Of the history that is learnt from, in (0, 1).
+    """
 
     scale: Scale
     learn: Series
     judge: Series
     before: Series
+    share: float
 
 
-def halves(history: Series, regimes: Regimes | None = None) -> tuple[Half, Half]:
-    """Return the two ways to learn from one half and judge the other, in the order of what is judged."""
-    middle = len(history) // 2
-    early, late = history.rows(0, middle), history.rows(middle, len(history))
-    return (
-        Half(scale=Scale(late, regimes), learn=late, judge=early, before=early.rows(0, 0)),
-        Half(scale=Scale(early, regimes), learn=early, judge=late, before=early.rows(max(0, middle - RISE), middle)),
-    )
+def folds(history: Series, count: int = 2, regimes: Regimes | None = None) -> tuple[Fold, ...]:
+    """Return the ways to learn from all but one of ``count`` ≥ 2 equal blocks and judge that one, in order of time.
+
+    Blocked cross-validation (Burman, Chow and Nolan 1994, doi:10.1093/biomet/81.2.351): rows hang together, so what is
+    left out is in one piece.
+    """
+    edges = [len(history) * k // count for k in range(count + 1)]
+    found = []
+    for start, stop in pairwise(edges):
+        learn = joined(history.rows(0, start), history.rows(stop, len(history)))
+        found.append(
+            Fold(
+                scale=Scale(learn, regimes),
+                learn=learn,
+                judge=history.rows(start, stop),
+                before=history.rows(max(0, start - RISE), start),
+                share=1 - 1 / count,
+            )
+        )
+    return tuple(found)
 
 
-def held_out_rows(rows: int) -> NDArray[np.int64]:
-    """Return which rows of a history of so many :func:`held_out_scores` gives a score for, in its order."""
-    middle = rows // 2
-    return np.arange(min(RISE, middle // 4), rows) if middle else np.arange(rows)
+def held_out_scores(make: Callable[[], Standardised], parts: tuple[Fold, ...]) -> Array:
+    """Score each block of the history with a detector fitted to the others, in order of time, shape (about n,).
 
-
-def held_out_scores(make: Callable[[], Standardised], parts: tuple[Half, Half]) -> Array:
-    """Score each half of the history with a detector fitted to the other half, in order of time, shape (about n,).
-
-    The first rows, in which slow features still rise, are left out; the second half's have the first half's before them.
+    The first rows of the first block, in which slow features still rise, are left out: what is given are the last rows of
+    the history.
 
     Args:
         make: Makes the detector.
-        parts: From :func:`halves`; the detectors of one stream share them.
+        parts: From :func:`folds`; the detectors of one stream share them.
     """
     out: list[Array] = []
-    for half in parts:
+    for fold in parts:
         detector = make()
-        detector.part = 0.5
-        detector.fit_scaled(half.scale, half.learn)
-        risen = len(half.before) > 0 and len(detector.score(half.before)) > 0
-        out.append(detector.score(half.judge)[0 if risen else min(RISE, len(half.judge) // 4) :])
+        detector.part = fold.share
+        detector.fit_scaled(fold.scale, fold.learn)
+        risen = len(fold.before) > 0 and len(detector.score(fold.before)) > 0
+        out.append(detector.score(fold.judge)[0 if risen else min(RISE, len(fold.judge) // 4) :])
     return np.concatenate(out)

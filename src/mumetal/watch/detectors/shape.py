@@ -11,15 +11,18 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
+from mumetal.watch.calibrate import calibrate
 from mumetal.watch.detectors.baseline import Baseline
 from mumetal.watch.detectors.forecast import Forecast
-from mumetal.watch.detectors.held_out import halves, held_out_scores
+from mumetal.watch.detectors.held_out import folds, held_out_scores
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, block_for
 from mumetal.watch.detectors.sub_pca import SubPca
 from mumetal.watch.detectors.windowed import Windowed
 
 HIGH = 0.995  # quantile of held-out scores that makes one unit
+PATIENCE = 300.0  # rows, and seconds, of alarm after which a state is taken for another one; chosen on the public sets
+SURELY = 1e-3  # false alarms a week at which that alarm stands: no budget that pages later
 BESIDE = 0.5  # what the others count for beside the encoder, in log units; chosen on the public sets
 
 
@@ -43,8 +46,8 @@ class Unit:
 class Shape(Standardised):
     """Forecast residuals and Sub-PCA, the larger of both in units of their held-out tails.
 
-    ``held_out`` are the fused scores of the history by members that did not learn from the row: fitting on halves of
-    halves would leave them too little to learn from, and thresholds would be far too low.
+    ``held_out`` are the fused scores of the history by members that did not learn from the row: each quarter is judged by
+    what the other three teach. A half teaches a short history's members too little, and thresholds are far too high.
 
     The largest and not the mean: an average blurs the one member that sees. Measured on public sets, conformal tail
     p-values rank worse than these linear units: beyond the largest score of a short history they rest on the fitted
@@ -66,7 +69,9 @@ class Shape(Standardised):
         min_history=192,
     )
     makes: tuple[type[Windowed], ...] = (Forecast, SubPca)
-    follows = True  # for ablation: whether the baseline follows
+    blocks = 4  # of the history, each judged by what the others teach; chosen on the public sets
+    follows = True  # for ablation: whether the baseline follows …
+    settles = True  # … and whether it takes a lasting alarm for another state
 
     def __init__(self, trained: Callable[[], Windowed] | None = None) -> None:
         super().__init__()
@@ -74,7 +79,7 @@ class Shape(Standardised):
         self.left_out = ""
 
     def fit_scaled(self, scale: Scale, history: Series) -> None:
-        """Fit the members, their units on held-out halves, and the first baseline."""
+        """Fit the members, their units on held-out quarters, and the first baseline."""
         self._scale = scale
         self._members = []
         for index, make in enumerate(self._makes):
@@ -87,12 +92,15 @@ class Shape(Standardised):
                 self._makes, self.left_out = self.makes, str(error)
                 break
             self._members.append(member)
-        parts = halves(history)
+        parts = folds(history, self.blocks)
         held = [held_out_scores(make, parts) for make in self._makes]
         self._units = [_unit(scores) for scores in held]
         ordinary = self._strongest([u.of(h) for u, h in zip(self._units, held, strict=True)])
-        self._baseline = Baseline(ordinary, block_for(scale.rate_hz))
+        every = block_for(scale.rate_hz)
+        self._baseline = Baseline(ordinary, every, max(1, round(PATIENCE * max(1.0, scale.rate_hz) / every)))
         self.held_out = self._fused(ordinary)
+        if self.settles:
+            self._baseline.alarm_at(calibrate(self.held_out, scale.rate_hz, self.tail_power).level(SURELY))
         self._baseline.reset()
 
     def reset(self) -> None:
@@ -121,7 +129,11 @@ class Shape(Standardised):
         )
 
     def _fused(self, strongest: Array) -> Array:
-        return self._baseline.push(strongest) if self.follows else np.maximum(strongest, 0.0)
+        if not self.follows:
+            return np.maximum(strongest, 0.0)
+        fused = self._baseline.push(strongest)
+        self.apart = self._baseline.apart
+        return fused
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Ask the member that the window's last rows alarm most."""

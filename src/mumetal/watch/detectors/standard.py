@@ -97,6 +97,9 @@ class Standardised:
 
     held_out: Array | None = None  # scores of ordinary rows, where fitting already had to learn without them
     model: str = ""  # name@version of the model it runs; empty where it learns here
+    apart: NDArray[np.bool_] | None = (
+        None  # which rows scored last came in a lasting state that the history lacks, if any
+    )
     part: float = 1.0  # share of the history it is fitted to; what depends on its length is set as for the whole
     nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
 
