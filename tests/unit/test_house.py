@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "mumetal"
 ROOMS = {
-    "core", "numerics", "formats", "catalog", "connect", "watch", "scan", "trust", "access", "decoy", "respond",
+    "core", "numerics", "formats", "catalog", "git", "connect", "watch", "scan", "trust", "access", "decoy", "respond",
     "redteam", "twin", "serve",
 }  # fmt: skip
 

@@ -10,10 +10,10 @@ from mumetal.connect.stores.sighting_rows import Sighting
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.settings import ScanSettings
+from mumetal.git.repository import Git
 from mumetal.scan.place import first_line
 from mumetal.scan.report.entry import veiled
 from mumetal.scan.secrets.scanner import SecretScanner
-from mumetal.scan.sources.git import Git
 from mumetal.scan.sources.limits import Limits, silent
 from mumetal.scan.sources.named import named_blob, named_file
 from mumetal.serve import scanning

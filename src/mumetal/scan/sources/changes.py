@@ -9,9 +9,9 @@ from pathlib import Path
 from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
-from mumetal.scan.sources.batch import read_blobs
+from mumetal.git.objects import read_objects
+from mumetal.git.repository import NO_PROGRAMS, Git
 from mumetal.scan.sources.expand import expanded
-from mumetal.scan.sources.git import NO_PROGRAMS, Git
 from mumetal.scan.sources.limits import Limits, Report, silent
 from mumetal.scan.sources.tree import WorkTree
 
@@ -94,7 +94,7 @@ class Changes:
         asked = [f":{self._prefix}{name}".encode(errors="surrogateescape") for name in uris]
         for missing in set(names) - set(uris):
             self._report(Quarantined.of(missing.encode(errors="replace").decode(), "a line's end in a name: not read"))
-        for number, data in read_blobs(self._git, asked, self._limits, self._report):
+        for number, data in read_objects(self._git, asked, self._limits.chunk, self._report):
             artefact = Artefact(uri=uris[number], kind="blob", data=data, facts=facts)
             yield from expanded(artefact, self._limits, self._report)
 
@@ -133,7 +133,7 @@ class Changes:
         if not delta.before or "\n" in delta.before:
             return
         asked = [f"{self._base}:{delta.before}".encode(errors="surrogateescape")]
-        for _, data in read_blobs(self._git, asked, self._limits, silent):
+        for _, data in read_objects(self._git, asked, self._limits.chunk, silent):
             yield from expanded(Artefact(uri=delta.path, kind="blob", data=data), self._limits, silent)
 
 

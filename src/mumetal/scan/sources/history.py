@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
-from mumetal.scan.sources.batch import read_blobs
+from mumetal.git.objects import read_objects
+from mumetal.git.repository import Git
 from mumetal.scan.sources.expand import expanded
-from mumetal.scan.sources.git import Git
 from mumetal.scan.sources.limits import Limits, Report, silent
 
 
@@ -62,7 +62,7 @@ class History:
         known = self._listed()
         order = self._in_pack_order(known)
         dates = self._author_dates({k.commit for k in known.values()})
-        for number, data in read_blobs(self._git, order, self._limits, self._report):
+        for number, data in read_objects(self._git, order, self._limits.chunk, self._report):
             said = known[order[number]]
             path = said.path.decode(errors="backslashreplace")
             yield from expanded(

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
-from mumetal.scan.sources.batch import read_blobs
+from mumetal.git.objects import read_objects
+from mumetal.git.repository import Git
 from mumetal.scan.sources.expand import expanded
-from mumetal.scan.sources.git import Git
 from mumetal.scan.sources.limits import Limits, Report
 from mumetal.scan.sources.tree import WorkTree
 
@@ -33,5 +33,5 @@ def named_blob(git: Git, uri: str, limits: Limits, report: Report) -> Iterator[A
     _, commit, path = [*uri.split(":", 2), "", ""][:3]
     if not (commit and path and commit.isalnum()) or "\n" in path:
         raise BadInputError("the place is no blob of a history", where=uri[:200])
-    for _, data in read_blobs(git, [f"{commit}:{path}".encode(errors="surrogateescape")], limits, report):
+    for _, data in read_objects(git, [f"{commit}:{path}".encode(errors="surrogateescape")], limits.chunk, report):
         yield from expanded(Artefact(uri=uri, kind="blob", data=data), limits, report)

@@ -9,8 +9,8 @@ from mumetal.core import LOCAL
 from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
+from mumetal.git.repository import Git
 from mumetal.scan.sources.expand import expanded, is_plain
-from mumetal.scan.sources.git import Git
 from mumetal.scan.sources.limits import Limits, Report, silent
 from mumetal.scan.sources.pieces import pieces
 

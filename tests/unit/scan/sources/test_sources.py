@@ -16,10 +16,10 @@ from tests.needs import need
 from mumetal.core.artefact import Artefact
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
+from mumetal.git.objects import read_objects
+from mumetal.git.repository import Git
 from mumetal.scan.place import place_at, time_of
 from mumetal.scan.sources import Changes, Follow, History, Limits, Stream, WorkTree
-from mumetal.scan.sources.batch import read_blobs
-from mumetal.scan.sources.git import Git
 
 NOW = 1_700_000_000 * 10**9
 
@@ -213,7 +213,7 @@ def test_what_a_partial_clone_lacks_is_not_fetched_by_the_repositorys_programs(r
     marker.unlink()
     list(History(repo).blobs())
     left: list[Quarantined] = []
-    assert not list(read_blobs(Git(repo), [oid.encode()], Limits(), left.append))
+    assert not list(read_objects(Git(repo), [oid.encode()], Limits().chunk, left.append))
     assert "missing" in left[0].reason
     with pytest.raises(UnavailableError):  # and said: what changed cannot be told without the old blob
         Changes(repo, "main").deltas()

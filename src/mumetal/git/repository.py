@@ -19,14 +19,15 @@ from mumetal.core.errors import BadInputError, UnavailableError
 
 _SAFE = (
     "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false",
-    "-c", "log.showSignature=false", "--no-pager",
+    "-c", "log.showSignature=false", "-c", "core.commitGraph=false", "--no-pager",
 )  # fmt: skip
 _ENV = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_LAZY_FETCH": "1",  # a partial clone's missing objects stay missing: scanning never uses the network
     "GIT_ALLOW_PROTOCOL": "none",  # the same for Git older than that switch (2.39.4), whose fetch runs what the repository names
-    "GIT_NO_REPLACE_OBJECTS": "1",  # what was committed is read, not what the repository would show instead
+    "GIT_NO_REPLACE_OBJECTS": "1",  # what was committed is read, not what the repository would show instead …
+    "GIT_GRAFT_FILE": os.devnull,  # … nor parents that it would put in place of the real ones, as a commit graph could
     "GIT_EXTERNAL_DIFF": "",
     "LC_ALL": "C.UTF-8",
 }
@@ -47,7 +48,7 @@ class Git:
     def __init__(self, root: Path) -> None:
         program = shutil.which("git")
         if program is None:
-            raise UnavailableError("git is not installed", where=str(root), hint="install git, or scan the folder only")
+            raise UnavailableError("git is not installed", where=str(root), hint="install git")
         self._command = [program, *_SAFE, "-C", str(root)]
         self._env = {**os.environ, **_ENV}
         self._root = root
@@ -134,6 +135,43 @@ class Git:
             raise BadInputError(
                 f"no commit is called {name[:80]!r} here", where=error.where, hint="is it fetched?"
             ) from None
+
+    def signers(self, commits: Sequence[str], allowed: Path) -> dict[str, str]:
+        """Return the principal by commit, where an SSH signature by one of the allowed signers holds.
+
+        Git's own check runs, with programs and the list of signers that are named here, whatever the repository names.
+
+        Args:
+            commits: Object ids.
+            allowed: File of allowed signers, as ``ssh-keygen -Y verify`` reads it.
+
+        Raises:
+            UnavailableError: ssh-keygen is not installed, or Git refuses.
+            BadInputError: There is no such file.
+        """
+        program = shutil.which("ssh-keygen")
+        if program is None:
+            raise UnavailableError("ssh-keygen is not installed", where=str(self._root), hint="install OpenSSH")
+        if not allowed.is_file():
+            raise BadInputError(
+                "there is no file of allowed signers", where=str(allowed), hint="see ssh-keygen(1), ALLOWED SIGNERS"
+            )
+        told: dict[str, str] = {}
+        settings = {
+            "gpg.program": os.devnull, "gpg.openpgp.program": os.devnull, "gpg.x509.program": os.devnull,
+            "gpg.ssh.program": program, "gpg.ssh.allowedSignersFile": str(allowed.resolve()),
+            "gpg.minTrustLevel": "undefined",
+        }  # fmt: skip
+        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        feed = [c.encode() for c in commits]
+        asked = ("log", "--no-walk=unsorted", "--stdin", "--format=%H %G? %GS")
+        with self.pipe(*options, *asked, feed=feed) as lines:
+            for line in lines:
+                commit, _, rest = line.decode(errors="replace").rstrip("\n").partition(" ")
+                verdict, _, principal = rest.partition(" ")
+                if verdict == "G" and principal:
+                    told[commit] = principal[:200]
+        return told
 
     def merge_base(self, name: str) -> str:
         """Return the commit where the branch left ``name``.
