@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from mumetal.core.artefact import Artefact, Evidence
+from mumetal.core.check import LATEST_NS
 from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.event import Event
@@ -152,7 +153,12 @@ class FakeStore:
         found = [x for d in self._kept for x in d.data if isinstance(x, Event) and x.tenant == tenant]
         return [e for e in found if start_ns <= e.t_ns < stop_ns][:limit]
 
-    def snapshots(self, tenant: str, device: str, limit: int = 100) -> Sequence[DeviceSnapshot]:
+    def snapshots(
+        self, tenant: str, device: str, limit: int = 100, until_ns: int = LATEST_NS
+    ) -> Sequence[DeviceSnapshot]:
+        return ()
+
+    def calibrated(self) -> Sequence[tuple[str, str]]:
         return ()
 
     def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mumetal.core.artefact import Evidence
+from mumetal.core.check import LATEST_NS
 from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
 from mumetal.core.event import Event
 from mumetal.core.series import Channel, Series, sorted_by_time
@@ -92,9 +93,14 @@ class FakeStore:
         found = [e for e in self._events.values() if e.tenant == tenant and start_ns <= e.t_ns < stop_ns]
         return sorted(found, key=lambda e: e.t_ns)[:limit]
 
-    def snapshots(self, tenant: str, device: str, limit: int = 100) -> Sequence[DeviceSnapshot]:
-        found = [s for s in self._snapshots.values() if (s.tenant, s.device) == (tenant, device)]
+    def snapshots(
+        self, tenant: str, device: str, limit: int = 100, until_ns: int = LATEST_NS
+    ) -> Sequence[DeviceSnapshot]:
+        found = [s for s in self._snapshots.values() if (s.tenant, s.device) == (tenant, device) and s.t_ns < until_ns]
         return sorted(found, key=lambda s: s.t_ns)[-limit:]
+
+    def calibrated(self) -> Sequence[tuple[str, str]]:
+        return sorted({(s.tenant, s.device) for s in self._snapshots.values()})
 
     def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:
         return [q for who, q in reversed(self._quarantine) if who == tenant][:limit]

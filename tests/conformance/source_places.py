@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,24 @@ def audit(folder: Path, first: int, stop: int) -> Path:
     return place
 
 
+def platforms(folder: Path, first: int, stop: int) -> Path:
+    place = folder / "platforms"
+    if not place.exists():
+        subprocess.run(["git", "init", "-q", "-b", "main", str(place)], check=True)
+    lines: list[str] = []
+    for i in range(first, stop):
+        seconds = int(START.timestamp()) + i * 60
+        content = json.dumps({"native_gates": {"single_qubit": {"0": {"RX": {"amplitude": 0.1 + i * 1e-4}}}}})
+        lines += [
+            f"commit refs/heads/main\ncommitter A <a@lab> {seconds} +0000\ndata 2\nc\n",
+            "from refs/heads/main^0" if i == first and first else "",
+            f"M 100644 inline chip/parameters.json\ndata {len(content)}\n{content}\n",
+        ]
+    text = "\n".join(line for line in lines if line)
+    subprocess.run(["git", "-C", str(place), "fast-import", "--quiet"], input=text.encode(), check=True)
+    return place
+
+
 PLACES = {
     "audit": Place(fill=audit, per_item=1),
     "bluefors": Place(fill=bluefors, per_item=13),
@@ -111,4 +130,5 @@ PLACES = {
     "ibm": Place(fill=ibm, per_item=1),
     "npy": Place(fill=npy, per_item=1, rewrites=True),
     "parquet": Place(fill=parquet, per_item=1, rewrites=True),
+    "platforms": Place(fill=platforms, per_item=2),
 }

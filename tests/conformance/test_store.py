@@ -169,6 +169,8 @@ def test_events_come_in_order_of_time_and_bounded(store: Store) -> None:
 def test_the_newest_snapshots_come_oldest_first(store: Store) -> None:
     store.append(Delivery(source="s", data=tuple(snapshot(i) for i in (3, 1, 2))))
     assert [(s.t_ns - T0) // S for s in store.snapshots("local", "qpu1", 2)] == [2, 3]
+    assert [(s.t_ns - T0) // S for s in store.snapshots("local", "qpu1", 2, T0 + 3 * S)] == [1, 2]
+    assert list(store.calibrated()) == [("local", "qpu1")]
     assert np.isnan(store.snapshots("local", "qpu1")[0].parameters[1].value)
 
 

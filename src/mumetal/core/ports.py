@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from mumetal.core.check import LATEST_NS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
@@ -108,8 +110,13 @@ class Store(Protocol):
     def events(self, tenant: str, start_ns: int, stop_ns: int, limit: int = 10_000) -> Sequence[Event]:
         """Return committed events in order of time."""
 
-    def snapshots(self, tenant: str, device: str, limit: int = 100) -> Sequence[DeviceSnapshot]:
-        """Return the newest snapshots of a device, oldest first."""
+    def snapshots(
+        self, tenant: str, device: str, limit: int = 100, until_ns: int = LATEST_NS
+    ) -> Sequence[DeviceSnapshot]:
+        """Return the newest snapshots of a device before ``until_ns``, oldest first."""
+
+    def calibrated(self) -> Sequence[tuple[str, str]]:
+        """Return every (tenant, device) that has snapshots; for the stack's own restart, never for a page."""
 
     def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:
         """Return what was refused, newest first."""

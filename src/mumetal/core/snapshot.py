@@ -10,6 +10,8 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.series import Channel, Series
 
 MAX_PARAMETERS = 60_000
+MAX_AUTHORS = 64
+VERIFIED = " (verified)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,9 @@ class DeviceSnapshot:
         coupling: Pairs of coupled qubits, as the device lists them.
         parameters: The figures; each (component, name) once.
         provenance: Where it came from: file, package and version, or URI.
+        authors: Who wrote what is new in it, where the source says; empty for what a service publishes. A name that a
+            signature proves ends in :data:`VERIFIED`.
+        revision: The source's id of this version, such as a commit's; empty when it has none.
     """
 
     tenant: str = LOCAL
@@ -69,12 +74,19 @@ class DeviceSnapshot:
     coupling: tuple[tuple[int, int], ...] = ()
     parameters: tuple[Parameter, ...]
     provenance: str = ""
+    authors: tuple[str, ...] = ()
+    revision: str = ""
 
     def __post_init__(self) -> None:
         check.name(self.tenant, "tenant")
         check.name(self.device, "device")
         check.time_ns(self.t_ns, "snapshot time")
         check.text(self.provenance, "provenance", 1_000)
+        check.text(self.revision, "revision", 200)
+        if len(self.authors) > MAX_AUTHORS:
+            raise BadInputError(f"a snapshot has at most {MAX_AUTHORS} authors", where=self.provenance)
+        for author in self.authors:
+            check.text(author, "author", 300)
         if not 0 < self.qubits <= 10_000:
             raise BadInputError(f"a device has 1 to 10000 qubits, not {self.qubits}", where=self.provenance)
         if not 0 < len(self.parameters) <= MAX_PARAMETERS:

@@ -112,7 +112,9 @@ def es6_number(value: float) -> str:
     return f"{sign}{head}e{'+' if power > 0 else '-'}{abs(power)}"
 
 
-def decode_json(data: bytes, limit: int = MAX_BYTES, depth: int = MAX_DEPTH, where: str = "") -> Json:
+def decode_json(
+    data: bytes, limit: int = MAX_BYTES, depth: int = MAX_DEPTH, where: str = "", *, nan_is_null: bool = False
+) -> Json:
     """Decode JSON strictly: UTF-8, no repeated keys, no NaN or infinity, bounded in size and depth.
 
     Args:
@@ -120,6 +122,7 @@ def decode_json(data: bytes, limit: int = MAX_BYTES, depth: int = MAX_DEPTH, whe
         limit: Most bytes accepted.
         depth: Deepest nesting accepted.
         where: Place for the error.
+        nan_is_null: Take ``NaN`` and ``Infinity``, which Python's writer makes of what is not known, as null.
 
     Raises:
         BadInputError: Not such a document; ``where`` and the position say where.
@@ -130,7 +133,7 @@ def decode_json(data: bytes, limit: int = MAX_BYTES, depth: int = MAX_DEPTH, whe
         value: Json = json.loads(
             data.decode("utf-8-sig"),
             object_pairs_hook=_unique,
-            parse_constant=_no_constant,
+            parse_constant=_null if nan_is_null else _no_constant,
             parse_float=_finite,
         )
     except json.JSONDecodeError as error:
@@ -150,6 +153,10 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 def _no_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
+
+
+def _null(_text: str) -> None:
+    """Take what is not a number as nothing."""
 
 
 def _finite(text: str) -> float:

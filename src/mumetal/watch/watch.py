@@ -1,6 +1,6 @@
 """The room's front door: committed data in, findings out, with the innocent causes considered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from mumetal.core.ports import Scene
 from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.watch.authored.commits import CommitMonitor, record_finding
 from mumetal.watch.calibrate import Budget
 from mumetal.watch.causes import CAUSES
 from mumetal.watch.covert.export import ExportWatch
@@ -95,6 +96,7 @@ class Watch:
         self._exports: dict[tuple[str, str], ExportWatch] = {}
         self._ongoing = Ongoing(hold_ns=QUIET_NS)
         self._witnesses: dict[tuple[str, str], CanaryWitness] = {}
+        self._authored: dict[tuple[str, str], CommitMonitor] = {}
         self._standing: dict[str, Standing] = {}
 
     def observe(self, datum: Datum) -> list[Finding]:
@@ -106,6 +108,9 @@ class Watch:
         if isinstance(datum, DeviceSnapshot):
             breaches = tuple(check_snapshot(datum, self._settings.stale_hours))
             out += self._broken(breaches, datum.tenant, datum.device, "calibration", datum.t_ns)
+            if datum.revision:
+                monitor = self._authored.setdefault((datum.tenant, datum.device), CommitMonitor())
+                return out + [self._considered(f) for f in monitor.observe(datum)]
             rows = datum.series()
         else:
             rows = datum
@@ -149,12 +154,24 @@ class Watch:
 
     def status(self) -> tuple[StreamStatus, ...]:
         """Return how every stream is doing, in order of tenant, device and stream."""
-        return tuple(self._status(key, stream) for key, stream in sorted(self._streams.items(), key=lambda p: p[0]))
+        said = [self._status(key, stream) for key, stream in self._streams.items()]
+        said += [_told((*key, "calibration"), monitor) for key, monitor in self._authored.items()]
+        return tuple(sorted(said, key=lambda s: (s.tenant, s.device, s.stream)))
 
     def prime(self, history: Series) -> None:
         """Learn from stored history, after a restart, without judging it; oldest rows first."""
         if len(history):
             self._stream(history).monitor.prime(history)
+
+    def remember(self, snapshots: Sequence[DeviceSnapshot]) -> None:
+        """Learn from one device's stored calibrations, after a restart, without judging them; oldest first."""
+        written = [s for s in snapshots if s.revision]
+        for snapshot in snapshots:
+            if not snapshot.revision:
+                self.prime(snapshot.series())
+        if written:
+            key = (written[0].tenant, written[0].device)
+            self._authored.setdefault(key, CommitMonitor()).remember(written)
 
     def _status(self, key: Key, stream: "Stream") -> StreamStatus:
         monitor = stream.monitor
@@ -164,17 +181,8 @@ class Watch:
             reason = f"silent for {stream.silence.quiet_s(self._clock.now_ns()):.0f} s" + (
                 f"; {reason}" if reason else ""
             )
-        return StreamStatus(
-            tenant=key[0],
-            device=key[1],
-            stream=key[2],
-            state="silent" if silent else monitor.state,
-            reason=reason,
-            channels=monitor.channels,
-            rate_hz=monitor.rate_hz,
-            last_ns=monitor.last_ns,
-            score=monitor.score,
-        )
+        told = _told(key, monitor)
+        return replace(told, state="silent" if silent else told.state, reason=reason)
 
     def _stream(self, series: Series) -> "Stream":
         key = (series.tenant, series.device, series.stream)
@@ -202,6 +210,8 @@ class Watch:
             self._considered(f)
             for f in self._exports.setdefault((event.tenant, event.device), ExportWatch()).observe(event)
         ]
+        told = record_finding(event, (event.tenant, event.device) in self._authored)
+        out += [self._considered(told)] if told is not None else []
         rules = self._events.setdefault((event.tenant, event.device), EventRules(self._settings.clock_skew_s))
         for breach in rules.check(event, now_ns):
             evidence = Evidence(uri=f"event:{event.event_id}", note=breach.info.title)
@@ -268,6 +278,20 @@ class Stream:
     rules: SeriesRules
     silence: Silence
     replay: NoisyReplay | None
+
+
+def _told(key: Key, monitor: StreamMonitor | SnapshotMonitor | CommitMonitor) -> StreamStatus:
+    return StreamStatus(
+        tenant=key[0],
+        device=key[1],
+        stream=key[2],
+        state=monitor.state,
+        reason=monitor.reason,
+        channels=monitor.channels,
+        rate_hz=monitor.rate_hz,
+        last_ns=monitor.last_ns,
+        score=monitor.score,
+    )
 
 
 def _where(breach: Breach, device: str, stream: str) -> Evidence:

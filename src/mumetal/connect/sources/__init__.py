@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mumetal.connect.sources import audit, bluefors, hdf5, ibm, numpy_files, table, table_parquet
+from mumetal.connect.sources import audit, bluefors, hdf5, ibm, numpy_files, platforms, table, table_parquet
 from mumetal.connect.sources.edge import EdgeSource
 from mumetal.connect.sources.edge_plan import load
 from mumetal.connect.sources.spec import SourceFactory, SourceSpec, parse_spec
@@ -20,6 +20,7 @@ SOURCES.add("hdf5", hdf5.FACTORY)
 SOURCES.add("ibm", ibm.FACTORY)
 SOURCES.add("npy", numpy_files.FACTORY)
 SOURCES.add("parquet", table_parquet.FACTORY)
+SOURCES.add("platforms", platforms.FACTORY)
 
 ALWAYS = {
     "tenant": "for whom the source reads",

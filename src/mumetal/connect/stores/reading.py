@@ -22,6 +22,7 @@ from mumetal.connect.stores.archive import Archive, column_names, quoted
 from mumetal.connect.stores.hot import LONG, Epoch, Hot
 from mumetal.connect.stores.identity import Ints, Key
 from mumetal.connect.stores.payload import flat, floats, ints
+from mumetal.connect.stores.thin import thinned
 from mumetal.core.artefact import Evidence
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import UnavailableError
@@ -152,6 +153,15 @@ class Reader:
                     t_ns=t_ns, seq=seq, values=values,
                 )  # fmt: skip
 
+    def thinned(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int, points: int) -> list[Series]:
+        """Return samples thinned to about ``points`` rows per epoch, keeping every channel's extremes."""
+        out: list[Series] = []
+        for epoch in self.epochs(tenant, device, stream):
+            rows, first, last = self.extent(epoch, start_ns, stop_ns)
+            if rows:
+                out += thinned(self.chunks(epoch, first, last + 1, rows), rows, first, last, points)
+        return sorted(out, key=lambda s: int(s.t_ns[0]))
+
     def _cuts(self, epoch: Epoch, start_ns: int, stop_ns: int, n: int) -> list[tuple[int, int]]:
         """Return time ranges of about a chunk each that cover a range."""
         size = CHUNK_VALUES // 4 if epoch.layout == LONG else min(CHUNK_ROWS, CHUNK_VALUES // epoch.layout)
@@ -187,12 +197,19 @@ class Reader:
         decoder = msgspec.msgpack.Decoder(Event)
         return [decoder.decode(r[0]) for r in rows]
 
-    def snapshots(self, tenant: str, device: str, limit: int) -> list[DeviceSnapshot]:
-        """Return a device's newest snapshots, oldest first."""
+    def calibrated(self) -> list[tuple[str, str]]:
+        """Return every (tenant, device) that has snapshots, in order."""
         rows = self._rows(
-            "SELECT body FROM (BOTH) WHERE tenant = ? AND device = ? ORDER BY t_ns DESC LIMIT ?",
+            "SELECT DISTINCT tenant, device FROM (BOTH) ORDER BY ALL", lambda: self._both("tenant, device", "snapshots")
+        )
+        return [(r[0], r[1]) for r in rows]
+
+    def snapshots(self, tenant: str, device: str, limit: int, until_ns: int) -> list[DeviceSnapshot]:
+        """Return a device's newest snapshots before ``until_ns``, oldest first."""
+        rows = self._rows(
+            "SELECT body FROM (BOTH) WHERE tenant = ? AND device = ? AND t_ns < ? ORDER BY t_ns DESC LIMIT ?",
             lambda: self._both("tenant, device, t_ns, body", "snapshots"),
-            tenant, device, limit,
+            tenant, device, until_ns, limit,
         )  # fmt: skip
         decoder = msgspec.msgpack.Decoder(DeviceSnapshot)
         return [decoder.decode(r[0]) for r in reversed(rows)]

@@ -27,9 +27,9 @@ from mumetal.connect.stores.identity import Identity, Staged
 from mumetal.connect.stores.payload import ChannelMaps, Draft, decode
 from mumetal.connect.stores.reading import Reader
 from mumetal.connect.stores.stats import StoreStats
-from mumetal.connect.stores.thin import thinned
 from mumetal.connect.stores.wal import SEGMENT_BYTES, Wal
 from mumetal.core.artefact import Evidence
+from mumetal.core.check import LATEST_NS
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
@@ -265,21 +265,21 @@ class LogStore:
 
     def thinned(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int, points: int) -> list[Series]:
         """Return samples thinned to about ``points`` rows per epoch, keeping every channel's extremes."""
-        reader = self._settled()
-        out: list[Series] = []
-        for epoch in reader.epochs(tenant, device, stream):
-            rows, first, last = reader.extent(epoch, start_ns, stop_ns)
-            if rows:
-                out += thinned(reader.chunks(epoch, first, last + 1, rows), rows, first, last, points)
-        return sorted(out, key=lambda s: int(s.t_ns[0]))
+        return self._settled().thinned(tenant, device, stream, start_ns, stop_ns, points)
 
     def events(self, tenant: str, start_ns: int, stop_ns: int, limit: int = 10_000) -> Sequence[Event]:
         """Return committed events in order of time."""
         return self._settled().events(tenant, start_ns, stop_ns, limit)
 
-    def snapshots(self, tenant: str, device: str, limit: int = 100) -> Sequence[DeviceSnapshot]:
-        """Return the newest snapshots of a device, oldest first."""
-        return self._settled().snapshots(tenant, device, limit)
+    def snapshots(
+        self, tenant: str, device: str, limit: int = 100, until_ns: int = LATEST_NS
+    ) -> Sequence[DeviceSnapshot]:
+        """Return the newest snapshots of a device before ``until_ns``, oldest first."""
+        return self._settled().snapshots(tenant, device, limit, until_ns)
+
+    def calibrated(self) -> Sequence[tuple[str, str]]:
+        """Return every (tenant, device) that has snapshots, in order."""
+        return self._settled().calibrated()
 
     def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:
         """Return what was refused, newest first."""

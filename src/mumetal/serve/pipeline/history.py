@@ -5,7 +5,7 @@ from mumetal.core.finding import Finding
 from mumetal.core.ports import Scene, Store
 from mumetal.core.series import Series
 from mumetal.respond.triage import Triage
-from mumetal.serve.pipeline.watermarks import Watermarks
+from mumetal.serve.pipeline.watermarks import CALIBRATION, Watermarks
 from mumetal.watch.watch import Watch
 
 SECOND_NS = 10**9
@@ -14,6 +14,7 @@ MAX_SPAN_S = 3_600
 MAX_ROWS = 20_000
 PRIME_SPANS_S = (3_600, 86_400, 30 * 86_400)
 PRIME_ROWS = 50_000
+PRIME_SNAPSHOTS = 300
 
 
 class SceneReader:
@@ -37,7 +38,7 @@ class SceneReader:
             parts = list(self._store.series(finding.tenant, finding.device, stream, start, stop))
             series += [p.rows(max(0, len(p) - MAX_ROWS), len(p)) for p in parts[-1:]]
         events = [e for e in self._store.events(finding.tenant, start, stop) if e.device in {finding.device, "-"}]
-        snapshots = self._store.snapshots(finding.tenant, finding.device, 10)
+        snapshots = self._store.snapshots(finding.tenant, finding.device, 10, finding.stop_ns + AROUND_S * SECOND_NS)
         return Scene(series=tuple(series), events=tuple(events), snapshots=tuple(snapshots))
 
 
@@ -52,6 +53,12 @@ def restore(triage: Triage, incidents: IncidentStore) -> None:
 def prime(watch: Watch, store: Store, marks: Watermarks) -> list[Finding]:
     """Teach the watchers each stream's past, then score what was committed and never scored; returns its findings."""
     findings: list[Finding] = []
+    for tenant, device in store.calibrated():
+        sets = store.snapshots(tenant, device, PRIME_SNAPSHOTS)
+        mark = marks.of(tenant, device, CALIBRATION) or sets[-1].t_ns
+        watch.remember([s for s in sets if s.t_ns <= mark])
+        for written in sets:
+            findings += watch.observe(written) if written.t_ns > mark else ()
     for tenant in store.tenants():
         for device, stream in store.streams(tenant):
             mark = marks.of(tenant, device, stream)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
+from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.serve.pipeline.backlog import Backlog
@@ -99,8 +100,9 @@ class Scorer:
             self.latencies_s.append((time.monotonic_ns() - at_ns) / 1e9)
         if findings:
             self._judge.take(findings)
-        if isinstance(datum, Series):
+        if not isinstance(datum, Event):
             self._marks.note(datum)
+        if isinstance(datum, Series):
             self._feed.put(datum)
         self._marks.save()
 

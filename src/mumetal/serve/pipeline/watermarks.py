@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 
 from mumetal.core.series import Series
+from mumetal.core.snapshot import DeviceSnapshot
 
 SAVE_EVERY_S = 2.0
+CALIBRATION = "calibration"
 
 
 class Watermarks:
@@ -29,12 +31,12 @@ class Watermarks:
         if path.exists():
             self._marks = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
 
-    def note(self, series: Series) -> None:
-        """Remember that ``series`` has been scored."""
-        if not len(series):
+    def note(self, datum: Series | DeviceSnapshot) -> None:
+        """Remember that ``datum`` has been scored."""
+        if isinstance(datum, Series) and not len(datum):
             return
-        key = f"{series.tenant}\t{series.device}\t{series.stream}"
-        newest = int(series.t_ns[-1])
+        stream, newest = (datum.stream, int(datum.t_ns[-1])) if isinstance(datum, Series) else (CALIBRATION, datum.t_ns)
+        key = f"{datum.tenant}\t{datum.device}\t{stream}"
         if newest > self._marks.get(key, 0):
             self._marks[key] = newest
             self._dirty = True
