@@ -10,6 +10,7 @@ import numpy as np
 
 from mumetal.core import LOCAL
 from mumetal.core.artefact import Evidence
+from mumetal.core.check import LATEST_NS
 from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.event import Event, EventClass, Status
@@ -493,10 +494,13 @@ class FakeDesk:
             return []
         return [e for e in sorted(_events(device), key=lambda e: e.t_ns) if start_ns <= e.t_ns < stop_ns][:limit]
 
-    def snapshots(self, tenant: str, device: str, limit: int = 10) -> Sequence[DeviceSnapshot]:
+    def snapshots(
+        self, tenant: str, device: str, limit: int = 10, until_ns: int = LATEST_NS
+    ) -> Sequence[DeviceSnapshot]:
         if tenant != LOCAL or device not in DEVICES:
             return []
-        return [_snapshot(device, NOW - h * 3_600 * S) for h in (29, 5)][-limit:]
+        kept = [_snapshot(device, NOW - h * 3_600 * S) for h in (29, 5)]
+        return [s for s in kept if s.t_ns < until_ns][-limit:]
 
     def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:
         return [q for t, q in self.refused if t == tenant][:limit]

@@ -25,9 +25,11 @@ from mumetal.formats.arrow import from_arrow_stream, to_arrow_stream
 from mumetal.formats.backend_properties import from_backend_properties
 from mumetal.formats.canonical import decode_json, encode
 from mumetal.formats.columnar import from_columnar_json, to_columnar_json
+from mumetal.formats.git_commit import read_commit
 from mumetal.formats.moments import parse_iso
 from mumetal.formats.npy import to_npy
 from mumetal.formats.ocsf import from_event, read_event
+from mumetal.formats.qibolab import FILES, Authored, from_qibolab
 from mumetal.formats.rows import Refusals
 from mumetal.formats.units import to_si
 
@@ -117,6 +119,22 @@ def text(data: bytes) -> None:
 def canonical(data: bytes) -> None:
     value = decode_json(data)
     assert encode(decode_json(encode(value))) == encode(value)
+
+
+def platform(data: bytes) -> None:
+    """Any bytes as either file of a platform, beside a good other one."""
+    written = Authored(t_ns=1_772_434_800 * 10**9, revision="0" * 40)
+    for name in FILES:
+        files = {"calibration.json": b'{"single_qubits": {"0": {"t1": 20000}}}'} | {name: data}
+        snapshot, refused = from_qibolab(files, written, device="chip", where="fuzz")
+        assert snapshot.parameters
+        assert all(isinstance(q, Quarantined) for q in refused)
+        assert all(np.isfinite(p.value) for p in snapshot.parameters)
+
+
+def git_commit(data: bytes) -> None:
+    commit = read_commit(data, where="fuzz")
+    assert (commit.author + commit.committer + commit.subject + "".join(v for _, v in commit.trailers)).isprintable()
 
 
 def properties(data: bytes) -> None:
@@ -218,6 +236,16 @@ def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
+_PLATFORM = {
+    "native_gates": {"single_qubit": {"0": {"RX": {"amplitude": 0.1, "frequency": 5e9}}}, "two_qubit": {"0-1": {"CZ": [{"duration": 30}]}}},
+    "characterization": {"single_qubit": {"0": {"T1": 2e4, "mean_gnd_states": [1e-3, -1e-3]}}}, "configs": {"0/drive": {"frequency": 5e9}},
+}  # fmt: skip
+_COMMIT = (
+    f"tree {'a' * 40}\nparent {'b' * 40}\nauthor Ana <a@lab> 1700000000 +0000\ncommitter Ana <a@lab> 1700000000 +0000\n"
+    "gpgsig -----BEGIN SSH SIGNATURE-----\n AAAA\n -----END SSH SIGNATURE-----\n\nTune q2\n\nChange-Ticket: QC-1\n"
+).encode()
+
+
 TARGETS = {
     "arrow": Target(arrow, (to_arrow_stream([_series()]), to_arrow_stream([_series()], listed=False))),
     "audit_file": Target(
@@ -234,6 +262,8 @@ TARGETS = {
     "numpy_file": Target(numpy_file, (_npz(), _npz_packed(), to_npy(np.arange(12.0).reshape(4, 3)))),
     "parquet_file": Target(parquet_file, (_parquet(),)),
     "properties": Target(properties, (_json(_PROPERTIES),)),
+    "git_commit": Target(git_commit, (_COMMIT,)),
+    "platform": Target(platform, (_json(_PLATFORM), _json(_PLATFORM["native_gates"]))),
     "text": Target(
         text, (b"2026-03-02T08:00:00.5+01:00", b"CH6 T 26-03-02.log", b"l/min", b"csv:a?tz=UTC&x=y", b'[{"a":[1,2]}]')
     ),

@@ -7,7 +7,7 @@ unit stays as it is written, with the unit ``1``.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from mumetal.core import LOCAL
@@ -67,6 +67,8 @@ def from_qibolab(
     """
     documents = {name: _document(files[name], f"{where}/{name}") for name in reversed(FILES) if name in files}
     qubits = _elements(documents, QUBITS)
+    if not qubits:
+        raise BadInputError("no qubit is named in it", where=where)
     pairs = _elements(documents, PAIRS)
     figures: dict[tuple[str, str], Parameter] = {}
     refused: list[Quarantined] = []
@@ -100,7 +102,7 @@ def from_qibolab(
     return snapshot, tuple(refused)
 
 
-def figure_of(path: Path, value: float, qubits: frozenset[str] | dict[str, None]) -> Parameter | None:
+def figure_of(path: Path, value: float, qubits: Container[str]) -> Parameter | None:
     """Return the figure that stands at a path of a document; None for a lifetime that was not measured.
 
     Args:
@@ -125,7 +127,7 @@ def figure_of(path: Path, value: float, qubits: frozenset[str] | dict[str, None]
     return Parameter(component=component, name=name, value=value, unit="Hz" if HERTZ.fullmatch(name) else "1")
 
 
-def _placed(path: Path, qubits: frozenset[str] | dict[str, None]) -> tuple[str, Path]:
+def _placed(path: Path, qubits: Container[str]) -> tuple[str, Path]:
     """Return the component a figure belongs to and the rest of its path."""
     if path[0] in SECTIONS and len(path) > 3:
         path = path[1:]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from mumetal.core.check import LATEST_NS
 from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
@@ -134,8 +135,10 @@ class Desk(Protocol):
         """Return a device's events in order of time."""
         ...
 
-    def snapshots(self, tenant: str, device: str, limit: int = 10) -> Sequence[DeviceSnapshot]:
-        """Return a device's newest snapshots, oldest first."""
+    def snapshots(
+        self, tenant: str, device: str, limit: int = 10, until_ns: int = LATEST_NS
+    ) -> Sequence[DeviceSnapshot]:
+        """Return a device's newest snapshots before ``until_ns``, oldest first."""
         ...
 
     def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:

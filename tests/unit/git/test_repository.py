@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.git.objects import read_objects
 from mumetal.git.repository import Git
@@ -35,7 +36,8 @@ def test_grafts_do_not_change_whose_child_a_commit_is(repository: Path) -> None:
 
 
 def test_objects_of_another_kind_and_large_ones_are_left_out(repository: Path) -> None:
-    git, told = Git(repository), []
+    git = Git(repository)
+    told: list[Quarantined] = []
     head = run(repository, "rev-parse", "HEAD").encode()
     asked = [b"HEAD:a", head, b"HEAD:gone"]
     assert list(read_objects(git, asked, 100, told.append)) == [(0, b"2\n")]

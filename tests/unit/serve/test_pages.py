@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -267,6 +268,21 @@ def test_evidence_opens_samples_event_snapshot_quarantine_and_ledger(desk: FakeD
     assert "incident.label" in opened("ledger:3")
     assert "Nothing is kept here" in opened("ledger:4"), "another tenant's entry"
     assert "outside Mumetal" in opened("file:src/a.py#L3")
+
+
+def test_a_calibration_that_somebody_wrote_shows_who_and_what_it_changed(desk: FakeDesk) -> None:
+    old, new = desk.snapshots("local", "aurora-27", 2)
+    edited = tuple(replace(p, value=p.value * 2) if p.channel == "q3.T1" else p for p in new.parameters)
+    written = replace(new, parameters=edited, authors=("<b>ana</b>@lab",), revision="c0ffee" * 6)
+    desk.snapshots = lambda *_: [old, written]  # type: ignore[method-assign]
+    client = WebClient(create_app(desk, ServeSettings()))
+    shown = client.get("/devices/aurora-27").text
+    pointer = quote(f"snapshot:aurora-27?t={written.t_ns}", safe="")
+    for text in (shown, client.get(f"/evidence?uri={pointer}").text):
+        assert "c0ffeec0ffee</span> by &lt;b&gt;ana&lt;/b&gt;@lab" in text
+        rows = re.findall(r'<th scope="row">([^<]+)</th><td>([^<]+)</td><td><b>([^<]+)</b>', text)
+        assert [r[0] for r in rows] == ["q3.T1"]
+        assert rows[0][1] != rows[0][2]
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ class PlatformsSource:
                     batch.left -= len(snapshot.parameters)
                     continue
             except BadInputError as error:
-                batch.quarantined.append(Quarantined.of(where, str(error)))
+                batch.quarantined.append(Quarantined.of(where, error.message))
                 activity = UNREADABLE
             batch.data.append(self._event(step, activity, device, folder, written, facts))
         batch.left -= 1

@@ -23,7 +23,8 @@ SEED = 7
 SourceList = Annotated[
     list[str] | None,
     typer.Option(
-        "--source", help="What to read, KIND:PLACE (bluefors, ibm, csv, parquet, hdf5, npy, audit). May be repeated."
+        "--source",
+        help="What to read, KIND:PLACE (bluefors, ibm, platforms, csv, parquet, hdf5, npy, audit). May be repeated.",
     ),
 ]
 SinkList = Annotated[

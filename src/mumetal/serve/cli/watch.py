@@ -36,6 +36,8 @@ def spec_of(text: str) -> str:
     if path.suffix.lower() == ".json" and path.is_file():
         head = path.open("rb").read(4_096)
         return f"{'audit' if b'Records' in head else 'ibm'}:{path}"
+    if path.is_dir() and _holds_platforms(path):
+        return f"platforms:{path}"
     if path.is_dir():
         names = [p.name for _, p in zip(range(1_000), sorted(path.iterdir()), strict=False)]
         if any(BLUEFORS_DAY.fullmatch(n) for n in names) or BLUEFORS_DAY.fullmatch(path.name):
@@ -46,12 +48,21 @@ def spec_of(text: str) -> str:
     raise BadInputError(
         "what this is cannot be told from its name",
         where=text,
-        hint="say it: bluefors:DIR, ibm:PATH, csv:FILE, parquet:FILE, audit:FILE",
+        hint="say it: bluefors:DIR, ibm:PATH, csv:FILE, parquet:FILE, audit:FILE, platforms:REPOSITORY",
     )
 
 
+def _holds_platforms(folder: Path) -> bool:
+    """Whether a folder is a bare repository, or part of a repository and holds a platform's file."""
+    if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
+        return True
+    if not any((up / ".git").exists() for up in (folder.resolve(), *folder.resolve().parents)):
+        return False
+    return any(next(folder.glob(f"{depth}parameters.json"), None) for depth in ("", "*/", "*/*/"))
+
+
 def watch(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders, or KIND:PLACE.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, Git repositories of platforms, or KIND:PLACE.")],
     *,
     settings: SettingsOption = None,
     store: StoreOption = None,

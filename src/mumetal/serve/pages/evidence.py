@@ -12,6 +12,7 @@ from mumetal.core.ports import Ledger, LedgerEntry
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.serve.desk import Desk
+from mumetal.serve.pages.views import Changed, changed
 
 AROUND_NS = (3_600 * 10**9, 86_400 * 10**9)  # near first: a day may hold more events than are read at once
 
@@ -36,6 +37,7 @@ class Opened:
         series: The samples, thinned.
         event: The event.
         snapshot: The snapshot.
+        changed: What it changed.
         quarantined: The refused piece.
         entry: The ledger entry.
         missing: Why nothing could be shown.
@@ -46,6 +48,7 @@ class Opened:
     series: tuple[Series, ...] = ()
     event: Event | None = None
     snapshot: DeviceSnapshot | None = None
+    changed: tuple[Changed, ...] = ()
     quarantined: Quarantined | None = None
     entry: LedgerEntry | None = None
     missing: str = ""
@@ -124,8 +127,10 @@ def _snapshot(desk: Desk, tenant: str, evidence: Evidence, rest: str) -> Opened:
     device = unquote(rest.split("?", 1)[0])
     check.name(device, "device")
     wanted = _number(evidence.query.get("t", ""), "t")
-    found = next((s for s in desk.snapshots(tenant, device, 100) if s.t_ns == wanted), None)
-    return Opened(evidence=evidence, snapshot=found, missing="" if found else _GONE)
+    before, found = [None, None, *desk.snapshots(tenant, device, 2, wanted + 1)][-2:]
+    if found is None or found.t_ns != wanted:
+        return Opened(evidence=evidence, missing=_GONE)
+    return Opened(evidence=evidence, snapshot=found, changed=changed(before, found))
 
 
 def _ledger(ledger: Ledger | None, tenant: str, evidence: Evidence, rest: str) -> Opened:

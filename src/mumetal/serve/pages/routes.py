@@ -151,7 +151,7 @@ def _device(router: APIRouter, desk: Desk) -> None:
         tile = next((t for t in views.tiles(now, desk.incidents(tenant, None, views.ROWS)) if t.device == device), None)
         if tile is None:
             raise MissingError(f"there is no device {device[:80]!r}", hint="the overview lists all that sent data")
-        snapshots = desk.snapshots(tenant, device, 1)
+        snapshots = desk.snapshots(tenant, device, 2)
         chosen = next((s for s in tile.streams if s.stream == stream), None) or _liveliest(tile)
         values = {
             "at": "device",
@@ -161,6 +161,7 @@ def _device(router: APIRouter, desk: Desk) -> None:
             "stream": chosen,
             "snapshot": snapshots[-1] if snapshots else None,
             "calibration": views.calibration(snapshots[-1]) if snapshots else (),
+            "changed": views.changed(snapshots[-2], snapshots[-1]) if len(snapshots) > 1 else (),
             "events": list(desk.events(tenant, device, now.now_ns - DAY_NS, now.now_ns + 1, 200))[::-1][:40],
             "incidents": [i for i in desk.incidents(tenant, None, views.ROWS) if i.device == device][:8],
         }

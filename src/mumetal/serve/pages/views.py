@@ -153,7 +153,31 @@ class Statistic:
     high: float
 
 
-_ORDER = ("T1", "T2", "readout_error", "gate_error", "frequency", "anharmonicity", "gate_length")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One figure that a calibration has otherwise than the one before."""
+
+    channel: str
+    unit: str
+    old: float
+    new: float
+
+
+def changed(before: DeviceSnapshot | None, after: DeviceSnapshot) -> tuple[Changed, ...]:
+    """Return the figures that a calibration changed, the farthest moved first; nothing when there is none before."""
+    old = {p.channel: p.value for p in before.parameters} if before is not None else {}
+    found = [
+        Changed(channel=p.channel, unit=p.unit, old=old[p.channel], new=p.value)
+        for p in after.parameters
+        if p.channel in old and old[p.channel] != p.value and p.value == p.value and old[p.channel] == old[p.channel]
+    ]
+    return tuple(sorted(found, key=lambda c: (-abs(c.new - c.old) / max(abs(c.old), abs(c.new)), c.channel)))
+
+
+_ORDER = (
+    "T1", "T2", "readout_error", "gate_error", "frequency", "anharmonicity", "gate_length",
+    "readout.fidelity", "assignment_fidelity", "rb_fidelity", "cz_fidelity", "RX.amplitude", "RX.frequency", "drive.frequency",
+)  # fmt: skip
 
 
 def calibration(snapshot: DeviceSnapshot, limit: int = 8) -> tuple[Statistic, ...]:

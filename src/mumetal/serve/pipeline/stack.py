@@ -13,6 +13,7 @@ from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.connect.stores.sighting_rows import SightingRows
 from mumetal.connect.stores.store import LogStore
 from mumetal.core import LOCAL
+from mumetal.core.check import LATEST_NS
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
 from mumetal.core.errors import UnavailableError
@@ -232,7 +233,8 @@ class Stack:
         """Return the fleet in one glance."""
         now_ns = self._clock.now_ns()
         found = self._incidents.incidents(tenant)
-        devices = sorted({device for device, _ in self.store.streams(tenant)})
+        status = [s for s in self._watch.status() if s.tenant == tenant]
+        devices = sorted({device for device, _ in self.store.streams(tenant)} | {s.device for s in status})
         snapshots = [s for device in devices for s in self.store.snapshots(tenant, device, 2)]
         streams = tuple(
             StreamHealth(
@@ -245,8 +247,7 @@ class Stack:
                 last_ns=s.last_ns,
                 score=s.score,
             )
-            for s in self._watch.status()
-            if s.tenant == tenant
+            for s in status
         )
         return Overview(
             now_ns=now_ns,
@@ -290,9 +291,11 @@ class Stack:
         found = self.store.events(tenant, start_ns, stop_ns, EVENTS)
         return [e for e in found if e.device in {device, "-"}][-limit:]
 
-    def snapshots(self, tenant: str, device: str, limit: int = 10) -> Sequence[DeviceSnapshot]:
-        """Return a device's newest snapshots, oldest first."""
-        return self.store.snapshots(tenant, device, limit)
+    def snapshots(
+        self, tenant: str, device: str, limit: int = 10, until_ns: int = LATEST_NS
+    ) -> Sequence[DeviceSnapshot]:
+        """Return a device's newest snapshots before ``until_ns``, oldest first."""
+        return self.store.snapshots(tenant, device, limit, until_ns)
 
     def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:
         """Return refused input, newest first."""

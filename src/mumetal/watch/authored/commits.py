@@ -107,7 +107,7 @@ class CommitMonitor:
                 return blind(
                     self.info, technique, "figures", f"needs {least} lifetimes and fidelities, all moved one way"
                 )
-            reason = f"so many figures better, or worse, in one commit: z²/2 = {PRAISED:g} nats"
+            reason = f"so many better, or worse, in one commit: z²/2 = {PRAISED:g} nats; fewer where they come without what they rest on"
             return Power(technique=technique, smallest=float(least), bound=float(least), unit="figures", reason=reason)
         return blind(self.info, technique, "figures", "compares what commits change with what they did before")
 
@@ -129,13 +129,16 @@ def _finding(snapshot: DeviceSnapshot, moves: Moves, signs: Signs, written: list
         remedy = "Measure some of the figures named anew, beside the commit; until then do not schedule by them."
     else:
         title = f"Pulses of {snapshot.device} were changed unlike its authors do"
-        bare = ("something measured was written beside every one of them", "nothing that was measured there was written beside them",
-                "the commit holds nothing that was measured")[signs.bare]  # fmt: skip
+        bare = (
+            "what is usually measured was written beside them",
+            "little of what is usually measured there was written beside them",
+            "the commit holds next to nothing of what is usually measured",
+        )[round(signs.bare)]
         seen = f"Of about {signs.of:.0f} past changes of such pulses, {signs.like:.1f} were made like this; {bare}."
         remedy = "Ask the author for the measurement behind it, and play what the commit before says until it is there."
     times = [f"{a}: {n} of {known}" for a, n in zip(snapshot.authors[:3], written, strict=False)]
     shown = [a.channel for a in carried][:SHOWN]
-    figures = "; ".join(f"{c} {moves[c][0]:.6g} → {moves[c][1]:.6g}" for c in shown)
+    figures = "; ".join(f"{c} {moves[c][0]:.9g} → {moves[c][1]:.9g}" for c in shown)
     rest = len(moves) - len(shown)
     detail = (
         f"Commit {commit} by {who} changed {figures}{f' and {rest} more figures' if rest else ''}. {seen} "

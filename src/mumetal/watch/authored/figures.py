@@ -38,6 +38,12 @@ def is_played(kind: str) -> bool:
     return PLAYED.fullmatch(kind) is not None
 
 
+@lru_cache(maxsize=50_000)
+def is_reported(kind: str) -> bool:
+    """Whether figures of a kind say how good a device is: lifetimes and fidelities."""
+    return LIFETIME.fullmatch(kind) is not None or FIDELITY.fullmatch(kind) is not None
+
+
 def size(move: tuple[float, float]) -> float:
     """Return |ln(new / old)|, or the relative size where the sign changes; at most 10."""
     old, new = move

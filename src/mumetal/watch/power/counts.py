@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mumetal.core.event import Event
 from mumetal.core.technique import Conditions, Power
+from mumetal.watch.authored.commits import CommitMonitor
 from mumetal.watch.covert.export import EXPORT, POLL, VOLUME, ExportWatch
 from mumetal.watch.covert.misreport import CANARY, CanaryWitness
 from mumetal.watch.covert.power_leakage import PowerLeakage
@@ -77,8 +78,12 @@ def told(
         return [_leak(technique, facts, lasting_s, alarm) for facts in streams if facts.leaks]
     if technique in ReadoutCorrelation.info.techniques:
         return [x for facts in streams if (x := _readout(technique, facts, lasting_s, alarm))]
-    if technique in CanaryWitness.info.techniques:
-        return [x for facts in calibrations if (x := _misreport(technique, facts, streams, lasting_s, alarm))]
+    if technique in CommitMonitor.info.techniques:
+        written = [_commits(technique, facts, alarm) for facts in calibrations if facts.commits]
+        if technique not in CanaryWitness.info.techniques:
+            return written
+        seen = (_misreport(technique, facts, streams, lasting_s, alarm) for facts in calibrations)
+        return [*(x for x in seen if x is not None), *written]
     if technique in ExportWatch.info.techniques:
         return [_export(technique, facts, lasting_s, alarm) for facts in events if facts.accounts]
     return []
@@ -157,6 +162,18 @@ def _misreport(
         power=CanaryWitness().power(technique, conditions),
         detector=CanaryWitness.info.plugin_id,
         had=f"canaries on {len(qubits)} qubits, a snapshot every {facts.every_s:.3g} s",
+    )
+
+
+def _commits(technique: str, facts: CalibrationFacts, alarm: float) -> Told:
+    conditions = Conditions(
+        samples=facts.pulses, noise=1.0, channels=max(1, facts.reported), false_alarm=alarm, power=CAUGHT
+    )
+    return Told(
+        device=facts.device,
+        power=CommitMonitor().power(technique, conditions),
+        detector=CommitMonitor.info.plugin_id,
+        had=f"the newest {facts.commits} commits: {facts.pulses} changed pulses; {facts.reported} lifetimes and fidelities",
     )
 
 

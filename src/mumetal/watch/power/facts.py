@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.numerics.robust import location_scale
+from mumetal.watch.authored.figures import is_played, is_reported, kind_of
 from mumetal.watch.covert.leakage_share import Leak, leaks_in
 
 FEWEST_ROWS = 16
@@ -73,6 +74,9 @@ class CalibrationFacts:
         frequencies: How many qubit frequencies the newest has.
         frequency_noise: Robust standard deviation of a frequency from one snapshot to the next, Hz; 0 when unknown.
         every_s: Median time between two snapshots, s; 0 when unknown.
+        commits: How many of them somebody wrote.
+        pulses: How many of those changed what the device plays.
+        reported: Lifetimes and fidelities that the newest reports, when somebody wrote it.
     """
 
     device: str
@@ -82,6 +86,9 @@ class CalibrationFacts:
     frequencies: int
     frequency_noise: float
     every_s: float = 0.0
+    commits: int = 0
+    pulses: int = 0
+    reported: int = 0
 
 
 def stream_facts(device: str, stream: str, looks: Sequence[Iterable[Series]]) -> StreamFacts | None:
@@ -146,6 +153,8 @@ def calibration_facts(device: str, snapshots: Sequence[DeviceSnapshot]) -> Calib
     measured = [_figures(s, ("T1", "T2", "readout_error", "gate_error")) for s in snapshots]
     tuned = [_figures(s, ("frequency",)) for s in snapshots]
     moves = [math.log(new[k] / old[k]) for old, new in pairwise(measured) for k in old.keys() & new]
+    written = [{p.channel: p.value for p in s.parameters} for s in snapshots if s.revision]
+    kinds = [{kind_of(c) for c, v in new.items() if old.get(c, v) != v} for old, new in pairwise(written)]
     drifts = [new[k] - old[k] for old, new in pairwise(tuned) for k in old.keys() & new]
     return CalibrationFacts(
         device=device,
@@ -157,6 +166,9 @@ def calibration_facts(device: str, snapshots: Sequence[DeviceSnapshot]) -> Calib
         every_s=float(np.median([b.t_ns - a.t_ns for a, b in pairwise(snapshots)])) / 1e9
         if len(snapshots) > 1
         else 0.0,
+        commits=len(written),
+        pulses=sum(any(map(is_played, k)) for k in kinds),
+        reported=sum(is_reported(kind_of(c)) for c in written[-1]) if written else 0,
     )
 
 

@@ -163,7 +163,7 @@ def _calibrated(technique: Technique, calibrations: Sequence[CalibrationFacts], 
             detector: Identity | DayToDay = Identity()
             count, noise = facts.frequencies, facts.frequency_noise
             had = f"{count} qubit frequencies, moving by {noise / 1e3:.0f} kHz from one snapshot to the next"
-        elif technique.technique_id == "impair.calibration_misreport":
+        elif technique.technique_id == "impair.calibration_misreport" and not facts.commits:
             detector = DayToDay()
             count, noise = facts.figures, facts.day_noise
             had = f"{count} figures in {facts.snapshots} snapshots, σ of ln {noise:.2f} from one to the next"
