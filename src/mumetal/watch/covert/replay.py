@@ -1,6 +1,7 @@
 """Telemetry replay: the sensors' last rows are shown again while something else happens."""
 
-from collections import OrderedDict
+import math
+from collections import OrderedDict, deque
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,22 @@ from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Standardised, shares
 
 TECHNIQUE = "evasion.telemetry_replay"
-REMEMBERED = 8_192  # different rows that a repeat is looked for among
-FIRST = 3  # rows in a row, at one distance, that are a repeat
+REMEMBERED = 8_192  # different words that a repeat is looked for among
+FIRST = 3  # words in a row, at one distance, that are a repeat
+LONGEST = 256  # rows of a word
+PLAIN = math.log2(REMEMBERED) + 4  # bits by which a word is unlikely to be among those remembered by chance
+BIT = 1 / math.log(2)  # a surprise of s bits comes about by chance with probability 2^-s
+PRIME, BASE = (1 << 61) - 1, 1_000_003  # of the words' rolling hash (Karp and Rabin 1987, doi:10.1147/rd.312.0249)
 
 
 class Replay(Standardised):
-    """Runs of rows that equal, to the last bit, earlier rows at one and the same distance.
+    """Runs of words that equal, to the last bit, earlier words at one and the same distance, scored by their surprise.
 
-    Noise makes two rows of a real sensor differ, so a run of equal rows is a copy. Rows that equal the one just before
-    are a held or frozen sensor and say nothing. Where coarse steps make rows coincide by chance, the runs of the history
-    set the threshold.
+    Noise makes two rows of a real sensor differ, so a run of equal rows is a copy, and a word is one row. Where coarse
+    steps make rows coincide by chance, a word is as many rows as it takes to be told from all others remembered: the
+    share of pairs of the history's words that are equal gives the bits of a word (Rényi 1961, collision entropy), and how
+    it falls with one row more the bits of a row. A history that repeats itself at every length says nothing about
+    replays. Rows that equal the one just before are a held or frozen sensor and count once.
     """
 
     info = PluginInfo(
@@ -32,47 +39,59 @@ class Replay(Standardised):
         min_history=64,
     )
 
-    tail_power = 1.0  # chance runs are geometric: an exponential tail
+    tail_power = 1.0
+    nominal_scale = BIT
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
-        """Learn which channels move at all."""
-        del seen
+        """Learn which channels move at all, and how many rows make a word."""
         self._moving = np.flatnonzero(z.std(axis=0) > 0)
         self.reset()
+        rows = np.array([row for row in self._rows(z, seen) if row is not None], np.int64)
+        self._word, self._first_bits, self._bits = _word(rows[np.r_[True, rows[1:] != rows[:-1]][: rows.size]])
+        self._drop = pow(BASE, self._word, PRIME)
 
     def reset(self) -> None:
         """Forget the rows seen."""
-        self._places: OrderedDict[bytes, int] = OrderedDict()
+        self._places: OrderedDict[int, int] = OrderedDict()
+        self._last: deque[int] = deque()
+        self._key = 0
         self._count = 0
-        self._previous = b""
         self._distance = 0
         self._run = 0
 
-    def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
-        """Score rows, shape (n,): length of the run of repeated rows, from the third on."""
-        out = np.zeros(z.shape[0])
-        if self._moving.size == 0:
-            return out
+    def _rows(self, z: Array, seen: NDArray[np.bool_] | None) -> list[int | None]:
+        """Return a number for each row, equal for equal rows; None where nothing was observed."""
         rows = np.ascontiguousarray(z[:, self._moving] + 0.0)  # -0.0 and 0.0 are one value
         here = np.ones(z.shape, bool) if seen is None else seen
         blank: NDArray[np.bool_] = np.logical_not(here[:, self._moving].any(axis=1))
-        width = rows.shape[1] * rows.itemsize
-        data = rows.tobytes()
-        for index in range(rows.shape[0]):
-            row = data[index * width : (index + 1) * width]
-            if row != self._previous and not blank[index]:
-                self._take(row)
-            out[index] = max(0, self._run - FIRST + 1)
-        return out
+        width, data = rows.shape[1] * rows.itemsize, rows.tobytes()
+        return [None if blank[i] else hash(data[i * width : (i + 1) * width]) for i in range(rows.shape[0])]
 
-    def _take(self, row: bytes) -> None:
-        place = self._places.pop(row, -1)
+    def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
+        """Score rows, shape (n,): bits of surprise of the run of repeated words, from the third on."""
+        out = np.zeros(z.shape[0])
+        if self._moving.size == 0 or not self._word:
+            return out
+        for index, row in enumerate(self._rows(z, seen)):
+            if row is not None and (not self._last or row != self._last[-1]):
+                self._take(row)
+            if self._run >= FIRST:
+                out[index] = self._first_bits + self._bits * (self._run - 1) - math.log2(len(self._places))
+        return np.maximum(out, 0.0)
+
+    def _take(self, row: int) -> None:
+        self._last.append(row)
+        self._key = (self._key * BASE + row) % PRIME
+        if len(self._last) < self._word:
+            return
+        if len(self._last) > self._word:
+            self._key = (self._key - self._last.popleft() * self._drop) % PRIME
+        place = self._places.pop(self._key, -1)
         distance = self._count - place if place >= 0 else 0
         self._run = 0 if distance == 0 else self._run + 1 if distance == self._distance else 1
         self._distance = distance
-        self._places[row] = self._count
+        self._places[self._key] = self._count
         self._count += 1
-        self._previous = row
         if len(self._places) > REMEMBERED:
             self._places.popitem(last=False)
 
@@ -96,7 +115,21 @@ class Replay(Standardised):
             smallest=float(FIRST),
             bound=1.0,
             unit="rows",
-            reason=f"{FIRST} rows equal to earlier ones to the last bit, up to {REMEMBERED} rows{reach} back; "
-            "a copy with fresh noise laid over it is not seen so",
+            reason=f"{FIRST} rows equal to earlier ones to the last bit, up to {REMEMBERED} rows{reach} back, more where "
+            "coarse steps make rows coincide; a copy with fresh noise laid over it is not seen so",
             advice="lay a known, changing mark over the sensor (a heater pulse nobody else knows of)",
         )
+
+
+def _word(rows: NDArray[np.int64]) -> tuple[int, float, float]:
+    """Return how many rows make a word, its bits and those of a further row; 0 rows where no length tells words apart."""
+    words, length, before = np.unique(rows, return_inverse=True)[1], 1, 0.0
+    while length <= LONGEST and words.size > 1:
+        counts = np.bincount(words)
+        pairs, equal = words.size * (words.size - 1) / 2, int((counts * (counts - 1)).sum()) // 2
+        bits = math.log2(pairs / max(equal, 1))
+        if equal == 0 or bits >= PLAIN:
+            return length, bits, (bits - before) / max(1, length // 2)
+        words = np.unique(words[:-length] * np.int64(counts.size) + words[length:], return_inverse=True)[1]
+        length, before = 2 * length, bits
+    return 0, 0.0, 0.0
