@@ -1,6 +1,7 @@
 """Slow, obvious twins of the fast routines; they must agree."""
 
 import cmath
+import itertools
 import math
 
 import numpy as np
@@ -216,3 +217,17 @@ def repeats(x: list[float], y: list[float], longest: int) -> float:
             product *= sum((s[i] - m) * (s[i - k] - m) for i in range(k, len(s))) / sum((v - m) ** 2 for v in s)
         total += 2 * product
     return max(1.0, total)
+
+
+def inclusion(row: Array, covariance: Array, slabs: tuple[float, ...], share: float) -> Array:
+    """Probability that each column was changed, by adding up every way to add variances to the columns."""
+    columns, total, out = row.size, 0.0, np.zeros(row.size)
+    for choice in itertools.product(range(len(slabs) + 2), repeat=columns):  # 0: not changed, 1: changed by nothing, …
+        changed = np.array(choice) > 0
+        added = np.array([(0.0, 0.0, *slabs)[c] for c in choice])
+        wide = covariance + np.diag(added)
+        weight = float(np.prod(np.where(changed, share / (len(slabs) + 1), 1 - share)))
+        weight *= math.exp(-0.5 * float(row @ np.linalg.solve(wide, row))) / math.sqrt(float(np.linalg.det(wide)))
+        total += weight
+        out += weight * changed
+    return out / total

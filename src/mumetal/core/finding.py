@@ -28,7 +28,7 @@ class Attribution:
     Args:
         channel: Channel or feature name.
         share: Part of the score, in [0, 1]; the shares of one method add up to at most 1.
-        method: ``"shapley"``, ``"conditional-residual"``, ``"own-score"``.
+        method: ``"inclusion"`` (sparse mixture), ``"shapley"``, ``"conditional-residual"``, ``"own-score"``.
     """
 
     channel: str
@@ -77,7 +77,7 @@ class Finding:
         stop_ns: Just past the last sample concerned.
         severity: How bad it is if true (OCSF scale).
         confidence: Probability that it is true, in [0, 1]; never folded into severity.
-        attribution: Channels that carry it, largest share first.
+        attribution: Channels that carry it, method by method, the one to go by first, in each the largest share first.
         techniques: Technique ids it may be a trace of.
         evidence: Where to look.
         causes: Innocent explanations considered.
@@ -116,6 +116,11 @@ class Finding:
             raise BadInputError(f"a finding ends before it starts ({self.start_ns} > {self.stop_ns})")
         identity = "\t".join((self.tenant, self.device, self.stream, self.rule, str(self.start_ns)))
         object.__setattr__(self, "finding_id", hashlib.sha256(identity.encode()).hexdigest()[:24])
+
+    @property
+    def carriers(self) -> tuple[Attribution, ...]:
+        """Channels that carry it, by the method to go by."""
+        return tuple(a for a in self.attribution if a.method == self.attribution[0].method)
 
     @property
     def explained(self) -> bool:

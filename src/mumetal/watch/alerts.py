@@ -117,7 +117,7 @@ def raised(
         stop_ns=int(window.t_ns[-1]) + 1,
         confidence=ensemble.confidence(chosen.family, scores, regime, true_per_week),
         detail=detail + _moved(window, start_ns, ordinary),
-        attribution=chosen.detector.attribute(window),
+        attribution=ensemble.attribute(member, window, ordinary),
     )
     if chosen.detector.model:
         finding = replace(finding, model_version=chosen.detector.model.partition("@")[2][:12] or "1")

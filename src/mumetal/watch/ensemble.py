@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
+from mumetal.core.finding import Attribution
 from mumetal.core.series import Series
+from mumetal.watch.attribution import carried
 from mumetal.watch.calibrate import Calibration, calibrate_each
 from mumetal.watch.covert.canary_rise import CanaryRise, canary_channels
 from mumetal.watch.covert.leakage_share import leakage_channels
@@ -120,6 +122,11 @@ class Ensemble:
         """Return how often a week ordinary data would do the least likely of the members' peaks, shape (M,)."""
         pairs = zip(self.members, peaks, strict=True)
         return min(m.calibrations[regime].false_per_week(float(p)) for m, p in pairs)
+
+    def attribute(self, member: int, window: Series, ordinary: Series) -> tuple[Attribution, ...]:
+        """Say which channels carry what a member sees in the window's last rows, beside ordinary rows."""
+        detector = self.members[member].detector
+        return carried(self.scale, ordinary, window) if detector.joint else detector.attribute(window)
 
     def score(self, values: Array) -> Array:
         """Score rows that follow the last ones.

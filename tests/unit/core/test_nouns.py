@@ -174,3 +174,11 @@ def test_blind_means_no_strength_would_do() -> None:
     assert Power(technique="t", smallest=math.inf, bound=0.1, unit="1", reason="blind").blind
     with pytest.raises(BadInputError):
         Conditions(samples=1, noise=1, false_alarm=0)
+
+
+def test_carriers_are_those_of_the_method_that_comes_first() -> None:
+    a, b = (Attribution(channel=c, share=0.5, method="inclusion") for c in "ab")
+    other = Attribution(channel="c", share=0.9, method="shapley")
+    assert finding(attribution=(a, b, other)).carriers == (a, b)
+    assert finding(attribution=(other, a, b)).carriers == (other,)
+    assert finding().carriers == ()

@@ -145,7 +145,7 @@ def _loss(finding: Finding, workload: Workload, machine: Machine) -> tuple[float
     best = (BY_SEVERITY[finding.severity], f"is judged by the severity alone ({finding.severity.name.lower()})")
     if kind := _kind(channel):
         factor, told = change_of(finding.detail)
-        touched = {m[1] for a in finding.attribution[:100] if (m := QUBIT.search(a.channel))}
+        touched = {m[1] for a in finding.carriers[:100] if (m := QUBIT.search(a.channel))}
         affected = workload.qubits if not touched else min(workload.qubits, len(touched))
         loss = fidelity_loss(kind, factor, affected, workload.depth, machine)
         size = f"a change of ×{factor:.3g}" if told else "an assumed change, the finding gives no figure,"

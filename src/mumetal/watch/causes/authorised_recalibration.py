@@ -60,7 +60,7 @@ class AuthorisedRecalibration:
             return self._verdict(None, -6.0, "what a recalibration changes, the canaries see as well")
         if finding.stream == "calibration":
             return self._declared(finding, scene, BEFORE_NS)
-        carrying = [a.channel for a in finding.attribution if a.share >= CARRIES]
+        carrying = [a.channel for a in finding.carriers if a.share >= CARRIES]
         powers = [c for c in carrying if "power" in c.lower()]
         if powers and scene.series and not moved_beside(scene.series[0], carrying, powers, finding):
             return self._running(finding, scene)
@@ -185,8 +185,8 @@ def _moved(finding: Finding, scene: Scene) -> dict[str, float]:
 
     From the two snapshots around it where there are such, else from the stream.
     """
-    listed = [a.channel for a in finding.attribution]
-    carrying = [a.channel for a in finding.attribution if a.share >= 0.02] or listed
+    listed = [a.channel for a in finding.carriers]
+    carrying = [a.channel for a in finding.carriers if a.share >= 0.02] or listed
     if finding.stream == "calibration":
         pair = _around(finding, scene)
         if pair is not None:
@@ -202,5 +202,5 @@ def _moved(finding: Finding, scene: Scene) -> dict[str, float]:
             return {}
         return {c: new / old - 1 for c, (old, new) in pairs.items() if old and math.isfinite(new / old)}
     found = shifts(scene.series[0], finding.start_ns, finding.stop_ns) if scene.series else ()
-    carrying = [a.channel for a in finding.attribution if a.share >= CARRIES]
+    carrying = [a.channel for a in finding.carriers if a.share >= CARRIES]
     return {s.channel: s.after / s.before - 1 for s in found if s.channel in carrying and s.before}

@@ -47,7 +47,7 @@ class CoTenantLoad:
 
     def explain(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain when queue, jobs and power tell one story."""
-        carrying = [a.channel for a in finding.attribution if a.share >= CARRIES]
+        carrying = [a.channel for a in finding.carriers if a.share >= CARRIES]
         powers = [c for c in carrying if POWER.fullmatch(c)]
         own = QUEUE.fullmatch(finding.stream) is not None
         drawn = bool(powers and scene.series) and not moved_beside(scene.series[0], carrying, powers, finding)

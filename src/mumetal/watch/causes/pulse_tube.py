@@ -48,7 +48,7 @@ class PulseTube:
             if isinstance(side, str):
                 return self._no(-3.0, side)
             finding, scene = side
-        carrying = [a.channel for a in finding.attribution if a.share >= 0.1]
+        carrying = [a.channel for a in finding.carriers if a.share >= 0.1]
         felt = [c for c in carrying if SENSOR.fullmatch(c)]
         shaken = bool(felt and scene.series) and not moved_beside(scene.series[0], carrying, felt, finding)
         canaries = bool(carrying) and all(CANARY.fullmatch(c) for c in carrying)

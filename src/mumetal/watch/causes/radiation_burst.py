@@ -33,7 +33,7 @@ class RadiationBurst:
             if isinstance(side, str):
                 return self._no(-3.0, side)
             finding, scene = side
-        if not finding.attribution or not all(CANARY.fullmatch(a.channel) for a in finding.attribution):
+        if not finding.carriers or not all(CANARY.fullmatch(a.channel) for a in finding.carriers):
             return self._no(-5.0, "it is not the canaries that rose")
         seen = common_rise(scene.series[0], finding.start_ns, finding.stop_ns) if scene.series else None
         if seen is None:

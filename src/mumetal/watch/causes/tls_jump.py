@@ -41,9 +41,9 @@ class TlsJump:
                 return self._verdict(-3.0, side)
             finding, scene = side
         carried: dict[str, float] = {}
-        for part in finding.attribution:
+        for part in finding.carriers:
             match = QUBIT.fullmatch(part.channel)
-            if match and part.method == finding.attribution[0].method:
+            if match:
                 carried[match[1]] = carried.get(match[1], 0.0) + part.share
         if not carried:
             return self._verdict(-5.0, "no qubit carries it")

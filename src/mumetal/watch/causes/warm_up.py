@@ -60,7 +60,7 @@ class WarmUp:
             finding, scene = side
         cryostats = [s for s in scene.series if _of_cryostat(s)]
         own = any(s.stream == finding.stream for s in cryostats)
-        canaries = bool(finding.attribution) and all(CANARY.fullmatch(a.channel) for a in finding.attribution)
+        canaries = bool(finding.carriers) and all(CANARY.fullmatch(a.channel) for a in finding.carriers)
         if not cryostats or not (own or canaries):
             return self._no(-5.0, "it is not the cryostat that moved")
         event = _announcement(scene.events, finding)
@@ -113,7 +113,7 @@ def _pressure(moves: tuple[Shift, ...], event: Event, finding: Finding) -> str:
     """Return which pressure fell where heat drives gas out; empty when none did or the announcement is of more."""
     if SERVICE.fullmatch(event.activity):
         return ""
-    carrying = {a.channel for a in finding.attribution if a.share >= CARRIES}
+    carrying = {a.channel for a in finding.carriers if a.share >= CARRIES}
     fell = [
         m
         for m in moves
@@ -126,7 +126,7 @@ def _compressor(moves: tuple[Shift, ...], event: Event, finding: Finding) -> str
     """Return what of the compressor moved without being named in the announcement; empty when nothing did."""
     if SERVICE.fullmatch(event.activity):
         return ""
-    carrying = [a.channel for a in finding.attribution if a.share >= CARRIES]
+    carrying = [a.channel for a in finding.carriers if a.share >= CARRIES]
     if carrying and all(COMPRESSOR.search(c) for c in carrying):
         return f"{carrying[0]} carries it, and heat on the plates does not move it"
     moved = [m for m in moves if COMPRESSOR.search(m.channel) and abs(m.deviations) > COMPRESSOR_MOVED]

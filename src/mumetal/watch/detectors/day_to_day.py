@@ -86,7 +86,8 @@ class DayToDay:
         self._check(chunk)
         out = np.zeros(len(chunk))
         for index, row in enumerate(chunk.values):
-            out[index] = float(self._weights(row).max(initial=0.0))
+            joint = 0.0 if self._joint is None else float(self._joint.scores(_logs(row[self._measured])).max())
+            out[index] = max(joint, float(self._plain(row).max(initial=0.0)))
             self._strange = self._strange + 1 if out[index] >= 1 else 0
             if out[index] < 1 or self._strange >= ABSORB:  # a strange day is no level until it has lasted
                 self._learn(row)
@@ -149,7 +150,17 @@ class DayToDay:
         return np.asarray(_logs(row) - self._level, np.float64)
 
     def _weights(self, row: Array) -> Array:
-        """Score of each channel, shape (C,), 0 where nothing is known."""
+        """Return how much each channel carries, shape (C,), as the device's own past says unless a fixed limit was passed further."""
+        out = self._plain(row)
+        if self._joint is not None:
+            logs = _logs(row[self._measured])
+            top = float(self._joint.scores(logs).max())
+            if max(top, 1.0) >= out[self._measured].max(initial=0.0):
+                out[self._measured] = self._joint.weights(logs)
+        return out
+
+    def _plain(self, row: Array) -> Array:
+        """Score each channel by the fixed limits, shape (C,), 0 where nothing is known."""
         ratio = self._ratio(row)
         out = np.zeros(row.size)
         for columns in self._kinds.values():
@@ -164,10 +175,6 @@ class DayToDay:
             # In a kind that moved together, each figure carries it as far as it went along.
             along = np.clip(np.nan_to_num(moves) * np.sign(median) / max(abs(median), 1e-12), 0.0, 1.0)
             out[columns] = np.maximum(alone, together * along)
-        if self._joint is not None:
-            own = self._joint.weights(_logs(row[self._measured]))
-            if own.max(initial=0.0) >= out.max(initial=0.0):  # who raises it says who carries it
-                out[self._measured] = own
         if self._settings.size:
             now = row[self._settings]
             with np.errstate(over="ignore", invalid="ignore"):

@@ -34,6 +34,7 @@ class Ewma(Standardised):
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=128,
     )
+    joint = True
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn the location and spread of each feature."""

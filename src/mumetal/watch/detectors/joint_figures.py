@@ -16,12 +16,15 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from mumetal.numerics.inclusion import Look, inclusion
+
 Array = NDArray[np.float64]
 ENOUGH = 12  # snapshots from which a device's own past is told
 SEEN = 6  # values that a figure needs in them
 POOLED = 10.0  # snapshots that the spread of a figure's kind counts for beside the figure's own
 LEAST = 0.05  # of ln of a figure: no spread below it is believed
 EMPIRICAL = 0.4  # weight of the measured covariance beside the identity
+CLOSE = 0.6  # the same where it is asked which figures were edited: pairs that always agree tell most
 BOUNDED = 4.0  # learnt from no farther than so many deviations …
 JUDGED = 10.0  # … and judged no farther
 FREEDOM = 4.0  # of the Student law of a figure's day: real ones have a kurtosis up to 30
@@ -30,7 +33,7 @@ FOLDS = 5
 PULL = 0.05  # by which the level follows
 FALSE_PER_WEEK = 0.1  # what one device may raise falsely …
 MOST_OFTEN = 1 / 300  # … and no more often than once in so many snapshots: a dozen tell a tail badly
-SEEN_TOO = 0.5  # of the largest score: then few figures that were edited are named rather than all that moved
+SEEN_TOO = 0.25  # of the largest score: then few figures that were edited are named rather than all that moved
 LIFETIME = re.compile(r".*\.(T1|T2)", re.IGNORECASE)
 
 
@@ -71,8 +74,7 @@ class JointFigures:
         z = self._deviations(row)
         which = int(scores.argmax())
         if which == 0 or scores[0] >= SEEN_TOO * scores[which]:
-            # The exact Shapley value of the joint distance and the conditional residual: each sees what the other misses.
-            carried = np.sqrt(np.maximum(z * self._pulled(z), 0.0) * self._pulled(z) ** 2 / self._diagonal)
+            _, carried = inclusion([Look(rows=z[None], precision=self._close)], self._known)
         else:
             medians = self._medians(z)
             sign = np.sign(medians)[self._kind]
@@ -123,6 +125,7 @@ class JointFigures:
         # (a·1 + b·ZᵀZ)⁻¹ by the identity of Woodbury: as many rows as snapshots, however many figures.
         self._z, self._a = z, 1 - EMPIRICAL
         self._core = np.linalg.inv(np.eye(len(z)) * len(z) / EMPIRICAL + z @ z.T / self._a)
+        self._close = np.linalg.inv(CLOSE * z.T @ z / len(z) + (1 - CLOSE) * np.eye(z.shape[1]))
         self._diagonal = 1 / self._a - np.einsum("ij,ik,kj->j", z, self._core, z, optimize=True) / self._a**2
 
     def _deviations(self, row: Array) -> Array:

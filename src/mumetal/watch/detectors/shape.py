@@ -68,6 +68,7 @@ class Shape(Standardised):
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=192,
     )
+    joint = True
     makes: tuple[type[Windowed], ...] = (Forecast, SubPca)
     blocks = 4  # of the history, each judged by what the others teach; chosen on the public sets
     follows = True  # for ablation: whether the baseline follows …

@@ -96,6 +96,7 @@ class Standardised:
     )
 
     held_out: Array | None = None  # scores of ordinary rows, where fitting already had to learn without them
+    joint: bool = False  # whether what carries its findings is asked of all channels together, by watch.attribution
     model: str = ""  # name@version of the model it runs; empty where it learns here
     apart: NDArray[np.bool_] | None = (
         None  # which rows scored last came in a lasting state that the history lacks, if any
