@@ -1,9 +1,9 @@
 """D6: innocent causes that must be explained and not paged, and attacks hidden under one that must still be found.
 
 Ours on ours (the twin is Mumetal's own): the figures show that the rooms work together, never that they work in the
-world. Two grounds that share no seed and no device: ``tuning`` is what the causes are tuned on, ``held-out``, of other
-rates and canaries too, is what is reported. In both, every other lab's refrigerator speaks through BlueFors log files
-and the reader of the door. A run is a quiet past and a minute from the start of the perturbation; *paged* is any word,
+world. ``tuning`` and ``tuning-rates`` are what the causes are tuned on; ``held-out-2``, of other seeds, devices, rates
+and canaries, frozen before the causes were changed for it, is what is reported; ``held-out``, reported before, has been
+read since. In all, every other lab's refrigerator speaks through BlueFors log files and the reader of the door. A run is a quiet past and a minute from the start of the perturbation; *paged* is any word,
 also a provisional one that was withdrawn later, of a finding without an explanation.
 """
 
@@ -74,6 +74,24 @@ GROUNDS = {
             Pace(control_hz=40.0),
             Pace(control_hz=25.0, canaries=6, calibration_s=15.0),
             Pace(control_hz=50.0, canaries=12, drift=30.0),
+        ),
+    ),
+    "tuning-rates": Grounds(
+        first_seed=4_000,
+        devices=("brisbane", "hanoi", "perth", "kyiv", "sherbrooke"),
+        paces=(
+            Pace(control_hz=25.0, canaries=6, calibration_s=15.0),
+            Pace(control_hz=50.0, canaries=12, drift=30.0),
+            Pace(control_hz=20.0, canaries=4, calibration_s=8.0),
+        ),
+    ),
+    "held-out-2": Grounds(
+        first_seed=31_000,
+        devices=("kyoto", "strasbourg", "jakarta", "torino", "peekskill", "paris", "melbourne"),
+        paces=(
+            Pace(control_hz=35.0, canaries=7, calibration_s=12.0),
+            Pace(control_hz=12.5, canaries=10, calibration_s=20.0),
+            Pace(control_hz=64.0, canaries=5, drift=45.0),
         ),
     ),
 }
@@ -274,7 +292,7 @@ def table(lines: Path, which: str) -> None:
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--ground", choices=tuple(GROUNDS), default="held-out")
+    p.add_argument("--ground", choices=tuple(GROUNDS), default="held-out-2")
     p.add_argument("--first", type=int, default=0)
     p.add_argument("--runs", type=int, default=21)
     p.add_argument("--only", default="", help="one perturbation by name, alone and where it hides or is hidden under")
