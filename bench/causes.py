@@ -50,6 +50,7 @@ SIZES = ((1.0, 30.0, 0.15), (0.6, 20.0, 0.3), (1.5, 40.0, 0.5))
 FRIDGE = re.compile(r"ch\d+\.temperature|maxigauge|status")
 T0 = 1_790_000_000 * 10**9
 AROUND_NS = 300 * 10**9
+HOUR_NS = 3_600 * 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +99,19 @@ GROUNDS = {
 
 
 class Memory:
-    """What the watchers may look back on: five minutes to either side of a finding, as the store gives them."""
+    """What the watchers may look back on: five minutes to either side of a finding, an hour at most, as in ``serve``."""
 
     def __init__(self) -> None:
         self.data: list[Datum] = []
 
     def note(self, data: list[Datum], now_ns: int) -> None:
-        """Keep data, and of what is older than ten minutes nothing."""
-        self.data = [d for d in self.data if _newest(d) > now_ns - 2 * AROUND_NS] + data
+        """Keep data, and of what is older than an hour nothing."""
+        self.data = [d for d in self.data if _newest(d) > now_ns - HOUR_NS] + data
 
     def scene(self, finding: Finding) -> Scene:
         """Return the surroundings of a finding, its own stream first."""
-        start, stop = finding.start_ns - AROUND_NS, finding.stop_ns + AROUND_NS
+        stop = finding.stop_ns + AROUND_NS
+        start = max(finding.start_ns - AROUND_NS, stop - HOUR_NS)
         streams: dict[str, list[Series]] = defaultdict(list)
         for d in self.data:
             if isinstance(d, Series) and len(d) and d.t_ns[-1] >= start and d.t_ns[0] < stop:

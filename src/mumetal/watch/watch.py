@@ -122,7 +122,7 @@ class Watch:
         if isinstance(datum, DeviceSnapshot) and len(fresh):
             out += [self._considered(f) for f in witness.judge(datum)]
         if isinstance(datum, Series) and len(fresh):
-            witness.note(fresh)
+            out += [self._considered(f) for f in witness.note(fresh)]
             breaches = tuple(stream.rules.check(fresh, now))
             out += self._broken(breaches, rows.tenant, rows.device, rows.stream, int(fresh.t_ns[-1]))
         found = stream.monitor.observe(rows)

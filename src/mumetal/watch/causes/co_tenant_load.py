@@ -24,6 +24,7 @@ BEFORE_NS = 10 * 10**9  # a job sent so long before may be what runs now
 MEASURED = 1.25  # times what jobs declare that is measured at most: others run beside them
 DENSEST = 0.5  # two-qubit gates per qubit and layer that ordinary circuits stay below
 ROSE = 4.0  # standard errors
+TELLING = 3  # rows of a busy queue from which jobs and shots must both be up
 CARRIES = 0.1
 JUST_BEFORE = 5  # rows
 LAG_NS = 20 * 10**9  # a window that looks back shows in power what the queue did so long before
@@ -97,7 +98,8 @@ def _busy(queue: Series, start_ns: int, stop_ns: int) -> tuple[int, float] | Non
     location, scale = location_scale(past.values[:, columns])
     z = (within.values[:, columns] - location) / scale
     up = np.flatnonzero((z > ROSE).any(axis=1))
-    if up.size == 0 or np.nanmin(np.nanmean(z[up], axis=0)) <= 0:  # jobs without shots, or the other way round
+    # Jobs without shots, or the other way round, are no load; of one row or two a count may still be an ordinary one.
+    if up.size == 0 or np.nanmin(np.nanmean(z[up], axis=0)) <= (0.0 if up.size >= TELLING else -1.0):
         return None
     level = np.nanmean(within.values[up][:, columns], axis=0)
     return int(within.t_ns[up[0]]), float(np.max(level / np.maximum(location, 1e-12)))
@@ -137,12 +139,17 @@ def _canaries(scene: Scene, start_ns: int, stop_ns: int) -> str:
 
 
 def _power(finding: Finding, scene: Scene, queue: Series) -> str:
-    """Return by how much power exceeds what its own past says of such a load; empty when it does not."""
+    """Return by how much power exceeds what its own past says of such a load; empty when it does not.
+
+    The queue's row at or before the finding counts: its rows are few, and power may speak between two of them.
+    """
+    row = max(0, int(np.searchsorted(queue.t_ns, finding.start_ns, side="right")) - 1)
+    load = shifts(queue, int(queue.t_ns[row]), finding.stop_ns) if len(queue) else ()
+    shots = next((m for m in load if "shots" in m.channel), None)
     for series in scene.series:
         for move in shifts(series, finding.start_ns, finding.stop_ns):
             if not POWER.fullmatch(move.channel) or move.deviations < ROSE:
                 continue
-            shots = next((m for m in shifts(queue, finding.start_ns, finding.stop_ns) if "shots" in m.channel), None)
             if shots is None:
                 return f"{move.channel} rose, and shots are not recorded"
             slope, error = _slope(series, move.channel, queue, shots.channel, finding.start_ns)

@@ -1,10 +1,11 @@
-"""Canaries that rise together: how many, how evenly, and for how long."""
+"""Canaries that rise together: how many, how evenly, for how long, and whether a pair is coupled beside that."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.numerics.robust import location_scale
 
@@ -12,7 +13,10 @@ CANARY = re.compile(r"q\d+\..*error.*", re.IGNORECASE)
 FEWEST_ROWS = 16
 FEWEST_CANARIES = 3
 WIDEST = 200  # rows before the finding that are ordinary
+ROSE = 4.0  # standard deviations of the mean of all
 EVEN = 3.5  # standard deviations by which one canary may exceed the common rise …
+CORRELATED_ROWS = 32  # a correlation is told from so many rows at least: what made it may lie so far back
+COUPLED = 4.0  # standard errors of a pair's correlation that is left without what all canaries do
 COUPLING = 0.15  # … and this share of it: qubits feel a common cause alike, not equally
 
 
@@ -37,7 +41,7 @@ class CommonRise:
     @property
     def common(self) -> bool:
         """Whether all rose, and none much more than the others."""
-        return self.deviations > 4 and self.uneven[1] < EVEN
+        return self.deviations > ROSE and self.uneven[1] < EVEN
 
 
 def common_rise(series: Series, start_ns: int, stop_ns: int) -> CommonRise | None:
@@ -54,7 +58,7 @@ def common_rise(series: Series, start_ns: int, stop_ns: int) -> CommonRise | Non
     middle, spread = location_scale(np.nanmean(ordinary, axis=1)[:, None])
     mean = np.nanmean(within, axis=1)
     relative = (mean - middle[0]) / spread[0]
-    up = relative > 4
+    up = relative > ROSE
     runs = np.diff(np.flatnonzero(np.diff(np.r_[False, up, False].astype(np.int8))))[::2]
     rows = up if up.any() else relative == relative.max()
     # An error added to all shows less where much goes wrong already, and what is larger is counted less exactly.
@@ -74,3 +78,33 @@ def common_rise(series: Series, start_ns: int, stop_ns: int) -> CommonRise | Non
         longest=int(runs.max()) if runs.size else 0,
         uneven=(series.names[columns[worst]], float(beyond[worst])),
     )
+
+
+def since_onset(finding: Finding, series: Series) -> Finding:
+    """Return a finding of correlated canaries from as far back as what made it may lie; others as they are."""
+    if not finding.rule.endswith(".readout_correlation"):
+        return finding
+    first = int(np.searchsorted(series.t_ns, finding.start_ns))
+    return replace(finding, start_ns=min(finding.start_ns, int(series.t_ns[max(0, first - CORRELATED_ROWS)])))
+
+
+def coupled_pair(series: Series, finding: Finding) -> str:
+    """Name the pair that carries a finding of correlated canaries if it moves together beside what all do; else empty.
+
+    Changes from row to row less the median change of all canaries, over the last 200 rows.
+    """
+    names = [a.channel for a in finding.attribution if a.channel in series.names][:2]
+    columns = [i for i, name in enumerate(series.names) if CANARY.fullmatch(name)]
+    if not finding.rule.endswith(".readout_correlation") or len(names) < 2 or len(columns) < FEWEST_CANARIES:
+        return ""
+    until = int(np.searchsorted(series.t_ns, finding.stop_ns))
+    values = series.values[max(0, until - WIDEST) : until, columns]
+    steps = np.diff(values, axis=0)
+    steps = steps[np.isfinite(steps).all(axis=1)]
+    if len(steps) < FEWEST_ROWS:
+        return ""
+    rest = steps / location_scale(steps)[1]
+    rest -= np.median(rest, axis=1, keepdims=True)
+    one, two = (np.clip(rest[:, columns.index(series.names.index(n))], -EVEN, EVEN) for n in names)
+    together = float(one @ two / np.sqrt((one @ one) * (two @ two) + 1e-300))
+    return " and ".join(names) if together * np.sqrt(len(steps) / 1.5) > COUPLED else ""

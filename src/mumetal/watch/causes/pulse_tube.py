@@ -12,7 +12,8 @@ from mumetal.core.series import Series
 from mumetal.numerics.spectrum import hann_power
 from mumetal.watch.causes.authority import verdict
 from mumetal.watch.causes.canary_side import canary_side
-from mumetal.watch.causes.common_rise import CANARY, common_rise
+from mumetal.watch.causes.common_rise import CANARY, common_rise, coupled_pair, since_onset
+from mumetal.watch.causes.early_line import early_line
 from mumetal.watch.causes.unmoved import moved_beside
 
 SENSOR = re.compile(r".*(magnet|vibration|accelero|geophone|field).*", re.IGNORECASE)
@@ -25,6 +26,7 @@ DRIFT_HZ = 0.5  # below it everything wanders
 LONGEST_NS = 60 * 10**9  # so much of a finding is looked at
 GREW = 12.0  # the line's power in its loudest window over what it was
 FEWEST_WINDOWS = 6
+SURE = 3.0  # log-likelihood ratio of the first moments against a step, a ramp or another line
 CHANCE = 0.02  # that an attack puts its line within the pulse tube's band and leaves all else as it was
 WITH_CANARIES = 0.1  # that an attack on the qubits does
 
@@ -32,7 +34,9 @@ WITH_CANARIES = 0.1  # that an attack on the qubits does
 class PulseTube:
     """The line at the pulse tube's frequency grew and, with its harmonics taken out, the field is as before.
 
-    A rise of canaries is explained only when it is common to all and comes with the line.
+    A rise of canaries is explained only when it is common to all and comes with the line. Before the window that resolves
+    the line is full, the verdict is provisional and rests on the waveform learnt from the past: it is judged again as rows
+    come, so what merely begins like the pulse tube is paged within twice that window.
     """
 
     info = PluginInfo(
@@ -54,6 +58,11 @@ class PulseTube:
         canaries = bool(carrying) and all(CANARY.fullmatch(c) for c in carrying)
         if not shaken and not canaries:
             return self._no(-5.0, "a pulse tube shakes the field and the qubits, nothing else")
+        if canaries and scene.series:
+            pair = coupled_pair(scene.series[0], finding)
+            if pair:
+                return self._no(-3.0, f"a remainder is left: {pair} move together beside what all canaries do")
+            finding = since_onset(finding, scene.series[0])
         sensors = [(s, c) for s in scene.series for c in s.names if SENSOR.fullmatch(c)]
         if not sensors:
             return self._no(-1.0, "no magnetometer or vibration sensor is recorded beside it")
@@ -62,11 +71,13 @@ class PulseTube:
         if grown is None:
             return self._no(-1.0, f"too little of {channel} is at hand to tell its lines")
         factor, hertz, other, other_hz = grown
-        if factor < GREW:
-            return self._no(-4.0, f"the line at {hertz:.2f} Hz has {factor:.1f} times its usual power")
-        if other > 1:
-            return self._no(-3.0, f"a remainder is left: {channel} grew at {other_hz:.2f} Hz as well")
         story = f"the pulse tube's line at {hertz:.2f} Hz has {factor:.0f} times its usual power, the rest of {channel} is as before"
+        if factor < GREW or other > 1:
+            story = _so_far(series, channel, finding.start_ns)
+        if not story and factor < GREW:
+            return self._no(-4.0, f"the line at {hertz:.2f} Hz has {factor:.1f} times its usual power")
+        if not story:
+            return self._no(-3.0, f"a remainder is left: {channel} grew at {other_hz:.2f} Hz as well")
         if shaken:
             return verdict(self.info.plugin_id, math.log(0.9 / CHANCE), story, explained=True)
         rise = common_rise(scene.series[0], finding.start_ns, finding.stop_ns)
@@ -79,6 +90,19 @@ class PulseTube:
 
     def _no(self, ratio: float, reason: str) -> CauseVerdict:
         return verdict(self.info.plugin_id, ratio, reason)
+
+
+def _so_far(series: Series, channel: str, start_ns: int) -> str:
+    """Say why the first seconds are the pulse tube's; empty when they are not, or when the window is full by now."""
+    if int(series.t_ns[-1]) >= start_ns + round(WINDOW_S * 1e9):
+        return ""
+    early = early_line(series, channel, start_ns, BAND_HZ)
+    if early is None or early.log_ratio < SURE or early.left > 1 or (1 + early.gain) ** 2 < GREW:
+        return ""
+    return (
+        f"so far {channel} follows the pulse tube's own line at {early.hertz:.2f} Hz, in its phase or shifted, {1 + early.gain:.1f} times "
+        f"as high as before, and no step, ramp or other line fits as well; judged again once {WINDOW_S:g} s of it are known"
+    )
 
 
 def _line(series: Series, channel: str, start_ns: int, stop_ns: int) -> tuple[float, float, float, float] | None:

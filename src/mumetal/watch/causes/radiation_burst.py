@@ -6,7 +6,7 @@ from mumetal.core.finding import CauseVerdict, Finding
 from mumetal.core.ports import PluginInfo, Scene
 from mumetal.watch.causes.authority import verdict
 from mumetal.watch.causes.canary_side import canary_side
-from mumetal.watch.causes.common_rise import CANARY, common_rise
+from mumetal.watch.causes.common_rise import CANARY, ROSE, common_rise, coupled_pair, since_onset
 
 LONGEST_ROWS = 2  # a burst decays within tens of milliseconds and touches two rows at most
 LONGEST_S = 1.0
@@ -35,12 +35,22 @@ class RadiationBurst:
             finding, scene = side
         if not finding.carriers or not all(CANARY.fullmatch(a.channel) for a in finding.carriers):
             return self._no(-5.0, "it is not the canaries that rose")
+        if scene.series:
+            pair = coupled_pair(scene.series[0], finding)
+            if pair:
+                return self._no(-3.0, f"a remainder is left: {pair} move together beside what all canaries do")
+            finding = since_onset(finding, scene.series[0])
         seen = common_rise(scene.series[0], finding.start_ns, finding.stop_ns) if scene.series else None
         if seen is None:
             return self._no(-1.0, "too few canaries or rows before it to tell whether all rose")
         if not seen.common:
             name, far = seen.uneven
-            return self._no(-4.0, f"the canaries did not rise alike: {name} exceeds the others by {far:.1f} deviations")
+            why = (
+                f"the canaries did not rise alike: {name} exceeds the others by {far:.1f} deviations"
+                if seen.deviations > ROSE
+                else f"the canaries together rose by no more than {seen.deviations:.1f} deviations"
+            )
+            return self._no(-4.0, why)
         series = scene.series[0]
         interval_s = (int(series.t_ns[-1]) - int(series.t_ns[0])) / 1e9 / max(1, len(series) - 1)
         if seen.longest > max(LONGEST_ROWS, math.ceil(LONGEST_S / max(interval_s, 1e-9)) + 1):

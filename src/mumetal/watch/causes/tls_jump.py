@@ -15,7 +15,8 @@ SIGMA = 0.36  # of ln T1 between two days, √2 · 0.257: a jump takes T1 from o
 LARGEST = math.log(10)  # … or, with a defect in resonance, anywhere within an order of magnitude (Klimov 2018)
 RESONANT = 0.5  # share of such jumps among those large enough to be seen
 BROAD = 3.0  # an attack may move ln of a figure by anything up to this
-ONE_QUBIT = 0.7  # share of the finding that one qubit must carry
+ONE_QUBIT = 0.7  # share of the finding that one qubit must carry …
+MOST = 0.5  # … or so much, where the rest is spread and no other carries a third of it: the noise of many
 ALONE_BY_ATTACK = 0.2  # chance that an attack on qubits shows in one qubit only and nowhere else
 FREQUENCY_STEP_HZ = 2e6
 
@@ -50,7 +51,8 @@ class TlsJump:
         qubit, share = max(carried.items(), key=lambda pair: pair[1])
         if finding.rule.endswith(".identity"):
             return self._verdict(-5.0, "the whole chip's frequencies moved")
-        if share < ONE_QUBIT:
+        runner_up = max((s for q, s in carried.items() if q != qubit), default=0.0)
+        if share < ONE_QUBIT and (share < MOST or runner_up > share / 3):
             return self._verdict(-3.0, f"{qubit} carries only {share:.0%} of it")
         if not scene.series:
             return self._verdict(-1.0, "the stream around it is not at hand")
