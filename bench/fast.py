@@ -3,7 +3,7 @@
 Ours on ours: it shows that the rooms work together, never that they work in the world. Labs have devices, seeds and
 layouts that nothing was trained or tuned on; attacks come at the strengths of ``fast_strengths.toml``, frozen before this
 first ran, among innocent causes with their events. Ours is the product's watch at its own settings: what it says at a
-time, second by second, is the confidence of the findings then open that no cause explains. Peers learn the same quiet
+time, second by second, is how rarely ordinary data do what the findings then open saw that no cause explains. Peers learn the same quiet
 past and score the same rows; a second has its largest score, in units of the stream's own quiet past (0 its median, 1 its
 99.5% quantile), but fixed limits are at k deviations. One threshold per method is swept over all fast streams together;
 an attack is caught by a stream that it moves. Alerts are counted alike for all (:class:`Desk`, one sample a second).
@@ -42,7 +42,7 @@ class Swept:
         desk: How alerts are counted.
         only: One stream alone; all when empty.
         without: Whether alerts around innocent causes are not counted.
-        pages: Whether each finding of ours counts once, when it is first said with the confidence, however long it stands.
+        pages: Whether each finding of ours counts once, when it is first said with the rank, however long it stands.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ class Swept:
 
     def _paged(self, lab: Played, excused: NDArray[np.bool_], threshold: float) -> int:
         first: dict[str, int] = {}
-        for identity, stream, second, confidence in lab.words:
-            if stream in self._streams and confidence >= threshold:
+        for identity, stream, second, rank in lab.words:
+            if stream in self._streams and rank >= threshold:
                 first.setdefault(identity, min(second, excused.size - 1))
         return sum(not excused[second] for second in first.values())
 

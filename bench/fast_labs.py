@@ -1,5 +1,6 @@
 """The labs of D5: a quiet past, then attacks of frozen strengths among innocent causes, and what every method makes of it."""
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -100,7 +101,7 @@ class Played(Struct, kw_only=True, frozen=True):
         pages: Words of ours that no cause explains and that touch no attack: rule@stream and the innocent cause then on.
         elsewhere: Findings of ours without an explanation on slow data, which no peer sees; not counted.
         cpu_s: CPU time, s.
-        words: Of ours without an explanation: finding, stream, second said, confidence.
+        words: Of ours without an explanation: finding, stream, second said, rank.
     """
 
     name: str
@@ -185,7 +186,7 @@ def play(plan: Plan, seed: int) -> Played:
     for attack in attacks:
         excused[attack.start : attack.stop + plan.desk["tolerance"]] = True
     words = tuple(
-        (f.finding_id, f.stream, _second(t, zero_ns), max(f.confidence, 1e-6))
+        (f.finding_id, f.stream, _second(t, zero_ns), rank(f))
         for t, f in said
         if t > zero_ns and f.stream in STREAMS and not f.explained and _of_trouble(f)
     )
@@ -225,13 +226,22 @@ def _second(t_ns: int, zero_ns: int) -> int:
     return int(max(0, t_ns - zero_ns) // NS)
 
 
+def rank(finding: Finding) -> float:
+    """Return how far below a thousand a week ordinary data do what was seen, in decades, > 0: the user's own dial.
+
+    What no tail stands behind, a rule, is taken to be wrong as often as the user's budget allows all together.
+    """
+    rate = WatchSettings().alerts_per_week if finding.false_per_week is None else finding.false_per_week
+    return max(3.0 - math.log10(rate), 1e-6)
+
+
 def _of_trouble(finding: Finding) -> bool:
     """Whether it is a page, not a word on the quality of data (silence, gaps, stale figures), as in D6."""
     return not finding.rule.startswith("watch.quality.s")
 
 
 def spoken(said: Sequence[tuple[int, Finding]], zero_ns: int, seconds: int) -> dict[str, Array]:
-    """Return by stream the largest confidence of the findings open in each second that no cause explains."""
+    """Return by stream the largest rank of the findings open in each second that no cause explains."""
     out = {s: np.zeros(seconds) for s in STREAMS}
     words: dict[str, list[tuple[int, Finding]]] = defaultdict(list)
     for t_ns, finding in said:
@@ -245,7 +255,7 @@ def spoken(said: Sequence[tuple[int, Finding]], zero_ns: int, seconds: int) -> d
             start = max(0, (t_ns - zero_ns) // NS - 1)  # said of the second that ends now
             stop = max(start + 1, (until_ns - zero_ns) // NS - 1)
             row = out[finding.stream][start:stop]
-            np.maximum(row, max(finding.confidence, 1e-6), out=row)
+            np.maximum(row, rank(finding), out=row)
     return out
 
 

@@ -117,6 +117,7 @@ def _finding(
         ),
         causes=tuple(causes),
         model_version="2026.11.1",
+        false_per_week=0.04,
     )
 
 

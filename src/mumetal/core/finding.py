@@ -1,6 +1,7 @@
 """What a watcher or a scanner says it saw."""
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -77,6 +78,7 @@ class Finding:
         stop_ns: Just past the last sample concerned.
         severity: How bad it is if true (OCSF scale).
         confidence: Probability that it is true, in [0, 1]; never folded into severity.
+        false_per_week: How often ordinary data would do as much as its peak so far, 1/week; None where no tail says so.
         attribution: Channels that carry it, method by method, the one to go by first, in each the largest share first.
         techniques: Technique ids it may be a trace of.
         evidence: Where to look.
@@ -96,6 +98,7 @@ class Finding:
     stop_ns: int
     severity: Severity = Severity.MEDIUM
     confidence: float
+    false_per_week: float | None = None
     attribution: tuple[Attribution, ...] = ()
     techniques: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
@@ -109,6 +112,8 @@ class Finding:
         check.time_ns(self.start_ns, "finding start")
         check.time_ns(self.stop_ns, "finding stop")
         check.fraction(self.confidence, "confidence")
+        if self.false_per_week is not None and not 0 < self.false_per_week < math.inf:
+            raise BadInputError(f"false alerts a week must be a positive number, not {self.false_per_week}")
         check.text(self.title, "title", 300)
         check.text(self.detail, "detail")
         check.text(self.remedy, "remedy")

@@ -91,6 +91,7 @@ def detection(finding: Finding, version: str = "") -> Ocsf:
         ],
         "unmapped": {
             "stream": finding.stream,
+            "false_per_week": finding.false_per_week,
             "attribution": [
                 {"channel": a.channel, "share": a.share, "method": a.method} for a in finding.attribution[:MAX_LISTED]
             ],

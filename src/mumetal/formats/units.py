@@ -1,4 +1,4 @@
-"""Unit text to SI: one explicit table, nothing guessed."""
+"""Unit text to SI: one explicit table, nothing guessed; and a rate in words."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -121,3 +121,8 @@ def to_si(text: str, where: str = "") -> Conversion:
         hint = "write degC for degrees Celsius" if plain == "C" else "see docs/reference/sources.md for the units known"
         raise BadInputError(f"unit {text[:40]!r} is not known", where=where, hint=hint)
     return found
+
+
+def often(per_week: float) -> str:
+    """Say a rate, 1/week, in words."""
+    return f"{per_week:.2g} times a week" if per_week >= 1e-3 else "less than once in 1,000 weeks"

@@ -1,5 +1,6 @@
 """A stream's finding while it is out: raised with its words and channels, followed to its peak, closed."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
+from mumetal.formats.units import often
 from mumetal.numerics.discovery import discoveries, moved_columns
 from mumetal.watch.ensemble import Ensemble
 from mumetal.watch.episodes import Episode
@@ -14,6 +16,7 @@ from mumetal.watch.findings import marked, stream_finding
 
 Array = NDArray[np.float64]
 STEPS = (0.5, 0.9, 0.99)  # confidences at which an open finding is said anew
+FEWEST_NATS = 3.0  # of evidence against once a week, from which it is said anew when it has doubled
 FALSE_CHANNELS = 0.1  # expected share of wrongly named channels among those a finding names
 
 
@@ -28,6 +31,7 @@ class Alert:
         true_per_week: Real events a week, beforehand.
         peak: Largest score of that detector since.
         confidence: Largest of any detector of the family since.
+        false_per_week: How often ordinary data would do the least likely of what they did since, 1/week.
     """
 
     finding: Finding
@@ -36,6 +40,7 @@ class Alert:
     true_per_week: float
     peak: float
     confidence: float
+    false_per_week: float
 
     def follow(self, ensemble: Ensemble, t_ns: NDArray[np.int64], scores: Array, until_ns: int) -> None:
         """Note how far its detectors went up to ``until_ns``; scores (n, M) are of rows at ``t_ns``."""
@@ -44,22 +49,24 @@ class Alert:
             return
         peaks = scores[first:stop].max(axis=0)
         self.confidence = max(self.confidence, ensemble.confidence(self.family, peaks, self.regime, self.true_per_week))
+        self.false_per_week = min(self.false_per_week, ensemble.rarest(peaks, self.regime, self.family))
         for member, peak in zip(ensemble.members, peaks, strict=True):
             if member.detector.info.plugin_id == self.finding.rule:
                 self.peak = max(self.peak, float(peak))
 
     def risen(self) -> Finding | None:
-        """Return the finding anew when its confidence has passed the next of ``STEPS`` since it was last said."""
-        before = self.finding.confidence
-        if not any(before < step <= self.confidence for step in STEPS):
+        """Return the finding anew when its confidence passed the next of ``STEPS`` since it was last said, or its evidence doubled."""
+        before, said = self.finding.confidence, self.finding.false_per_week or 1.0
+        surer = any(before < step <= self.confidence for step in STEPS)
+        if not surer and -math.log(self.false_per_week) < max(-2 * math.log(said), FEWEST_NATS):
             return None
-        self.finding = replace(self.finding, confidence=self.confidence)
+        self.finding = replace(self.finding, confidence=self.confidence, false_per_week=self.false_per_week)
         return self.finding
 
     def closed(self, episode: Episode, why: str) -> Finding:
         """Return the finding as it ended."""
         seconds = (episode.last_ns - episode.start_ns) / 1e9
-        ending = f" It lasted {seconds:.1f} s, largest score {self.peak:.1f}"
+        ending = f" It lasted {seconds:.1f} s, largest score {self.peak:.1f}; ordinary data would do as much {often(self.false_per_week)}"
         ending += f"; closed because {why}." if why else "."
         found, stop_ns = self.finding, max(episode.last_ns, self.finding.start_ns) + 1
         return replace(
@@ -67,6 +74,7 @@ class Alert:
             stop_ns=stop_ns,
             evidence=(marked(found.device, found.stream, found.rule, found.start_ns, stop_ns),),
             confidence=self.confidence,
+            false_per_week=self.false_per_week,
             detail=(found.detail + ending)[:4_000],
         )
 
@@ -102,9 +110,10 @@ def raised(
         for i, m in enumerate(ensemble.members)
         if i != member and scores[i] >= levels[i]
     ]
+    rarest = ensemble.rarest(scores, regime, chosen.family)
     detail = (
         f"{chosen.detector.info.title}: score {score:.1f}, threshold {float(levels[member]):.1f}; "
-        f"ordinary data of this stream would do so {_often(chosen.calibrations[regime].false_per_week(score))}."
+        f"ordinary data of this stream would do so {often(chosen.calibrations[regime].false_per_week(score))}."
     )
     if agreeing:
         detail += f" Also past their thresholds: {', '.join(agreeing)}."
@@ -116,6 +125,7 @@ def raised(
         start_ns=start_ns,
         stop_ns=int(window.t_ns[-1]) + 1,
         confidence=ensemble.confidence(chosen.family, scores, regime, true_per_week),
+        false_per_week=rarest,
         detail=detail + _moved(window, start_ns, ordinary),
         attribution=ensemble.attribute(member, window, ordinary),
     )
@@ -128,6 +138,7 @@ def raised(
         true_per_week=true_per_week,
         peak=score,
         confidence=finding.confidence,
+        false_per_week=rarest,
     )
 
 
@@ -143,9 +154,3 @@ def _moved(window: Series, start_ns: int, ordinary: Series) -> str:
         f" and {chosen.size - 8} more" if chosen.size > 8 else ""
     )
     return f" {chosen.size} of {len(window.channels)} channels moved ({FALSE_CHANNELS:.0%} of them may be named falsely): {named}."
-
-
-def _often(per_week: float) -> str:
-    if per_week < 1e-3:
-        return "less than once in 1,000 weeks"
-    return f"{per_week:.2g} times a week"

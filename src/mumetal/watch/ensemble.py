@@ -1,7 +1,7 @@
 """The detectors that watch one fast stream: fitted, calibrated and scored together."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -33,6 +33,7 @@ from mumetal.watch.learned import Learned, Watching, adapted_to, fitting
 from mumetal.watch.regimes import Regimes
 
 Array = NDArray[np.float64]
+NEVER = 1e-300  # 1/week: rarer than any tail can tell
 PIECE = 2048  # rows scored at once: they stay in the processor's cache
 SPECTRAL_HZ = 8.0  # below it there is nothing periodic to see that the level detectors miss
 SHAPE_HZ = 1_000.0  # faster streams would spend their time on windows
@@ -103,6 +104,12 @@ class Ensemble:
             )
         self.members = tuple(members)
 
+    def renew(self, column: int, detector: Standardised) -> None:
+        """Let another copy of a member's detector go on in its place."""
+        members = list(self.members)
+        members[column] = replace(members[column], detector=detector)
+        self.members = tuple(members)
+
     def levels(self, per_week: float) -> Array:
         """Return each member's threshold by regime, shape (R + 1, M), passed falsely ``per_week`` times a week.
 
@@ -118,10 +125,11 @@ class Ensemble:
         pairs = zip(self.members, peaks, strict=True)
         return max(m.calibrations[regime].confidence(float(p), true_per_week) for m, p in pairs if m.family == family)
 
-    def rarest(self, peaks: Array, regime: int) -> float:
-        """Return how often a week ordinary data would do the least likely of the members' peaks, shape (M,)."""
+    def rarest(self, peaks: Array, regime: int, family: str = "") -> float:
+        """Return how often a week ordinary data would do the least likely of the peaks, shape (M,), of a family or of all; > 0."""
         pairs = zip(self.members, peaks, strict=True)
-        return min(m.calibrations[regime].false_per_week(float(p)) for m, p in pairs)
+        rates = (m.calibrations[regime].false_per_week(float(p)) for m, p in pairs if family in ("", m.family))
+        return max(min(rates), NEVER)
 
     def attribute(self, member: int, window: Series, ordinary: Series) -> tuple[Attribution, ...]:
         """Say which channels carry what a member sees in the window's last rows, beside ordinary rows."""

@@ -10,6 +10,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
+from mumetal.watch.afresh import Fresh
 from mumetal.watch.alerts import Alert, raised
 from mumetal.watch.calibrate import MOST_TOGETHER, Budget, memory
 from mumetal.watch.detectors.standard import rate_of
@@ -31,6 +32,7 @@ LOOKED_AT = 4_096
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 TAKE_OVER = 8  # a refit takes over after an eighth of the rows it learnt from: however long it took, at the same row
 STAYS = "the stream stays in a state it was not learnt in, from which further change counts"
+RETURNS = "it is on its way back"
 CATCH_UP = 2_048  # rows that bring a refitted detector's slow averages up to date
 
 
@@ -87,6 +89,7 @@ class StreamMonitor:
         self._seen_rows = 0
         self._strange = False
         self._episodes: dict[str, Episodes] = {}
+        self._fresh: dict[str, Fresh] = {}
         self._alerts: dict[str, Alert] = {}
         self.late = 0
         self.last_ns = 0
@@ -181,6 +184,8 @@ class StreamMonitor:
         for family, episodes in self._episodes.items():
             ended: list[Episode] = []
             episodes.close(ended)
+            if family in self._fresh:
+                self._fresh[family].forget()
             out += [self._alerts.pop(family).closed(e, why) for e in ended if family in self._alerts]
         return out
 
@@ -250,8 +255,9 @@ class StreamMonitor:
         self._budget.join(len(ensemble.members))
         self._ensemble, self._reason, self._fitted_with = ensemble, "", models
         self._next_fit = 2 * max(len(self._history), self._seen_rows)
-        for member in ensemble.members:
-            self._episodes.setdefault(member.family, Episodes())
+        self._fresh = {family: Fresh(ensemble, family) for family in dict.fromkeys(m.family for m in ensemble.members)}
+        for family in self._fresh:
+            self._episodes.setdefault(family, Episodes())
 
     def _judge(self, chunk: Series) -> list[Finding]:
         ensemble = self._ensemble
@@ -265,16 +271,16 @@ class StreamMonitor:
         out: list[Finding] = []
         busy = np.zeros(len(chunk), bool)
         self.score = float(np.clip(relative[-1].max(), 0.0, 1.0))
-        for family, episodes in self._episodes.items():
-            columns = [i for i, m in enumerate(ensemble.members) if m.family == family]
-            if not columns:
-                continue
-            confirmed, ended, open_rows = episodes.push(chunk.t_ns, relative[:, columns].max(axis=1))
+        for family, fresh in self._fresh.items():
+            columns = fresh.columns
+            confirmed, ended, open_rows = self._episodes[family].push(
+                chunk.t_ns, fresh.look_at(chunk.values, scores, levels), fresh
+            )
             busy |= open_rows
             for episode in sorted((*confirmed, *(e for e in ended if e not in confirmed)), key=lambda e: e.start_ns):
                 if episode in confirmed:
                     row = episode.confirmed_row
-                    member = columns[int(relative[row, columns].argmax())]
+                    member = columns[int((scores[row] / levels[row])[columns].argmax())]
                     alert = raised(
                         ensemble,
                         member,
@@ -293,7 +299,7 @@ class StreamMonitor:
                     alert.follow(ensemble, chunk.t_ns, scores, episode.last_ns)
                     quiet = int(np.searchsorted(chunk.t_ns, episode.last_ns, side="right"))
                     stays = bool(ensemble.apart[min(quiet, len(chunk) - 1), columns].any())
-                    out.append(alert.closed(episode, STAYS if stays else ""))
+                    out.append(alert.closed(episode, STAYS if stays else RETURNS if episode.returning else ""))
             if family in self._alerts:
                 alert = self._alerts[family]
                 alert.follow(ensemble, chunk.t_ns, scores, self.last_ns)

@@ -123,7 +123,13 @@ def test_a_finding_is_known_by_where_and_when_it_began() -> None:
     assert finding(stop_ns=T0 + 5, confidence=0.9).finding_id == finding().finding_id
     assert finding(start_ns=T0 - 1).finding_id != finding().finding_id
     assert finding(tenant="other").finding_id != finding().finding_id
-    for bad in ({"confidence": 1.5}, {"confidence": math.nan}, {"stop_ns": T0 - 1}):
+    for bad in (
+        {"confidence": 1.5},
+        {"confidence": math.nan},
+        {"false_per_week": 0.0},
+        {"false_per_week": math.inf},
+        {"stop_ns": T0 - 1},
+    ):
         with pytest.raises(BadInputError):
             finding(**bad)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from mumetal.core.errors import BadInputError
-from mumetal.formats.units import to_si
+from mumetal.formats.units import often, to_si
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,8 @@ def test_an_unknown_unit_is_never_guessed(unit: str) -> None:
 def test_case_matters() -> None:
     assert to_si("mHz").factor == 1e-3
     assert to_si("MHz").factor == 1e6
+
+
+def test_how_often_is_said_in_words() -> None:
+    assert often(0.07) == "0.07 times a week"
+    assert often(1e-300) == "less than once in 1,000 weeks"

@@ -108,6 +108,7 @@ def test_incident_page_tells_all_of_it(client: WebClient, desk: FakeDesk) -> Non
         "ln LR",
         "Report draft",
         "2026.11.1",
+        "by chance 0.04 times a week",
         "Hold the queue",
     ):
         assert word in text, word

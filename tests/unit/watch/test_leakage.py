@@ -92,6 +92,21 @@ def test_canaries_of_few_shots_tell_a_rise_that_a_median_cannot() -> None:
     assert quiet < 7 < 8 < struck  # few failures in few shots are skewed: the live threshold comes from the history
 
 
+def test_a_rise_of_many_canaries_is_seen_before_any_of_them_shows_it() -> None:
+    rng = np.random.default_rng(1)
+    names = tuple(f"q{i}.canary_error" for i in range(9))
+    detector = CanaryRise()
+    detector.fit(series(rng.binomial(512, 0.1, (1_000, 9)) / 512, names))
+    quiet = detector.score(series(rng.binomial(512, 0.1, (1_000, 9)) / 512, names)).max()
+    few, many = np.full(9, 0.1), np.full(9, 0.1)
+    few[:1], many[:5] = 0.108, 0.108
+    found = []
+    for p in (few, many):
+        detector.reset()
+        found.append(detector.score(series(rng.binomial(512, p, (60, 9)) / 512, names)).max())
+    assert found[0] < quiet + 1 < found[1]
+
+
 RESIDUALS = tuple(f"q{q}.readout_residual" for q in range(5))
 
 

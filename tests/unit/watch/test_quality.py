@@ -55,6 +55,11 @@ def test_a_pressure_that_rises_by_273_pascals_did_not_slip_its_unit() -> None:
     assert broken(SeriesRules(2.0), stream(values, units=("K", "K"))) == ["unit_slip"]
 
 
+def test_counts_that_never_moved_are_no_freeze_however_long() -> None:
+    values = np.column_stack([np.full(6_000, 256.0), np.random.default_rng(4).binomial(256, 0.02, 6_000)])
+    assert broken(SeriesRules(2.0), stream(values)) == []
+
+
 def test_a_frozen_channel_but_not_a_set_point() -> None:
     values = kelvin()
     values[:, 0] = 4.0

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
+from mumetal.formats.units import often
 
 MAX_FINDINGS = 50
 MAX_TIMELINE = 100
@@ -103,6 +104,8 @@ def _claims(findings: Sequence[Finding], nothing: str) -> list[str]:
     for finding in findings[:MAX_FINDINGS]:
         carried = ", ".join(f"{escaped(a.channel)} {a.share:.0%}" for a in finding.attribution[:3])
         claim = f"- **{escaped(finding.title)}** ({finding.severity.name.lower()}, confidence {finding.confidence:.2f}"
+        if finding.false_per_week is not None:
+            claim += f", by chance {often(finding.false_per_week)}"
         claim += f", {when(finding.start_ns)}" + (f", carried by {carried}" if carried else "") + ")."
         if finding.detail:
             claim += f" {escaped(finding.detail)}"

@@ -121,6 +121,7 @@ class FindingOut(_Out):
     stop_ns: int
     severity: Severity
     confidence: float
+    false_per_week: float | None = None
     attribution: list[AttributionOut]
     techniques: list[str]
     evidence: list[EvidenceOut]

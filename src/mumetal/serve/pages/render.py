@@ -15,6 +15,7 @@ from starlette.types import Scope
 from mumetal import __version__
 from mumetal.core.errors import MumetalError
 from mumetal.core.finding import Severity
+from mumetal.formats.units import often
 
 STATIC = Path(__file__).parent / "static"
 _ACRONYMS = frozenset({"tls", "api", "qpu", "awg", "ntp", "ptp"})
@@ -112,7 +113,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, signed, printable, segment, bar):
+for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, signed, printable, segment, bar, often):
     _ENVIRONMENT.filters[_filter.__name__] = _filter
 _ENVIRONMENT.filters["severity"] = lambda value: Severity(value).name.lower()
 _ENVIRONMENT.globals["version"] = __version__

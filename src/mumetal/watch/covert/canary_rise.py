@@ -1,6 +1,7 @@
-"""Canaries that fail more often than they did: counts summed over windows that grow by √2."""
+"""Canaries that fail more often than they did, together: counts summed over windows that grow by √2."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,16 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
-from mumetal.numerics.normal import z_upper
+from mumetal.numerics.normal import chi2_upper, z_upper
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind, shift_bound
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
 
 CANARY = re.compile(r".*canary.*error.*", re.IGNORECASE)
 LONGEST = 4_096  # rows
+CLIP = 6.0  # standard deviations
+LIGHT = 2.0  # excess kurtosis of rows up to which means over windows are taken to be normal
+NOMINAL = 3.0  # 2 for normal means; half as much again for wander, of which the history shows few stretches
 WINDOWS = 20  # of the longest span that the history must hold
 
 
@@ -26,7 +30,10 @@ def canary_channels(names: tuple[str, ...]) -> list[int]:
 
 
 class CanaryRise(Standardised):
-    """Share of failed canaries against the history's, by the score test of a proportion (Rao 1948).
+    """Share of failed canaries against the history's, by the score test of a proportion (Rao 1948), all canaries together.
+
+    What hits many canaries is seen before any of them shows it alone: a window's score is the length of the vector of rises,
+    falls left out (the likelihood ratio of a mean that cannot be negative, Kudo 1963, where canaries are independent).
 
     The mean and its variance are used, not median and spread: canaries of few shots mostly do not fail at all, and their
     median is then 0 whatever happens. Rows that remember one another make a window's mean spread wider than independent
@@ -36,11 +43,12 @@ class CanaryRise(Standardised):
     info = PluginInfo(
         plugin_id="watch.covert.canary_rise",
         title="Canaries fail more often",
-        reference="Rao 1948, doi:10.1017/S0305004100023987 (score test)",
+        reference="Rao 1948, doi:10.1017/S0305004100023987 (score test); Kudo 1963, doi:10.1093/biomet/50.3-4.403 (one-sided, joint)",
         techniques=("impair.crosstalk_hammering", "impair.config_edit"),
         min_history=64,
     )
 
+    accumulates = True
     _spans: tuple[int, ...] = ()
 
     def fit(self, history: Series) -> None:
@@ -71,6 +79,10 @@ class CanaryRise(Standardised):
         self._mean = (own * here).sum(axis=0) / count
         self._variance = np.maximum((((own - self._mean) * here) ** 2).sum(axis=0) / (count - 1), 1e-12)
         self._learnt = count
+        fourth = (((own - self._mean) * here) ** 4).sum(axis=0) / count / self._variance**2
+        self.nominal_scale = NOMINAL if float(fourth.max()) < 3 + LIGHT else 0.0
+        # No single row counts for more than the history's worst did: bursts are for limits.
+        self._most = np.maximum(CLIP * np.sqrt(self._variance), ((own - self._mean) * here).max(axis=0))
         self._spans = spans_up_to(min(LONGEST, int(z.shape[0] / self.part) // WINDOWS))
         self._wider = self._remembered(own, here)
         self.reset()
@@ -93,35 +105,36 @@ class CanaryRise(Standardised):
 
     @property
     def scales(self) -> int:
-        """How many features are looked at: each canary over each window."""
-        return len(self._spans) * len(self._columns)
+        """How many features are looked at: all canaries together over each window."""
+        return len(self._spans)
 
     def _observed(self, z: Array, seen: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         return np.ones((z.shape[0], len(self._columns)), bool) if seen is None else seen[:, self._columns]
 
-    def _distances(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
+    def _rises(self, z: Array, seen: NDArray[np.bool_] | None) -> Iterator[Array]:
+        """Yield, for each window, by how many standard deviations each canary is above its mean, shape (n, canaries)."""
         here = self._observed(z, seen)
-        away = np.where(here, z[:, self._columns] - self._mean, 0.0)
-        out = np.zeros(away.shape)
-        if len(z) == 0:
-            return out
+        away = np.where(here, np.minimum(z[:, self._columns] - self._mean, self._most), 0.0)
         width = len(self._columns)
         for wider, (length, means) in zip(self._wider, self._past.push(np.hstack([away, here])), strict=True):
             rows = np.maximum(means[:, width:] * length[:, None], 1.0)
             total = means[:, :width] * length[:, None]
-            out = np.maximum(out, total / rows / np.sqrt(self._variance * (1 / rows + 1 / self._learnt)) / wider)
-        return out
+            yield np.maximum(total / rows / np.sqrt(self._variance * (1 / rows + 1 / self._learnt)) / wider, 0.0)
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
-        """Score rows, shape (n,), in standard deviations."""
-        return np.asarray(self._distances(z, seen).max(axis=1, initial=0.0), np.float64)
+        """Score rows, shape (n,): the longest vector of rises over all windows, in standard deviations."""
+        out = np.zeros(z.shape[0])
+        if z.shape[0]:
+            for rises in self._rises(z, seen):
+                np.maximum(out, np.sqrt(np.einsum("ij,ij->i", rises, rises)), out=out)
+        return out
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Square of each canary's largest rise in the window, started afresh."""
         kept = self._past
         try:
             self.reset()
-            weights = self._distances(z, seen).max(axis=0, initial=0.0) ** 2
+            weights = np.max([r.max(axis=0, initial=0.0) for r in self._rises(z, seen)], axis=0) ** 2
         finally:
             self._past = kept
         return shares(tuple(names[c] for c in self._columns), weights, "own-score")
@@ -133,8 +146,8 @@ class CanaryRise(Standardised):
         rows = min(conditions.samples, LONGEST)
         if rows < 1:
             return blind(self.info, technique, "unit of the noise", "needs a row of canaries", "run canaries")
-        tests = conditions.channels * len(self._spans or spans_up_to(LONGEST))
-        total = z_upper(conditions.false_alarm / tests) - z_upper(conditions.power)
+        tests = len(self._spans or spans_up_to(LONGEST))
+        total = chi2_upper(conditions.false_alarm / tests, conditions.channels) ** 0.5 - z_upper(conditions.power)
         error = conditions.noise * (1 / (0.84 * rows) + 1 / LONGEST) ** 0.5
         return Power(
             technique=technique,

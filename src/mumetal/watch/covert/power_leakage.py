@@ -46,6 +46,7 @@ class PowerLeakage(Standardised):
     )
 
     nominal_scale = 2.0
+    accumulates = True
     _spans: tuple[int, ...] = ()
 
     def fit(self, history: Series) -> None:

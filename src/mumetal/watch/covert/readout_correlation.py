@@ -40,6 +40,7 @@ class ReadoutCorrelation(Standardised):
     )
 
     nominal_scale = 2.0
+    accumulates = True
     _spans: tuple[int, ...] = ()
 
     def fit(self, history: Series) -> None:
@@ -86,6 +87,8 @@ class ReadoutCorrelation(Standardised):
         """Forget what was scored so far, keep what was learnt."""
         self._last = np.empty((0, len(self._columns)))
         self._past = Spans(self._spans, self._first.size)
+        for _ in self._past.push(np.zeros((SHORTEST, self._first.size))):  # what was before counts as ordinary
+            pass
 
     @property
     def scales(self) -> int:
@@ -109,8 +112,7 @@ class ReadoutCorrelation(Standardised):
         away = (self._products(steps / self._spread) - self._ordinary) / self._wide
         out = np.zeros(away.shape)
         for length, means in self._past.push(away):
-            distance = np.abs(means) / np.sqrt(1.5 / length + 1 / self._learnt)[:, None]
-            out = np.maximum(out, np.where(length[:, None] >= SHORTEST, distance, 0.0))
+            out = np.maximum(out, np.abs(means) / np.sqrt(1.5 / length + 1 / self._learnt)[:, None])
         return np.concatenate([np.zeros((z.shape[0] - away.shape[0], away.shape[1])), out])
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:

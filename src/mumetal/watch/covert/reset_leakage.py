@@ -54,6 +54,7 @@ class ResetLeakage(Standardised):
     )
 
     nominal_scale = 2.0
+    accumulates = True
     _spans: tuple[int, ...] = ()
 
     def fit(self, history: Series) -> None:

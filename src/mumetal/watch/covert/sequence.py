@@ -37,6 +37,7 @@ class SequenceCorrelation(TimingDetector):
     )
 
     nominal_scale = 2.0
+    accumulates = True
     _spans: tuple[int, ...] = ()
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:

@@ -71,6 +71,7 @@ class MatchedTemplate(TimingDetector):
     )
 
     nominal_scale = 2.0
+    accumulates = True
     _spans: tuple[int, ...] = ()
 
     def __init__(self, templates: tuple[Template, ...] = CODES) -> None:

@@ -86,6 +86,7 @@ class TimingChannel(TimingDetector):
     )
 
     nominal_scale = 2.0  # averages of many blocks are nearly normal, and z² then falls as exp(-z²/2)
+    accumulates = True
     _spans: tuple[int, ...] = ()  # none before it has learnt
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:

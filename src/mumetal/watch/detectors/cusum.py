@@ -36,6 +36,7 @@ class Cusum(Standardised):
     joint = True
 
     tail_power = 1.0  # the score itself has an exponential tail
+    accumulates = True
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn each channel's memory and the spread of what it leaves."""

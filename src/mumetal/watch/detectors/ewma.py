@@ -36,6 +36,8 @@ class Ewma(Standardised):
     )
     joint = True
 
+    accumulates = True
+
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn the location and spread of each feature."""
         assert self._scale is not None

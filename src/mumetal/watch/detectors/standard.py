@@ -95,6 +95,7 @@ class Standardised:
         2.0  # scores in standard deviations: their squares have an exponential tail, which fits extrapolate
     )
 
+    accumulates: bool = False  # whether it sums up rows of long ago, so that its score stands when their cause is over
     held_out: Array | None = None  # scores of ordinary rows, where fitting already had to learn without them
     joint: bool = False  # whether what carries its findings is asked of all channels together, by watch.attribution
     model: str = ""  # name@version of the model it runs; empty where it learns here

@@ -56,6 +56,7 @@ class SeriesRules:
         self._block: list[Array] = []
         self._still = np.zeros(channels, np.int64)
         self._longest = np.zeros(channels, np.int64)
+        self._moved = np.zeros(channels, bool)
 
     def check(self, chunk: Series, now_ns: int) -> Iterator[Breach]:
         """Yield what is wrong with rows that follow the last ones, which arrived at ``now_ns``."""
@@ -174,9 +175,10 @@ class SeriesRules:
         ever = np.maximum.accumulate(moved, axis=0)
         run = counter - base + np.where(ever, 0, self._still[None])
         peak = run.max(axis=0)
-        # A channel freezes only if it never stood still for a tenth as long before.
+        # A channel freezes only if it ever moved, and never stood still for a tenth as long before.
         limit = np.maximum(STILL_ROWS, 10 * self._longest)
-        frozen = (peak >= limit) & (self._rows >= 4 * STILL_ROWS) & (np.nan_to_num(self._spread) > 0)
+        self._moved |= (moved & np.isfinite(before)).any(axis=0)
+        frozen = (peak >= limit) & (self._rows >= 4 * STILL_ROWS) & self._moved
         ended = np.where(moved, np.concatenate([self._still[None], run[:-1]]), 0).max(axis=0)
         self._longest = np.where(self._rows == 0, self._longest, np.maximum(self._longest, ended))
         self._still = run[-1]
