@@ -9,7 +9,7 @@ from mumetal.twin.lab import Lab
 
 NS = 10**9
 STEP_S = 0.25
-BACKFILL_STEP_S = 20.0
+BACKFILL_STEP_S = 100.0  # each step is a durable commit per stream
 
 
 def backfill(lab: Lab, writer: LabWriter, seconds: float) -> int:
