@@ -281,7 +281,7 @@ def test_a_calibration_that_somebody_wrote_shows_who_and_what_it_changed(desk: F
     pointer = quote(f"snapshot:aurora-27?t={written.t_ns}", safe="")
     for text in (shown, client.get(f"/evidence?uri={pointer}").text):
         assert "c0ffeec0ffee</span> by &lt;b&gt;ana&lt;/b&gt;@lab" in text
-        rows = re.findall(r'<th scope="row">([^<]+)</th><td>([^<]+)</td><td><b>([^<]+)</b>', text)
+        rows = re.findall(r'<th scope="row">([^<]+)</th><td>([^<]+)<br><b>([^<]+)</b>', text)
         assert [r[0] for r in rows] == ["q3.T1"]
         assert rows[0][1] != rows[0][2]
 

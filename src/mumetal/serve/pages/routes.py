@@ -152,6 +152,9 @@ def _device(router: APIRouter, desk: Desk) -> None:
         if tile is None:
             raise MissingError(f"there is no device {device[:80]!r}", hint="the overview lists all that sent data")
         snapshots = desk.snapshots(tenant, device, 2)
+        since_ns = now.now_ns - DAY_NS
+        if snapshots and snapshots[-1].revision:  # commits come days apart
+            since_ns = min(since_ns, snapshots[-1].t_ns - 30 * DAY_NS)
         chosen = next((s for s in tile.streams if s.stream == stream), None) or _liveliest(tile)
         values = {
             "at": "device",
@@ -162,7 +165,7 @@ def _device(router: APIRouter, desk: Desk) -> None:
             "snapshot": snapshots[-1] if snapshots else None,
             "calibration": views.calibration(snapshots[-1]) if snapshots else (),
             "changed": views.changed(snapshots[-2], snapshots[-1]) if len(snapshots) > 1 else (),
-            "events": list(desk.events(tenant, device, now.now_ns - DAY_NS, now.now_ns + 1, 200))[::-1][:40],
+            "events": list(desk.events(tenant, device, since_ns, now.now_ns + 1, 200))[::-1][:40],
             "incidents": [i for i in desk.incidents(tenant, None, views.ROWS) if i.device == device][:8],
         }
         return html("device_live.html" if _is_refresh(request) else "device.html", values)

@@ -15,6 +15,7 @@ import math
 from bisect import bisect_left, insort
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,9 @@ LEARNT = 20  # commits before any is judged
 OFTEN = 0.1  # share of its own past that may pass; above it, the platform's limit is that quantile
 RECENT = 100  # commits of it
 MOST_SETS, MOST_SIZES, MOST_AUTHORS = 2_000, 2_000, 2_000
+MOST_SHAPES = (
+    300  # different changes of places in one commit: with more it stands out for that, and no more are looked at
+)
 
 
 class Cell(NamedTuple):
@@ -115,7 +119,7 @@ class Habits:
         """
         worst, bare, odd = (0.0, 0.0, 0.0), 0.0, 0.0
         carried: dict[str, float] = {}
-        cells = _cells(moves)
+        cells = dict(islice(_cells(moves).items(), MOST_SHAPES + 1))
         every = frozenset[str]().union(*(cell.played for cell in cells))
         unmeasured = 1 - max(self._witnessed(cell.kinds, every) for cell in cells)
         for cell, channels in cells.items():
@@ -129,8 +133,10 @@ class Habits:
                 worst, bare = max(worst, (nats, like, of)), max(bare, naked)
         who = max((self._surprise(a) for a in authors), default=0.0)
         edited = 0.0
-        if every:
-            edited = worst[0] + BARE * bare + FAR * self._far(moves) + STRANGER * max(0.0, who - ORDINARY)
+        endless = len(cells) > MOST_SHAPES
+        if every or endless:
+            edited = 2 * EDITED if endless else 0.0
+            edited += worst[0] + BARE * bare + FAR * self._far(moves) + STRANGER * max(0.0, who - ORDINARY)
         better, reported = _together(moves)
         praised = better**2 / 2 / ((self._squares + PRIOR) / (self._tests + PRIOR)) + odd if better else 0.0
         if praised / PRAISED > edited / EDITED:
@@ -146,7 +152,7 @@ class Habits:
         """Take a commit as one of the platform's; also one that stood out, so that a new habit is told once or twice."""
         signs = self.judge(authors, moves)
         self._scores.append(signs.score * signs.limit)
-        for cell, channels in _cells(moves).items():
+        for cell, channels in islice(_cells(moves).items(), MOST_SHAPES):
             self._sets[cell] = self._sets.pop(cell, 0) + len({place_of(c) for c in channels})
         while len(self._sets) > MOST_SETS:
             self._sets.popitem(last=False)

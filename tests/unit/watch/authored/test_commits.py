@@ -156,6 +156,22 @@ def test_what_a_platform_does_all_the_time_becomes_its_habit() -> None:
     assert not any(raised[-4:])
 
 
+def test_a_commit_made_to_be_endless_is_bounded_and_stands_out_for_it() -> None:
+    habits = Habits()
+    for _ in range(30):
+        habits.learn(("ana",), {f"q{q}.{n}": (v, v * 1.01) for q in range(3) for n, v in FIGURES.items()})
+    monster = {
+        f"q{i}.{name}": (1.0, 1.1)
+        for i in range(2_000)
+        for name in ("RX.amplitude", f"made_up_{i:b}x".replace("1", "a"))
+    }
+    assert habits.judge(("ana",), monster).score >= 1
+    hidden = {c: m for c, m in monster.items() if "RX" not in c} | {"q1.RX.amplitude": (0.1, 0.2)}
+    assert habits.judge(("ana",), hidden).score >= 1, "what stands behind the bound is not let through"
+    habits.learn(("ana",), monster)
+    assert habits.judge(("ana",), {"q1.RX.amplitude": (0.1, 0.11)}).of >= 90, "what was learnt before is still known"
+
+
 def test_judging_keeps_nothing_and_the_order_of_figures_does_not_matter() -> None:
     habits = Habits()
     moves = {f"q{q}.{n}": (v, v * 1.01) for q in range(3) for n, v in FIGURES.items()}
