@@ -162,11 +162,13 @@ def test_one_folder_one_branch_and_names_of_devices(lab: Lab) -> None:
 
 
 def test_what_cannot_be_read_says_what_to_do(lab: Lab, tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="no commit is called 'nope' here"):
+    with pytest.raises(BadInputError, match="no commit is called 'nope' here") as wrong:
         read(lab, options="?branch=nope")
+    assert "git branch --all" in wrong.value.hint
     (tmp_path / "plain").mkdir()
-    with pytest.raises(UnavailableError, match="not a git repository"):
+    with pytest.raises(UnavailableError, match="not a git repository") as away:
         open_source(f"platforms:{tmp_path / 'plain'}").poll("", 1)
+    assert "point at a clone" in away.value.hint
     with pytest.raises(BadInputError, match="a folder is needed"):
         open_source(f"platforms:{lab.folder / 'chip/platform.py'}")
     with pytest.raises(BadInputError, match="no file of allowed signers"):

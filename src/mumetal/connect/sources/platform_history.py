@@ -52,6 +52,7 @@ class PlatformHistory:
 
     def __init__(self, place: Path, branch: str) -> None:
         self._git = Git(place)
+        self._place = place
         self._branch = branch
 
     def tip(self) -> str:
@@ -61,8 +62,19 @@ class PlatformHistory:
             UnavailableError: This is no repository now.
             BadInputError: There is no such branch, or no commit yet.
         """
-        self._git.ask("rev-parse", "--git-dir")
-        return self._git.commit(self._branch)
+        try:
+            self._git.ask("rev-parse", "--git-dir")
+        except UnavailableError as error:
+            foreign = "dubious ownership" in error.message
+            hint = f"if you trust its owner: git config --global --add safe.directory {self._place}" if foreign else (
+                "point at a clone, or at a bare repository"
+            )  # fmt: skip
+            raise UnavailableError(error.message, where=error.where, hint=hint) from None
+        try:
+            return self._git.commit(self._branch)
+        except BadInputError as error:
+            hint = "see `git branch --all` for what is there; a new repository has no commit yet"
+            raise BadInputError(error.message, where=error.where, hint=hint) from None
 
     def steps(self, since: str, tip: str, most: int) -> tuple[list[Step], bool]:
         """Return at most ``most`` steps that follow ``since`` (empty: from the first), and whether there are more.
