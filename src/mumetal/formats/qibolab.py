@@ -6,9 +6,11 @@ stands for "not measured" and is left out; a measured figure may be ``[value, un
 unit stays as it is written, with the unit ``1``.
 """
 
+import math
 import re
-from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 from mumetal.core import LOCAL
 from mumetal.core.delivery import Quarantined
@@ -21,6 +23,8 @@ MAX_BYTES = 16 * 2**20
 MAX_QUARANTINED = 50
 MAX_NUMBERS = 4 * MAX_PARAMETERS  # also those that are refused
 LONGEST = 200  # characters of one key
+MARKS = frozenset(".[]@")  # no key holds them: they would let one figure pass for another
+RANKS = {"native_gates": 0, "configs": 0, "single_qubits": 1, "two_qubits": 1, "characterization": 2}
 QUBITS = frozenset({"single_qubit", "single_qubits"})
 PAIRS = frozenset({"two_qubit", "two_qubits"})
 SECTIONS = frozenset({"native_gates", "characterization"})
@@ -70,22 +74,27 @@ def from_qibolab(
     if not qubits:
         raise BadInputError("no qubit is named in it", where=where)
     pairs = _elements(documents, PAIRS)
-    figures: dict[tuple[str, str], Parameter] = {}
+    found: dict[str, list[tuple[tuple[int, bool], Path, Parameter]]] = {}
     refused: list[Quarantined] = []
+
+    def refuse(name: str, path: Path, reason: str) -> None:
+        if len(refused) < MAX_QUARANTINED:
+            refused.append(Quarantined.of(f"{where}/{name}#{'.'.join(key[:40] for key in path)}", reason))
+
+    count = 0
     for name, document in documents.items():
-        for count, (path, value) in enumerate(_numbers(document)):
-            if len(figures) >= MAX_PARAMETERS or count >= MAX_NUMBERS:
+        for path, value in _numbers(document, partial(refuse, name)):
+            count += 1
+            if count > MAX_NUMBERS:
                 raise BadInputError(f"more than {MAX_PARAMETERS} figures", where=where)
             try:
                 figure = figure_of(path, value, qubits)
             except BadInputError as error:
-                if len(refused) < MAX_QUARANTINED:
-                    refused.append(
-                        Quarantined.of(f"{where}/{name}#{'.'.join(key[:40] for key in path)}", error.message)
-                    )
+                refuse(name, path, error.message)
                 continue
             if figure is not None:
-                figures.setdefault((figure.component, figure.name), figure)
+                found.setdefault(figure.channel, []).append((_rank(name, path), path, figure))
+    figures = [figure for same in found.values() for figure in _apart(same)]
     order = {name: index for index, name in enumerate(qubits)}
     ends = [tuple(order[q] for q in pair.split("-") if q in order) for pair in pairs]
     snapshot = DeviceSnapshot(
@@ -94,7 +103,7 @@ def from_qibolab(
         t_ns=written.t_ns,
         qubits=len(qubits),
         coupling=tuple(sorted({(e[0], e[1]) for e in ends if len(e) == 2})),
-        parameters=tuple(figures.values()),
+        parameters=tuple(figures),
         provenance=where[:1_000],
         authors=written.authors,
         revision=written.revision,
@@ -143,6 +152,18 @@ def _placed(path: Path, qubits: Container[str]) -> tuple[str, Path]:
     return ("general", path) if len(path) == 1 else (path[0], path[1:])
 
 
+def _rank(file: str, path: Path) -> tuple[int, bool]:
+    """Return what goes first among figures of one name: what is played, and each section in the file it belongs to."""
+    rank = RANKS.get(path[0], 3)
+    return rank, (file == FILES[0]) == (rank == 1)
+
+
+def _apart(same: list[tuple[tuple[int, bool], Path, Parameter]]) -> Iterator[Parameter]:
+    """Yield figures that have one name, the one that is played first under it, so that none stands in for another."""
+    for number, (_, path, figure) in enumerate(sorted(same, key=lambda s: s[0])):
+        yield figure if not number else replace(figure, name=f"{figure.name}@{number + 1}.{path[0]}")
+
+
 def _document(content: bytes, where: str) -> dict[str, Json]:
     document = decode_json(content, MAX_BYTES, where=where, nan_is_null=True)
     if not isinstance(document, dict):
@@ -162,18 +183,30 @@ def _elements(documents: dict[str, dict[str, Json]], sections: frozenset[str]) -
     return found
 
 
-def _numbers(document: dict[str, Json]) -> Iterator[tuple[Path, float]]:
+def _numbers(document: dict[str, Json], refuse: Callable[[Path, str], None]) -> Iterator[tuple[Path, float]]:
     """Yield the numbers with their paths; their depth was bounded when they were decoded."""
-    waiting: list[tuple[Path, Json]] = [((key,), value) for key, value in reversed(document.items())]
+    waiting: list[tuple[Path, Json]] = [((), document)]
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, dict):
-            waiting += [((*path, key), inner) for key, inner in reversed(value.items())]
+            for key in reversed(value):
+                if MARKS & set(key[: LONGEST + 1]):
+                    refuse((*path, key), "a key holds one of . [ ] @")
+                else:
+                    waiting.append(((*path, key), value[key]))
         elif isinstance(value, list):
             last = path[-1][: LONGEST + 1]
             waiting += [((*path[:-1], f"{last}[{i}]"), inner) for i, inner in reversed(list(enumerate(value)))]
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            try:
-                yield path, float(value)
-            except OverflowError:
-                continue
+        elif (number := _number(value)) is not None:
+            yield path, number
+
+
+def _number(value: Json) -> float | None:
+    """Return a number, also one that is written as text, which Qibolab takes as well; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or len(str(value)[:41]) > 40:
+        return None
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return number if math.isfinite(number) else None

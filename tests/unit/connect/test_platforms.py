@@ -161,6 +161,24 @@ def test_one_folder_one_branch_and_names_of_devices(lab: Lab) -> None:
     assert open_source(f"platforms:{lab.folder}?branch=other").name.endswith("?branch=other")
 
 
+def test_a_folder_that_looks_like_another_is_another_device(lab: Lab) -> None:
+    for folder in (".chip", "chip_", "ch.ip", "ch/ip", "lab"):
+        (lab.folder / folder).mkdir(parents=True)
+        (lab.folder / folder / "parameters.json").write_text((lab.folder / "chip/parameters.json").read_text())
+    (lab.folder / "parameters.json").write_text((lab.folder / "chip/parameters.json").read_text())
+    lab.git("add", "-A")
+    lab.git("commit", "-q", "-m", "twins")
+    devices = [s.device for s in snapshots(read(lab))]
+    assert len(devices) == 7 == len(set(devices))
+    assert {"chip", "ch.ip", "lab", "lab:top"} <= set(devices)
+    assert "lab:top" not in {s.device for s in snapshots(read(lab, options="?device=north"))}
+
+
+def test_nobody_verifies_himself_by_his_name(lab: Lab) -> None:
+    lab.recalibrate("ana@lab (verified)")
+    assert [s.authors for s in snapshots(read(lab))] == [("ana@lab",), ("ana@lab (claimed)",)]
+
+
 def test_what_cannot_be_read_says_what_to_do(lab: Lab, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="no commit is called 'nope' here") as wrong:
         read(lab, options="?branch=nope")

@@ -100,3 +100,22 @@ def test_names_that_cannot_be_used_cost_their_figure_only() -> None:
     assert [p.channel for p in snapshot.parameters] == ["q0.T1"]
     assert len(refused) == 50
     assert all(len(q.where) < 300 for q in refused)
+
+
+def test_no_figure_can_stand_in_for_another() -> None:
+    """What is played keeps its name whatever is written beside it; keys that imitate paths are refused."""
+    gate = {"RX": [["0/drive", {"amplitude": 0.2}]], "RX[0][1]": {"amplitude": 0.1}, "MZ": {"amplitude": "0.3"}}
+    gates = {"single_qubit": {"0": gate}}
+    parameters = {"single_qubits": {"0": {"RX[0][1].amplitude": 0.1, "t1": 1e4}}, "native_gates": gates}
+    shadow = {
+        "native_gates": {"single_qubit": {"0": {"MZ": {"amplitude": 0.1}}}},
+        "single_qubits": {"0": {"t1": [2e4, 1.0]}},
+    }
+    content = {"parameters.json": json.dumps(parameters).encode(), "calibration.json": json.dumps(shadow).encode()}
+    snapshot, refused = from_qibolab(content, WHEN, device="chip", where="w")
+    values = {p.channel: p.value for p in snapshot.parameters}
+    assert values["q0.RX[0][1].amplitude"] == 0.2
+    assert (values["q0.MZ.amplitude"], values["q0.MZ.amplitude@2.native_gates"]) == (0.3, 0.1)
+    assert values["q0.T1"] == pytest.approx(2e-5)
+    assert values["q0.T1@2.single_qubits"] == pytest.approx(1e-5)
+    assert len(refused) == 2

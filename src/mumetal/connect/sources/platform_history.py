@@ -20,7 +20,6 @@ from mumetal.git.repository import Git
 
 REGULAR = (b"100644", b"100755")
 WHERE = tuple(f":(glob)**/{name}" for name in FILES)
-MAX_PLATFORMS = 2_000
 MAX_MERGED = 200  # commits whose authors a merge is said to have
 
 
@@ -173,7 +172,7 @@ class PlatformHistory:
 def _folders(paths: Iterator[bytes] | list[bytes]) -> tuple[str, ...]:
     """Return the folders of platform files, each once, without those whose name Git could not be asked by."""
     ours = (PurePosixPath(p.decode("utf-8", "surrogateescape")) for p in paths if b"\n" not in p)
-    return tuple(sorted({str(p.parent) for p in ours if p.name in FILES}))[:MAX_PLATFORMS]
+    return tuple(sorted({str(p.parent) for p in ours if p.name in FILES}))
 
 
 def _ignored(_what: Quarantined) -> None:

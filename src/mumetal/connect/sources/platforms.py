@@ -5,10 +5,10 @@ not) and a snapshot of all figures as they stand after it. ``platform.py`` is a 
 repository names is run, and nothing is fetched: keep the clone fresh, or point at the repository that is pushed to.
 """
 
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -26,8 +26,11 @@ from mumetal.formats.git_commit import OBJECT_ID, Commit, printable
 from mumetal.formats.qibolab import Authored, from_qibolab
 
 MAX_STEPS = 256  # commits of one poll, so that a long history shows how far it is
+LONGEST = 100  # characters of a folder's path that is a device's name as it is
 AHEAD_NS = 300 * 10**9  # a commit dated farther in the future than this was not made then
-PLAIN = re.compile(r"[^A-Za-z0-9_.:+@()-]+")
+MAX_FIGURES = 500_000  # of one commit; the platforms beyond are told as unreadable
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+@()-]*(?:/[A-Za-z0-9][A-Za-z0-9_+@()-]*)*")
+OTHER = re.compile(r"[^A-Za-z0-9_+@()-]+")
 WRITE, DELETE, REWRITTEN, UNREADABLE = (
     "calibration.write", "calibration.delete", "history.rewritten", "calibration.unreadable",
 )  # fmt: skip
@@ -106,9 +109,7 @@ class PlatformsSource:
         for step in steps:
             if batch.left <= 0:
                 break
-            self._step(
-                history, step, before, commits.get(step.commit), list(islice(contents, len(step.folders))), batch
-            )
+            self._step(history, step, before, commits.get(step.commit), contents, batch)
             before, done = step.commit, done + 1
         more = more or done < len(steps)
         return Delivery(
@@ -134,7 +135,7 @@ class PlatformsSource:
 
     def _step(
         self, history: PlatformHistory, step: Step, before: str, commit: Commit | None,
-        contents: Sequence[dict[str, bytes]], batch: _Batch,
+        contents: Iterator[dict[str, bytes]], batch: _Batch,
     ) -> None:  # fmt: skip
         """Take one commit; one whose object cannot be read is quarantined and its figures are taken all the same."""
         if commit is None:
@@ -153,10 +154,15 @@ class PlatformsSource:
         written = Authored(authors=authors[:MAX_AUTHORS], revision=step.commit, t_ns=t_ns)
         if step.rewritten:
             batch.data.append(self._event(step, REWRITTEN, "-", "", written, facts | {"before": step.rewritten}))
-        for folder, files in zip(step.folders, contents, strict=True):
+        figures = 0
+        for folder, files in zip(step.folders, contents, strict=False):
             device = self._device_of(folder)
             where = f"git:{step.commit[:12]}:{printable(folder)}"[:1_000]
             activity = WRITE if files else DELETE
+            if figures > MAX_FIGURES:
+                batch.quarantined.append(Quarantined.of(where, f"the commit holds more than {MAX_FIGURES} figures"))
+                batch.data.append(self._event(step, UNREADABLE, device, folder, written, facts))
+                continue
             try:
                 if files:
                     snapshot, refused = from_qibolab(
@@ -164,13 +170,13 @@ class PlatformsSource:
                     )
                     batch.data += [self._event(step, activity, device, folder, written, facts), snapshot]
                     batch.quarantined += refused
-                    batch.left -= len(snapshot.parameters)
+                    figures += len(snapshot.parameters)
                     continue
             except BadInputError as error:
                 batch.quarantined.append(Quarantined.of(where, error.message))
                 activity = UNREADABLE
             batch.data.append(self._event(step, activity, device, folder, written, facts))
-        batch.left -= 1
+        batch.left -= figures + 1
 
     def _facts(self, history: PlatformHistory, step: Step, before: str, commit: Commit | None) -> dict[str, str]:
         """Return what is known of a commit, the authors one a line; a ticket counts only from a verified signer."""
@@ -181,7 +187,10 @@ class PlatformsSource:
         brought = history.merged(step.commit, since) if many and history.knows(since) else []
         written = history.commits(brought) or {step.commit: commit}
         proven = history.verified([*written, step.commit], self._signers) if self._signers else {}
-        who = {f"{proven[i]}{VERIFIED}" if i in proven else c.author for i, c in written.items()}
+        who = {
+            f"{proven[i]}{VERIFIED}" if i in proven else c.author.replace(VERIFIED.strip(), "(claimed)")
+            for i, c in written.items()
+        }
         facts = {
             "authors": "\n".join(sorted(who)),
             "commit": step.commit,
@@ -219,18 +228,19 @@ class PlatformsSource:
         )
 
     def _device_of(self, folder: str) -> str:
-        """Return the device's name: the folder's path, or the repository's where the platform stands at its top."""
+        """Return the device's name, which no other folder has: it could hide this one's figures behind its own."""
         if folder == ".":
-            return self._device or _plain(self._place.resolve().name.removesuffix(".git"))
-        return _plain(f"{self._device}.{folder}" if self._device else folder)
+            return self._device or f"{_plain(self._place.resolve().name.removesuffix('.git'))}:top"
+        name = folder.replace("/", ".")
+        if not PLAIN.fullmatch(folder) or len(folder) > LONGEST:
+            digest = hashlib.sha256(folder.encode(errors="surrogateescape")).hexdigest()
+            name = f"{_plain(folder)[:LONGEST]}.{digest[:12]}:path"
+        return f"{self._device}.{name}" if self._device else name
 
 
 def _plain(text: str) -> str:
-    """Return a text as a name: what a name may not hold becomes ``_``, slashes become dots."""
-    name = PLAIN.sub("_", text.replace("/", ".")).lstrip("._:+@()-")
-    while ".." in name:
-        name = name.replace("..", ".")
-    return name[:200] or "platform"
+    """Return what of a text may stand in a name."""
+    return OTHER.sub("_", text).strip("_+@()-") or "platform"
 
 
 def _open(spec: SourceSpec) -> Source:

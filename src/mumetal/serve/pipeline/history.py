@@ -14,7 +14,7 @@ MAX_SPAN_S = 3_600
 MAX_ROWS = 20_000
 PRIME_SPANS_S = (3_600, 86_400, 30 * 86_400)
 PRIME_ROWS = 50_000
-PRIME_SNAPSHOTS = 300
+PRIME_SNAPSHOTS, FEWEST_SNAPSHOTS, PRIME_FIGURES = 300, 40, 200_000  # a second or so for each device
 
 
 class SceneReader:
@@ -54,7 +54,9 @@ def prime(watch: Watch, store: Store, marks: Watermarks) -> list[Finding]:
     """Teach the watchers each stream's past, then score what was committed and never scored; returns its findings."""
     findings: list[Finding] = []
     for tenant, device in store.calibrated():
-        sets = store.snapshots(tenant, device, PRIME_SNAPSHOTS)
+        newest = store.snapshots(tenant, device, 1)[0]
+        most = max(FEWEST_SNAPSHOTS, min(PRIME_SNAPSHOTS, PRIME_FIGURES // len(newest.parameters)))
+        sets = store.snapshots(tenant, device, most)
         mark = marks.of(tenant, device, CALIBRATION) or sets[-1].t_ns
         watch.remember([s for s in sets if s.t_ns <= mark])
         for written in sets:

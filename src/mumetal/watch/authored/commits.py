@@ -10,7 +10,7 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
-from mumetal.core.snapshot import VERIFIED, DeviceSnapshot
+from mumetal.core.snapshot import MAX_PARAMETERS, VERIFIED, DeviceSnapshot
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.authored.figures import Moves
 from mumetal.watch.authored.habits import BARE, EDITED, FEW, LEARNT, MORE, PRAISED, Habits, Signs
@@ -21,6 +21,7 @@ EDIT, REPORT = "impair.config_edit", "impair.calibration_misreport"
 STREAM = "calibration"
 REWRITTEN, UNREADABLE = "history.rewritten", "calibration.unreadable"
 SHOWN = 6
+MOST_KEPT = 4 * MAX_PARAMETERS  # figures of a platform, with those that have vanished
 LIKE = 0.75  # change of confidence for each nat beyond the limit: twice as likely for about one
 
 
@@ -81,12 +82,13 @@ class CommitMonitor:
         return [_finding(snapshot, moves, signs, written, known)]
 
     def _moves(self, snapshot: DeviceSnapshot) -> Moves:
-        """Return what a snapshot changes, and take it as the state."""
+        """Return what a snapshot changes, and take it as the state; a figure that vanishes keeps its last value in it."""
         before = self._state
         now = {p.channel: p.value for p in snapshot.parameters if math.isfinite(p.value)}
         if self.last_ns:
             self.rate_hz = 1e9 / max(1, snapshot.t_ns - self.last_ns)
-        self._state, self.last_ns, self.channels = now, snapshot.t_ns, len(now)
+        kept = before if len(before) < MOST_KEPT else {}
+        self._state, self.last_ns, self.channels = kept | now, snapshot.t_ns, len(now)
         return {c: (before[c], v) for c, v in now.items() if c in before and before[c] != v}
 
     def power(self, technique: str, conditions: Conditions) -> Power:

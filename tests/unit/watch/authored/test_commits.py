@@ -148,6 +148,16 @@ def test_nothing_is_judged_before_twenty_commits_and_a_repeated_snapshot_is_no_c
     assert (monitor.state, monitor.reason) == ("watching", "")
 
 
+def test_a_figure_taken_out_and_put_back_otherwise_is_a_change() -> None:
+    author = Author()
+    monitor = learnt(author)
+    value = author.state.pop("q2.RX.amplitude")
+    assert not monitor.observe(author.snapshot())
+    author.state["q2.RX.amplitude"] = value * 1.05
+    (finding,) = monitor.observe(author.snapshot())
+    assert [a.channel for a in finding.attribution] == ["q2.RX.amplitude"]
+
+
 def test_what_a_platform_does_all_the_time_becomes_its_habit() -> None:
     author = Author()
     monitor = learnt(author)
