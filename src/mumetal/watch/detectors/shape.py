@@ -11,7 +11,7 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
-from mumetal.watch.calibrate import calibrate
+from mumetal.watch.calibrate import calibrate_each
 from mumetal.watch.detectors.baseline import Baseline
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.held_out import folds, held_out_scores
@@ -19,6 +19,7 @@ from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, block_for
 from mumetal.watch.detectors.sub_pca import SubPca
 from mumetal.watch.detectors.windowed import Windowed
+from mumetal.watch.regimes import Regimes
 
 HIGH = 0.995  # quantile of held-out scores that makes one unit
 PATIENCE = 300.0  # rows, and seconds, of alarm after which a state is taken for another one; chosen on the public sets
@@ -101,7 +102,10 @@ class Shape(Standardised):
         self._baseline = Baseline(ordinary, every, max(1, round(PATIENCE * max(1.0, scale.rate_hz) / every)))
         self.held_out = self._fused(ordinary)
         if self.settles:
-            self._baseline.alarm_at(calibrate(self.held_out, scale.rate_hz, self.tail_power).level(SURELY))
+            regimes = Regimes(history)
+            labels = regimes.labels(history.values)[-len(self.held_out) :]
+            each = calibrate_each(self.held_out, labels, len(regimes), scale.rate_hz, self.tail_power)
+            self._baseline.alarm_at(max(c.level(SURELY) for c in each))  # past the threshold of any regime
         self._baseline.reset()
 
     def reset(self) -> None:
