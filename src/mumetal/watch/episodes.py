@@ -23,7 +23,7 @@ EBB_NS = 8 * 10**9  # … stretches of so many rows and so long …
 EBB_FLAT = 2  # stretches in a row without a fall, after which it is not on its way back
 EBBS = 4  # … and so many in a row, down to half of the peak at most
 PATIENCE = 2  # times as long as a sign of it took to gather: so long it waits for the next
-GATHER_NS = 300 * 10**9  # longest that the first sign is taken to have gathered: some streams are never calm
+GATHER_NS = 30 * 10**9  # longest that a sign is taken to have gathered: some streams are never calm, and chance signs come
 
 
 class Afresh(Protocol):
@@ -202,7 +202,7 @@ class Episodes:
                     continue
                 before = int(np.searchsorted(calm, row))
                 calm_ns = int(t_ns[calm[before - 1]]) if before else self._calm_ns
-                self.open = Episode(start_ns=now, last_ns=now, peak=value, slowest_ns=min(now - calm_ns, GATHER_NS))
+                self.open = Episode(start_ns=now, last_ns=now, peak=value, slowest_ns=now - calm_ns)
             episode = self.open
             busy[row] = True
             episode.last_ns, episode.quiet = now, 0
@@ -259,7 +259,7 @@ class Episodes:
         """Whether it has been quiet for long enough or, where it was on its way back, is so no more; asked at the end of a look."""
         if self._ebb is not None and (episode.flat >= EBB_FLAT or episode.crest > max(1.0, episode.before / EBB)):
             return True
-        hold_ns = max(HOLD_NS, PATIENCE * episode.slowest_ns)
+        hold_ns = max(HOLD_NS, PATIENCE * min(episode.slowest_ns, GATHER_NS))
         return episode.quiet >= HOLD_ROWS and now_ns >= episode.last_ns + hold_ns
 
     def close(self, ended: list[Episode]) -> None:
