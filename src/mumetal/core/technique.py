@@ -60,6 +60,8 @@ class Conditions:
         channels: How many channels carry the effect.
         false_alarm: Probability of a false alarm, in (0, 1).
         power: Probability of detection asked for, in (0, 1).
+        before: Samples seen before the attack, to hold it against; 0 where nothing is known of it.
+        references: Undisturbed reference samples beside each sample, ≥ 0.
     """
 
     samples: float
@@ -68,12 +70,14 @@ class Conditions:
     channels: int = 1
     false_alarm: float = 1e-3
     power: float = 0.9
+    before: float = 0.0
+    references: float = 1.0
 
     def __post_init__(self) -> None:
         if not (0 < self.false_alarm < 1 and 0 < self.power < 1):
             raise BadInputError("false_alarm and power lie strictly between 0 and 1")
-        if not (self.samples >= 0 and self.noise >= 0 and math.isfinite(self.noise)):
-            raise BadInputError("samples and noise are not negative, and noise is finite")
+        if not (min(self.samples, self.noise, self.before, self.references) >= 0 and math.isfinite(self.noise)):
+            raise BadInputError("samples, noise and references are not negative, and noise is finite")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,9 +164,10 @@ class MatchedTemplate(TimingDetector):
         spans = self._spans or spans_up_to(LONGEST)
         total = z_upper(conditions.false_alarm / (2 * self._tests * len(spans))) - z_upper(conditions.power)
         best = z_upper(conditions.false_alarm) - z_upper(conditions.power)
+        own = 1 / conditions.references if conditions.references else 0.0  # variance of what is subtracted
         return Power(
             technique=technique,
-            smallest=total * math.sqrt(2 / (0.84 * used)),  # one reference pulse a data pulse doubles the variance
+            smallest=total * math.sqrt((1 + own) / (0.84 * used)),
             bound=best / math.sqrt(n),
             unit="jitter σ",
             reason=f"one of {self._tests} phases of known codes over {used:g} pulses; an unknown sequence is not seen",

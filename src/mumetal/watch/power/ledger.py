@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mumetal.core.technique import Conditions, Power, Technique
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.timing import timing_channels
 from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.power.answers import ANSWERS, CANARIES, PASSIVE, Answer
@@ -126,8 +127,11 @@ def _entry(
     alarm: float,
 ) -> Entry:
     detector = answer.detector()
+    each_s = facts.rate_hz * facts.coverage * best.seen
     conditions = Conditions(
-        samples=lasting_s * facts.rate_hz * facts.coverage * best.seen,
+        samples=lasting_s * each_s,
+        before=max(0.0, facts.watched_s - lasting_s) * each_s,
+        references=_references(facts) if answer.relative else 1.0,
         noise=1.0 if answer.relative else best.noise,
         rate_hz=facts.rate_hz,
         channels=1,
@@ -154,6 +158,12 @@ def _entry(
         detector="" if power.blind else detector.info.plugin_id,
         had=had,
     )
+
+
+def _references(facts: StreamFacts) -> int:
+    """Return how many channels of reference pulses a stream of pulse timing really had."""
+    _, columns = timing_channels(tuple(c.name for c in facts.channels), tuple(c.unit for c in facts.channels))
+    return sum(facts.channels[c].noise > 0 for c in columns)
 
 
 def _calibrated(technique: Technique, calibrations: Sequence[CalibrationFacts], alarm: float) -> list[Entry]:
