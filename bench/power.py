@@ -11,7 +11,7 @@ from mumetal.core.series import Channel, Series
 from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.canary_rise import CanaryRise
 from mumetal.watch.covert.misreport import disagreement
-from mumetal.watch.covert.power_leakage import PowerLeakage
+from mumetal.watch.covert.power_leakage import LONGEST, PowerLeakage
 from mumetal.watch.covert.reset_leakage import ResetLeakage
 
 
@@ -207,7 +207,7 @@ def leak(runs: int) -> None:
     for rho in (0.5, 0.3, 0.2):
         best = ((z_upper(1e-3) + z_upper(1e-3)) / math.atanh(rho)) ** 2 + 3
         sizes = np.unique(np.geomspace(best, 6 * best, 25).astype(int))
-        sizes = sizes[sizes <= 2_048]
+        sizes = sizes[sizes <= LONGEST]
         gain = rho / math.sqrt(1 - rho**2)
         loud, calm = (
             _leak_scores(g, int(sizes[-1]), count, seed) for g, count, seed in ((gain, runs, 19), (0.0, 2 * runs, 23))
@@ -234,7 +234,7 @@ def _leak_scores(gain: float, rows: int, runs: int, seed: int) -> np.ndarray:
         whole = Series(device="b", stream="supply", channels=channels, t_ns=t, values=values)
         detector = PowerLeakage()
         detector.fit(whole.rows(0, 8_192))
-        detector.score(whole.rows(8_192 - 2_048, 8_192))  # live, windows reach back before the attack
+        detector.score(whole.rows(8_192 - LONGEST, 8_192))  # live, windows reach back before the attack
         out.append(detector.score(whole.rows(8_192, len(whole))))
     return np.array(out)
 

@@ -44,6 +44,20 @@ def test_span_means_agree_with_their_twin_in_any_chunks() -> None:
         np.testing.assert_allclose(np.concatenate([p[k] for p in pieces if p]), means)
 
 
+def test_long_windows_begin_at_whole_steps_and_hold_what_their_twin_does() -> None:
+    rows = np.random.default_rng(1).normal(size=(900, 2)) + 1e3
+    spans = spans_up_to(300)
+    whole, parts = Spans(spans, 2, 8), Spans(spans, 2, 8)
+    told = list(whole.push(rows))
+    for span, (held, means) in zip(spans, told, strict=True):
+        begins = [max(0, stop - span) // (8 if span > 128 else 1) * (8 if span > 128 else 1) for stop in range(1, 901)]
+        np.testing.assert_allclose(held, [stop - begin for stop, begin in enumerate(begins, 1)])
+        np.testing.assert_allclose(means, [rows[begin:stop].mean(axis=0) for stop, begin in enumerate(begins, 1)])
+    pieces = [list(parts.push(rows[a:b])) for a, b in ((0, 5), (5, 5), (5, 230), (230, 900))]
+    for k, (_, means) in enumerate(told):
+        np.testing.assert_allclose(np.concatenate([p[k][1] for p in pieces if p]), means)
+
+
 def test_a_message_is_found_and_an_innocent_change_of_all_jitter_is_not() -> None:
     detector = TimingChannel()
     detector.fit(pulses(20_000, 1, references=8))

@@ -17,7 +17,8 @@ from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
 
 TECHNIQUE = "collection.controller_power_trace"
-LONGEST = 2_048  # rows
+LONGEST = 8_192  # rows
+STEP = 32  # rows: where windows of more than 512 begin
 SHORTEST = 32  # rows
 LEAST = 8  # rows of each class that Welch's t is told from
 DRIFT = 64  # rows over which a level is taken out, and is longer where jobs are
@@ -115,7 +116,7 @@ class PowerLeakage(Standardised):
         columns = len(self._leaking) + len(self._played)
         self._level = Spans((self._drift,), 2 * columns)
         self._late = np.zeros((LAGS[-1], 3 * len(self._played)))
-        self._past = Spans(self._spans, 7 * len(self._leaking) * len(self._played) * len(LAGS))
+        self._past = Spans(self._spans, 7 * len(self._leaking) * len(self._played) * len(LAGS), STEP)
 
     def _levelled(self, z: Array, seen: NDArray[np.bool_] | None) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Return values less the mean of the last rows, the flags as they are, and what was observed."""
@@ -220,7 +221,7 @@ class PowerLeakage(Standardised):
             bound=math.tanh(best / math.sqrt(max(n - 3, 1.0))),
             unit="correlation",
             reason=f"{n:.3g} rows, {conditions.channels} leaking channels, {len(LAGS)} lags",
-            advice="" if n <= used else "leaks weaker than this need longer windows than the 2,048 rows compared",
+            advice="" if n <= used else "leaks weaker than this need longer windows than the 8,192 rows compared",
         )
 
 
