@@ -52,9 +52,16 @@ class CanaryRise(Standardised):
         techniques=("impair.crosstalk_hammering", "impair.config_edit"),
         min_history=64,
     )
+    family = "level"
+    needs = "a canary's error rate, …canary…error…"
 
     accumulates = True
     _spans: tuple[int, ...] = ()
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether there is a canary."""
+        return bool(canary_channels(history.names))
 
     def fit(self, history: Series) -> None:
         """Learn the ordinary share of failures.

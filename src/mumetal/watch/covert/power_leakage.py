@@ -14,7 +14,7 @@ from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.leakage_share import LAGS, leakage_channels, repeated
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
+from mumetal.watch.detectors.standard import COMPARED_HZ, Array, Scale, Standardised, rate_of, shares, units_of
 
 TECHNIQUE = "collection.controller_power_trace"
 LONGEST = 8_192  # rows
@@ -45,10 +45,17 @@ class PowerLeakage(Standardised):
         techniques=(TECHNIQUE, "collection.single_trace_reconstruction"),
         min_history=256,
     )
+    family = "covert.power"
+    needs = "W, K or band… beside pulse energy or a flag of jobs, at most 1,000 rows/s"
 
     nominal_scale = 2.0
     accumulates = True
     _spans: tuple[int, ...] = ()
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether something that may leak is recorded beside what is played."""
+        return bool(leakage_channels(history.names, units_of(history))[0]) and rate_of(history.t_ns) <= COMPARED_HZ
 
     def fit(self, history: Series) -> None:
         """Learn the ordinary leak.
@@ -65,7 +72,7 @@ class PowerLeakage(Standardised):
         super().fit_scaled(scale, history)
 
     def _choose(self, history: Series) -> None:
-        self._leaking, self._played = leakage_channels(history.names, tuple(c.unit for c in history.channels))
+        self._leaking, self._played = leakage_channels(history.names, units_of(history))
         if not self._leaking:
             raise BadInputError(
                 "no leaking channel beside one of what is played",

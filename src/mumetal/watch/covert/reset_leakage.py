@@ -58,10 +58,17 @@ class ResetLeakage(Standardised):
         techniques=(TECHNIQUE, "collection.residual_state"),
         min_history=32,
     )
+    family = "covert.reset"
+    needs = "shots_after_0, ones_after_0, shots_after_1 and ones_after_1 of a qubit"
 
     nominal_scale = 2.0
     accumulates = True
     _spans: tuple[int, ...] = ()
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether first measurements of a qubit are counted."""
+        return bool(handover_channels(history.names))
 
     def fit(self, history: Series) -> None:
         """Learn the ordinary difference.

@@ -16,7 +16,7 @@ from mumetal.watch.covert.memory import MOST, STEP, Memory, rise
 from mumetal.watch.covert.references import FEWEST, apart, common_change
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
+from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares, units_of
 
 TECHNIQUE = "exfiltration.timing_covert_channel"
 TIMING = re.compile(r"(?!.*\.(spread|offset)$).*(timing|jitter).*", re.IGNORECASE)
@@ -42,6 +42,11 @@ def timing_channels(names: tuple[str, ...], units: tuple[str, ...]) -> tuple[lis
 class TimingDetector(Standardised):
     """What detectors of pulse timing share: which channels are data pulses and which are reference pulses."""
 
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether there is pulse timing."""
+        return bool(timing_channels(history.names, units_of(history))[0])
+
     def fit(self, history: Series) -> None:
         """Learn what is ordinary.
 
@@ -57,7 +62,7 @@ class TimingDetector(Standardised):
         super().fit_scaled(scale, history)
 
     def _choose(self, history: Series) -> None:
-        self._data, self._reference = timing_channels(history.names, tuple(c.unit for c in history.channels))
+        self._data, self._reference = timing_channels(history.names, units_of(history))
         if not self._data:
             raise BadInputError(
                 "no pulse timing channel in seconds",
@@ -86,6 +91,8 @@ class TimingChannel(TimingDetector):
         techniques=(TECHNIQUE,),
         min_history=512,
     )
+    family = "covert.timing"
+    needs = "a channel …timing… or …jitter… in seconds, better with …reference…"
 
     nominal_scale = 2.0  # averages of many blocks are nearly normal, and z² then falls as exp(-z²/2)
     accumulates = True

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 from mumetal.core.technique import Conditions, Power, Technique
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.codes import Codes
 from mumetal.watch.covert.timing import timing_channels
 from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
-from mumetal.watch.power.answers import ANSWERS, CANARIES, PASSIVE, Answer
+from mumetal.watch.power.answers import CANARIES, PASSIVE, Answer, answers_with
 from mumetal.watch.power.counts import EventFacts, Told, told
 from mumetal.watch.power.facts import CalibrationFacts, ChannelFacts, StreamFacts
 from mumetal.watch.power.measured import measured_for
@@ -57,6 +58,7 @@ def ledger(
     *,
     lasting_s: float,
     alerts_per_week: float,
+    codes: Codes | None = None,
 ) -> tuple[Entry, ...]:
     """Return one entry per technique and device that could show it, and one where none can.
 
@@ -67,6 +69,7 @@ def ledger(
         events: What each device's records of acts had.
         lasting_s: How long an attack is taken to last, s.
         alerts_per_week: False alerts a week that a detector may raise.
+        codes: Pulse timing codes of the lab's own that are looked for.
 
     Returns:
         Entries in the order of the catalogue: those that see, then those that are blind, never none.
@@ -76,7 +79,7 @@ def ledger(
     for technique in techniques:
         known = told(technique.technique_id, streams, calibrations, events, lasting_s=lasting_s, alarm=alarm)
         found = [
-            *_live(technique, streams, lasting_s, alarm),
+            *_live(technique, answers_with(codes), streams, lasting_s, alarm),
             *_calibrated(technique, calibrations, alarm),
             *(_counted(technique, line) for line in known),
         ]
@@ -84,10 +87,12 @@ def ledger(
     return tuple(out)
 
 
-def _live(technique: Technique, streams: Sequence[StreamFacts], lasting_s: float, alarm: float) -> list[Entry]:
+def _live(
+    technique: Technique, answers: Sequence[Answer], streams: Sequence[StreamFacts], lasting_s: float, alarm: float
+) -> list[Entry]:
     out: list[Entry] = []
     missing = ""
-    for answer in (a for a in ANSWERS if a.technique == technique.technique_id):
+    for answer in (a for a in answers if a.technique == technique.technique_id):
         best: dict[str, tuple[float, Entry]] = {}
         for facts in streams:
             channels = _carrying(answer, facts) if answer.stream.fullmatch(facts.stream) else []
