@@ -120,7 +120,7 @@ def test_codes_of_ones_own_have_a_line_beside_the_usual_ones_and_see_less_with_n
         pulses = facts(stream(values[:, :count], hz=40.0, names=names[:count], units=("s",) * count, name="control"))
         entries = ledger(
             techniques(), (pulses,), (), lasting_s=3_600.0, alerts_per_week=2.0,
-            codes=Codes(names=("implant",), sequences=((1.0, -1.0, 0.0, 1.0, -1.0),)),
+            codes=Codes(names=("implant",), sequences=((1.0, -1.0, 0.0, 1.0, -1.0) * 8,)),
         )  # fmt: skip
         found[count] = [e for e in entries if e.technique.technique_id == "exfiltration.timing_covert_channel"]
     matched = [e for e in found[2] if e.detector == "watch.covert.template"]
