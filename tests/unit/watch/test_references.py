@@ -77,6 +77,10 @@ def test_the_memory_does_not_depend_on_the_size_of_chunks_and_forgets_what_is_ol
 ) -> None:
     rows = steps(40, 3)
     np.testing.assert_allclose(fed(Memory(NOISE, 4e-4), rows), fed(Memory(NOISE, 4e-4), rows, parts=77))
+    told, known = Memory(NOISE, 4e-4), Memory(NOISE, 4e-4)
+    fed(told, rows[: 30 * STEP + 9])
+    known.recall(rows[: 30 * STEP + 9])
+    np.testing.assert_allclose(fed(told, rows[30 * STEP + 9 :])[-1], fed(known, rows[30 * STEP + 9 :])[-1])
     monkeypatch.setattr("mumetal.watch.covert.memory.MOST", 10)
     memory = Memory(NOISE, 4e-4)
     fed(memory, rows)

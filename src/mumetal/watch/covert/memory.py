@@ -66,6 +66,15 @@ class Memory:
         pairs = [(s, int(np.searchsorted(calm, count - s))) for s in spans_up_to(count // (1 + FEWEST))]
         return [(span, held) for span, held in pairs if held >= FEWEST * span]
 
+    def recall(self, away: Array) -> None:
+        """Take blocks of a past that is known to be calm, shape (b, 2, D), without judging them; the rest of a step waits."""
+        rows = np.concatenate([self._part, away])
+        count = rows.shape[0] // STEP
+        steps = rows[: count * STEP].reshape(count, STEP, *rows.shape[1:]).mean(axis=1)
+        self._part = rows[count * STEP :]
+        self._steps = np.concatenate([self._steps, steps])[-MOST:]
+        self._calm = np.concatenate([self._calm, np.ones(count, bool)])[-MOST:]
+
     def over(self, away: Array, scores: Array) -> Array:
         """Return the larger of scores and long windows' at each block, shape (b, D); those of long windows are held for a step.
 

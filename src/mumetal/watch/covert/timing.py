@@ -206,6 +206,15 @@ class TimingChannel(TimingDetector):
                 out = np.maximum(out, kurtosis / (self._spread_kurtosis * np.sqrt(per)))
         return self._memory.over(away[:, :2], out) if self._reference else out
 
+    def recall(self, features: Array) -> None:
+        """Take blocks (b, 3, D) of a past that is known to be calm into the long memory, without judging them."""
+        self._memory.recall(features[:, :2] - self._location[:2])
+
+    def remember(self, features: Array) -> Array:
+        """Return what the windows of the long memory alone make of blocks, as :meth:`judge` does of all, shape (b, D)."""
+        away = features - self._location
+        return self._memory.over(away[:, :2], np.zeros((away.shape[0], away.shape[2])))
+
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,), in standard deviations, held between blocks."""
         complete = (self._rest.shape[0] + 1 + np.arange(z.shape[0])) // BLOCK
