@@ -149,9 +149,16 @@ CANARIES = (
     ),
 )  # fmt: skip
 
-# Techniques that leave no trace in telemetry, and why.
+# Techniques that leave no trace in telemetry, why, and what to record to know how much there is to hear.
+SUPPLY = "record the supply's power in W, or EM bands, beside pulse energy (joins in an edge file)"
 PASSIVE = {
-    "collection.controller_power_trace": "whoever only listens to the supply moves nothing that is recorded",
-    "collection.single_trace_reconstruction": "whoever only listens to the supply moves nothing that is recorded",
-    "collection.qkd_power_backdoor": "whoever only listens to the driver moves nothing that is recorded",
+    "collection.controller_power_trace": ("whoever only listens to the supply moves nothing that is recorded", SUPPLY),
+    "collection.single_trace_reconstruction": (
+        "whoever only listens to the supply moves nothing that is recorded",
+        SUPPLY,
+    ),
+    "collection.qkd_power_backdoor": (
+        "whoever only listens to the driver moves nothing that is recorded",
+        "record the driver's power",
+    ),
 }

@@ -227,12 +227,11 @@ def _blind(technique: Technique, alarm: float) -> Entry:
         advice = f"{canary.circuit}: {shots:,} shots see {canary.before:g} become {canary.after:g} ({canary.source})"
         return _nothing(technique, advice)
     if name in PASSIVE:
-        return replace(
-            _nothing(technique, "prevent it: " + ", ".join(technique.mitigations)),
-            power=Power(
-                technique=name, smallest=math.inf, bound=math.inf, unit="1",
-                reason=f"blind, and any monitor would be: {PASSIVE[name]}",
-                advice="prevent it: " + ", ".join(technique.mitigations),
-            ),
+        why, record = PASSIVE[name]
+        advice = f"to know how much there is to hear {record}; prevent it: {', '.join(technique.mitigations)}"
+        power = Power(
+            technique=name, smallest=math.inf, bound=math.inf, unit="1",
+            reason=f"blind, and any monitor would be: {why}", advice=advice,
         )  # fmt: skip
+        return replace(_nothing(technique, advice), power=power)
     return _nothing(technique, "record: " + "; ".join(technique.observables[:3]))
