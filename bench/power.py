@@ -70,7 +70,7 @@ def optimal_shots(before: float, after: float) -> int:
 def _counted(detector_of: object, names: tuple[str, ...], draw: object, runs: int) -> np.ndarray:
     out = []
     for run in range(runs):
-        rng = np.random.default_rng([31, run])
+        rng = np.random.default_rng([37, run])
         history, rows = draw(rng)  # type: ignore[operator]
         detector = detector_of()  # type: ignore[operator]
         channels = tuple(Channel(name=n, unit="1") for n in names)

@@ -24,6 +24,7 @@ CLIP = 6.0  # standard deviations
 LIGHT = 2.0  # excess kurtosis of rows up to which means over windows are taken to be normal
 NOMINAL = 3.0  # 2 for normal means; half as much again for wander, of which the history shows few stretches
 WINDOWS = 2  # of the longest span that the history must hold
+DOUBT = 1.15  # in squares: so much wander is easily overlooked in few windows
 MOST_SHOTS = 1e6  # that a row is taken for
 
 
@@ -113,7 +114,7 @@ class CanaryRise(Standardised):
             rows = np.maximum(means[:, width:] * span, 1.0)
             squares = (means[:, :width] * span / rows) ** 2 * rows
             ratios[slot] = squares.mean(axis=0) / variance if len(means) else 1.0
-        return widened(self._spans, tuple(len(w) for w in windows), ratios)
+        return widened(self._spans, tuple(len(w) for w in windows), ratios, DOUBT)
 
     def reset(self) -> None:
         """Forget what was scored so far, keep what was learnt."""

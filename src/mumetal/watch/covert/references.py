@@ -13,7 +13,6 @@ SURE = 3.0  # the same, from which on it is believed of the shorter windows too
 GUARD = 1.6  # the rise over the references alone counts so many times: what they share is no message
 FEWEST = 4  # windows of the past from which anything is learnt of windows so long
 ENOUGH = 20  # windows of the past that tell by themselves how wide such a window spreads
-DOUBT = 1.3  # least that fewer are taken to spread by, in squares: so much wander is easily overlooked
 
 
 def believed(
@@ -54,16 +53,17 @@ def common_change(means: Array, noise: Array, prior: float) -> Array:
     return np.asarray(np.maximum(np.minimum(np.maximum(excess, 0.0) + error, prior), excess), np.float64)
 
 
-def widened(spans: tuple[int, ...], counts: tuple[int, ...], ratios: Array) -> Array:
+def widened(spans: tuple[int, ...], counts: tuple[int, ...], ratios: Array, doubt: float = 1.0) -> Array:
     """Return how much wider windows spread than independent rows would have them, shape (spans, D), at least 1.
 
-    Where the past holds 20 windows or more they tell by themselves; of longer ones as much as is certain, some doubt, and no less
-    than a level that wanders at random would make of what is certain in shorter ones.
+    Where the past holds 20 windows or more they tell by themselves; of longer ones as much as is certain, and no less than
+    a level that wanders at random would make of what is certain in shorter ones.
 
     Args:
         spans: Window lengths, growing.
         counts: How many windows that share no row there were of each.
         ratios: Mean square of their means over what it is expected to be, shape (spans, D).
+        doubt: The least that windows of which there are fewer than 20 are taken to spread by, in squares.
     """
     out = np.ones(ratios.shape)
     certain, known = np.zeros(ratios.shape[1:]), 1
@@ -73,7 +73,7 @@ def widened(spans: tuple[int, ...], counts: tuple[int, ...], ratios: Array) -> A
             out[slot] = np.maximum(ratios[slot], 1.0)
             certain, known = np.maximum(least - 1.0, 0.0), span
         else:
-            out[slot] = np.maximum(np.maximum(least, DOUBT), 1.0 + certain * span / known)
+            out[slot] = np.maximum(np.maximum(least, doubt), 1.0 + certain * span / known)
     return np.sqrt(out)
 
 
