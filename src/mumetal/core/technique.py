@@ -58,10 +58,8 @@ class Conditions:
         noise: Standard deviation of one sample, in the unit of the technique's strength.
         rate_hz: Samples a second; 0 when not periodic.
         channels: How many channels carry the effect.
-        false_alarm: Probability of a false alarm, in (0, 1).
-        power: Probability of detection asked for, in (0, 1).
-        before: Samples seen before the attack, to hold it against; 0 where nothing is known of it.
-        references: Undisturbed reference samples beside each sample, ≥ 0.
+        false_alarm, power: Probabilities of a false alarm and of detection asked for, in (0, 1).
+        before, references: Samples seen before the attack, and undisturbed reference samples beside each, ≥ 0.
     """
 
     samples: float
