@@ -23,7 +23,7 @@ EBB_NS = 8 * 10**9  # … stretches of so many rows and so long …
 EBB_FLAT = 2  # stretches in a row without a fall, after which it is not on its way back
 EBBS = 4  # … and so many in a row, down to half of the peak at most
 PATIENCE = 2  # times as long as a sign of it took to gather: so long it waits for the next
-GATHER_NS = 30 * 10**9  # longest that a sign is taken to have gathered: some streams are never calm, and chance signs come
+GATHER_NS = 30 * 10**9  # longest that a sign is taken to have gathered: some streams are never calm
 
 
 class Afresh(Protocol):
