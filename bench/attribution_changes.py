@@ -188,11 +188,9 @@ def touched(lab: Lab, attack: str) -> dict[str, tuple[str, ...]]:
     }  # fmt: skip
 
 
-def twin(plan: Twin, held_out: bool) -> Iterator[Row]:
+def twin(plan: Twin, labs: range) -> Iterator[Row]:
     """Let each lab be quiet, then attack it, one after another."""
-    for index in range(plan.labs):
-        if (index >= plan.tuned) != held_out:
-            continue
+    for index in labs:
         pace = Pace(canaries=plan.canaries[index % len(plan.canaries)], control_hz=16.0)
         lab = Lab(
             calibrations.snapshots(plan.devices[index % len(plan.devices)]), plan.first_seed + index, T0, pace=pace
@@ -250,13 +248,17 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=Path)
     p.add_argument("--twin", action="store_true")
+    p.add_argument("--first", type=int, help="first lab of the twin, in place of those of the frozen file; ten are run")
     p.add_argument("--half", choices=("tuning", "held-out"), default="held-out")
     asked = p.parse_args()
     plan = convert(tomllib.loads(Path(__file__).with_name("attribution_strengths.toml").read_text()), Plan)
     if asked.twin == (asked.data is not None):
         p.error("either --twin or --data DIR")
     held_out = asked.half == "held-out"
-    report(list(twin(plan.twin, held_out) if asked.twin else public(asked.data, plan.public, held_out)))
+    labs = range(plan.twin.tuned, plan.twin.labs) if held_out else range(plan.twin.tuned)
+    if asked.first is not None:
+        labs = range(asked.first, asked.first + 10)
+    report(list(twin(plan.twin, labs) if asked.twin else public(asked.data, plan.public, held_out)))
 
 
 if __name__ == "__main__":

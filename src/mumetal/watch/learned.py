@@ -11,7 +11,6 @@ from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.contrastive.adapted import AdaptedEncoder
-from mumetal.watch.covert.codes import Codes
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
 
@@ -39,7 +38,7 @@ class RowModel(Protocol):
         ...
 
 
-Watching = RowModel | AdaptedEncoder | Codes
+Watching = RowModel | AdaptedEncoder
 Models = Callable[[], tuple[Watching, ...]]
 
 
@@ -51,7 +50,7 @@ def no_models() -> tuple[Watching, ...]:
 def fitting(models: tuple[Watching, ...], history: Series) -> tuple[RowModel, ...]:
     """Return the row models whose every input is a channel of this stream, in the same unit."""
     have = {(channel.name, channel.unit) for channel in history.channels}
-    rows = (model for model in models if not isinstance(model, AdaptedEncoder | Codes))
+    rows = (model for model in models if not isinstance(model, AdaptedEncoder))
     return tuple(model for model in rows if have >= set(model.channels))
 
 

@@ -52,9 +52,7 @@ def power(
         )
     finally:
         kept.close()
-    entries = had.ledger(
-        lasting_s=lasting_s, alerts_per_week=chosen.watch.alerts_per_week, codes=wiring.timing_codes(chosen)
-    )
+    entries = had.ledger(lasting_s=lasting_s, alerts_per_week=chosen.watch.alerts_per_week)
     if as_json:
         typer.echo(msgspec.json.encode([_plain(e) for e in entries]).decode())
         return 0
