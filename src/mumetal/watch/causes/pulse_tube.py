@@ -75,7 +75,10 @@ class PulseTube:
         if factor < GREW or other > 1:
             story = _so_far(series, channel, finding.start_ns)
         if not story and factor < GREW:
-            return self._no(-4.0, f"the line at {hertz:.2f} Hz has {factor:.1f} times its usual power")
+            return self._no(
+                -4.0,
+                f"the pulse tube's line at {hertz:.2f} Hz has {factor:.1f} times its usual power, less than {GREW:g} times",
+            )
         if not story:
             return self._no(-3.0, f"a remainder is left: {channel} grew at {other_hz:.2f} Hz as well")
         if shaken:
@@ -100,8 +103,8 @@ def _so_far(series: Series, channel: str, start_ns: int) -> str:
     if early is None or early.log_ratio < SURE or early.left > 1 or (1 + early.gain) ** 2 < GREW:
         return ""
     return (
-        f"so far {channel} follows the pulse tube's own line at {early.hertz:.2f} Hz, in its phase or shifted, {1 + early.gain:.1f} times "
-        f"as high as before, and no step, ramp or other line fits as well; judged again once {WINDOW_S:g} s of it are known"
+        f"so far {channel} follows the pulse tube's own waveform at {early.hertz:.2f} Hz, {1 + early.gain:.1f} times as high as "
+        f"before, and no step, ramp or other line fits as well; judged again once {WINDOW_S:g} s of it are known"
     )
 
 

@@ -161,6 +161,8 @@ def _shape(plates: list[tuple[int, Shift]]) -> tuple[float, str]:
     falling = [p for p in plates if p[1].deviations < -4]
     if falling:
         return -4.0, f"{falling[0][1].channel} fell"
+    if not rising:
+        return -3.0, f"none of {len(plates)} plates rose"
     warm_side = [p for p in plates if p[0] <= 1]
     if warm_side and not any(p in rising for p in warm_side):
         return -3.0, "the stages of the pulse tube did not warm, so the heat came from somewhere else"
