@@ -86,6 +86,11 @@ GROUNDS = {
             Pace(control_hz=20.0, canaries=4, calibration_s=8.0),
         ),
     ),
+    "tuning-slow": Grounds(
+        first_seed=5_000,
+        devices=("brisbane", "hanoi", "perth", "kyiv", "sherbrooke"),
+        paces=(Pace(control_hz=10.0, canaries=9, calibration_s=20.0), Pace(control_hz=16.0, canaries=8)),
+    ),
     "held-out-2": Grounds(
         first_seed=31_000,
         devices=("kyoto", "strasbourg", "jakarta", "torino", "peekskill", "paris", "melbourne"),

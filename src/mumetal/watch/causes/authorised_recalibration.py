@@ -11,6 +11,7 @@ from mumetal.core.finding import CauseVerdict, Finding
 from mumetal.core.ports import PluginInfo, Scene
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.causes.authority import authorised, ticket_of, verdict
+from mumetal.watch.causes.looked_at import looked_at
 from mumetal.watch.causes.shift import shifts
 from mumetal.watch.causes.unmoved import moved_beside
 
@@ -94,17 +95,18 @@ class AuthorisedRecalibration:
 
     def _running(self, finding: Finding, scene: Scene) -> CauseVerdict:
         """Explain power that a calibration in progress draws."""
-        near = _near(scene, (START, WRITE), finding.start_ns - LIVE_NS, finding.start_ns + AFTER_NS)
+        seen = looked_at(finding, scene)
+        near = _near(scene, (START, WRITE), seen.start_ns - LIVE_NS, finding.start_ns + AFTER_NS)
         begun = [e for e in near if e.activity == START and authorised(e, self._known)]
         if not begun:
             return self._verdict(None, -4.0, "no authorised calibration was started before it")
         event = begun[-1]
         done = [e.t_ns for e in near if e.activity == WRITE and e.t_ns > event.t_ns and _same_change(e, event)]
-        if done and finding.stop_ns > done[0] + ENDED_NS:
+        if done and finding.stop_ns > done[0] + ENDED_NS + finding.start_ns - seen.start_ns:
             return self._verdict(
                 event, -3.0, "a remainder is left: the power stayed up after the calibration was written"
             )
-        moves = shifts(scene.series[0], finding.start_ns, finding.stop_ns) if scene.series else ()
+        moves = shifts(scene.series[0], seen.start_ns, finding.stop_ns)
         drawn = [m.after / m.before - 1 for m in moves if "power" in m.channel.lower() and m.before > 0]
         if not drawn:
             return self._verdict(event, -1.0, "too little power was recorded before it to tell how much was drawn")

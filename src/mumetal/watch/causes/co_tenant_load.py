@@ -11,6 +11,7 @@ from mumetal.core.ports import PluginInfo, Scene
 from mumetal.core.series import Series
 from mumetal.numerics.robust import location_scale
 from mumetal.watch.causes.authority import verdict
+from mumetal.watch.causes.looked_at import looked_at
 from mumetal.watch.causes.shift import FEWEST, WIDEST, Shift, shifts
 from mumetal.watch.causes.unmoved import moved_beside
 
@@ -54,6 +55,7 @@ class CoTenantLoad:
         drawn = bool(powers and scene.series) and not moved_beside(scene.series[0], carrying, powers, finding)
         if not (own and carrying) and not drawn:
             return self._no(-5.0, "a busy queue moves the queue's figures and power, nothing else")
+        finding = looked_at(finding, scene)
         queues = [s for s in scene.series if QUEUE.fullmatch(s.stream)]
         if not queues:
             return self._no(-1.0, "the queue around it is not at hand")
@@ -141,15 +143,18 @@ def _canaries(scene: Scene, start_ns: int, stop_ns: int) -> str:
 def _power(finding: Finding, scene: Scene, queue: Series) -> str:
     """Return by how much power exceeds what its own past says of such a load; empty when it does not.
 
-    The queue's row at or before the finding counts: its rows are few, and power may speak between two of them.
+    The queue's row at or before the finding counts: its rows are few, and power may speak between two of them. Power and
+    load are told over the same rows.
     """
     row = max(0, int(np.searchsorted(queue.t_ns, finding.start_ns, side="right")) - 1)
-    load = shifts(queue, int(queue.t_ns[row]), finding.stop_ns) if len(queue) else ()
-    shots = next((m for m in load if "shots" in m.channel), None)
     for series in scene.series:
-        for move in shifts(series, finding.start_ns, finding.stop_ns):
+        last = int(np.searchsorted(series.t_ns, finding.start_ns)) + WIDEST
+        stop_ns = min(finding.stop_ns, int(series.t_ns[last])) if last < len(series) else finding.stop_ns
+        for move in shifts(series, finding.start_ns, stop_ns):
             if not POWER.fullmatch(move.channel) or move.deviations < ROSE:
                 continue
+            load = shifts(queue, int(queue.t_ns[row]), stop_ns) if len(queue) else ()
+            shots = next((m for m in load if "shots" in m.channel), None)
             if shots is None:
                 return f"{move.channel} rose, and shots are not recorded"
             slope, error = _slope(series, move.channel, queue, shots.channel, finding.start_ns)

@@ -1,11 +1,12 @@
 """Canaries that rise together: how many, how evenly, for how long, and whether a pair is coupled beside that."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from mumetal.core.finding import Finding
+from mumetal.core.ports import Scene
 from mumetal.core.series import Series
 from mumetal.numerics.robust import location_scale
 
@@ -15,7 +16,6 @@ FEWEST_CANARIES = 3
 WIDEST = 200  # rows before the finding that are ordinary
 ROSE = 4.0  # standard deviations of the mean of all
 EVEN = 3.5  # standard deviations by which one canary may exceed the common rise …
-CORRELATED_ROWS = 32  # a correlation is told from so many rows at least: what made it may lie so far back
 COUPLED = 4.0  # standard errors of a pair's correlation that is left without what all canaries do
 COUPLING = 0.15  # … and this share of it: qubits feel a common cause alike, not equally
 
@@ -80,22 +80,17 @@ def common_rise(series: Series, start_ns: int, stop_ns: int) -> CommonRise | Non
     )
 
 
-def since_onset(finding: Finding, series: Series) -> Finding:
-    """Return a finding of correlated canaries from as far back as what made it may lie; others as they are."""
-    if not finding.rule.endswith(".readout_correlation"):
-        return finding
-    first = int(np.searchsorted(series.t_ns, finding.start_ns))
-    return replace(finding, start_ns=min(finding.start_ns, int(series.t_ns[max(0, first - CORRELATED_ROWS)])))
-
-
-def coupled_pair(series: Series, finding: Finding) -> str:
+def coupled_pair(finding: Finding, scene: Scene) -> str:
     """Name the pair that carries a finding of correlated canaries if it moves together beside what all do; else empty.
 
     Changes from row to row less the median change of all canaries, over the last 200 rows.
     """
+    if not finding.rule.endswith(".readout_correlation") or not scene.series:
+        return ""
+    series = scene.series[0]
     names = [a.channel for a in finding.attribution if a.channel in series.names][:2]
     columns = [i for i, name in enumerate(series.names) if CANARY.fullmatch(name)]
-    if not finding.rule.endswith(".readout_correlation") or len(names) < 2 or len(columns) < FEWEST_CANARIES:
+    if len(names) < 2 or len(columns) < FEWEST_CANARIES:
         return ""
     until = int(np.searchsorted(series.t_ns, finding.stop_ns))
     values = series.values[max(0, until - WIDEST) : until, columns]

@@ -12,8 +12,9 @@ from mumetal.core.series import Series
 from mumetal.numerics.spectrum import hann_power
 from mumetal.watch.causes.authority import verdict
 from mumetal.watch.causes.canary_side import canary_side
-from mumetal.watch.causes.common_rise import CANARY, common_rise, coupled_pair, since_onset
+from mumetal.watch.causes.common_rise import CANARY, common_rise, coupled_pair
 from mumetal.watch.causes.early_line import early_line
+from mumetal.watch.causes.looked_at import looked_at
 from mumetal.watch.causes.unmoved import moved_beside
 
 SENSOR = re.compile(r".*(magnet|vibration|accelero|geophone|field).*", re.IGNORECASE)
@@ -58,11 +59,10 @@ class PulseTube:
         canaries = bool(carrying) and all(CANARY.fullmatch(c) for c in carrying)
         if not shaken and not canaries:
             return self._no(-5.0, "a pulse tube shakes the field and the qubits, nothing else")
-        if canaries and scene.series:
-            pair = coupled_pair(scene.series[0], finding)
-            if pair:
-                return self._no(-3.0, f"a remainder is left: {pair} move together beside what all canaries do")
-            finding = since_onset(finding, scene.series[0])
+        pair = coupled_pair(finding, scene)
+        if pair:
+            return self._no(-3.0, f"a remainder is left: {pair} move together beside what all canaries do")
+        finding = looked_at(finding, scene)
         sensors = [(s, c) for s in scene.series for c in s.names if SENSOR.fullmatch(c)]
         if not sensors:
             return self._no(-1.0, "no magnetometer or vibration sensor is recorded beside it")

@@ -6,7 +6,8 @@ from mumetal.core.finding import CauseVerdict, Finding
 from mumetal.core.ports import PluginInfo, Scene
 from mumetal.watch.causes.authority import verdict
 from mumetal.watch.causes.canary_side import canary_side
-from mumetal.watch.causes.common_rise import CANARY, ROSE, common_rise, coupled_pair, since_onset
+from mumetal.watch.causes.common_rise import CANARY, ROSE, common_rise, coupled_pair
+from mumetal.watch.causes.looked_at import looked_at
 
 LONGEST_ROWS = 2  # a burst decays within tens of milliseconds and touches two rows at most
 LONGEST_S = 1.0
@@ -35,11 +36,10 @@ class RadiationBurst:
             finding, scene = side
         if not finding.carriers or not all(CANARY.fullmatch(a.channel) for a in finding.carriers):
             return self._no(-5.0, "it is not the canaries that rose")
-        if scene.series:
-            pair = coupled_pair(scene.series[0], finding)
-            if pair:
-                return self._no(-3.0, f"a remainder is left: {pair} move together beside what all canaries do")
-            finding = since_onset(finding, scene.series[0])
+        pair = coupled_pair(finding, scene)
+        if pair:
+            return self._no(-3.0, f"a remainder is left: {pair} move together beside what all canaries do")
+        finding = looked_at(finding, scene)
         seen = common_rise(scene.series[0], finding.start_ns, finding.stop_ns) if scene.series else None
         if seen is None:
             return self._no(-1.0, "too few canaries or rows before it to tell whether all rose")
