@@ -13,28 +13,9 @@ from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
 from mumetal.serve.encoders import shipped
 from mumetal.watch.contrastive.encoder import Encoder
-from mumetal.watch.covert.canary_rise import CanaryRise
-from mumetal.watch.covert.power_leakage import PowerLeakage
-from mumetal.watch.covert.readout_correlation import ReadoutCorrelation
-from mumetal.watch.covert.replay import Replay
-from mumetal.watch.covert.reset_leakage import ResetLeakage
-from mumetal.watch.covert.sequence import SequenceCorrelation
-from mumetal.watch.covert.template import MatchedTemplate
-from mumetal.watch.covert.timing import TimingChannel
-from mumetal.watch.detectors import DETECTORS
+from mumetal.watch.listed import DETECTORS
 
-LISTED: list[tuple[str, Callable[[], Detector]]] = [
-    *DETECTORS,
-    (TimingChannel.info.plugin_id, TimingChannel),
-    (CanaryRise.info.plugin_id, CanaryRise),
-    (ResetLeakage.info.plugin_id, ResetLeakage),
-    (ReadoutCorrelation.info.plugin_id, ReadoutCorrelation),
-    (PowerLeakage.info.plugin_id, PowerLeakage),
-    (SequenceCorrelation.info.plugin_id, SequenceCorrelation),
-    (MatchedTemplate.info.plugin_id, MatchedTemplate),
-    (Replay.info.plugin_id, Replay),
-    (Encoder.info.plugin_id, lambda: Encoder(shipped())),
-]
+LISTED: list[tuple[str, Callable[[], Detector]]] = [*DETECTORS, (Encoder.info.plugin_id, lambda: Encoder(shipped()))]
 EACH = pytest.mark.parametrize(("plugin_id", "make"), LISTED, ids=[i for i, _ in LISTED])
 T0 = 1_760_000_000 * 10**9
 CUTS = (0, 1, 3, 16, 16, 64, 257, 700, 1200)

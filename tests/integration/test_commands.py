@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorials" / "watch-your-cryostat.md"
 
 
-def mumetal(*words: str, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def mumetal(*words: str, cwd: Path, timeout: float = 400) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "mumetal", *words], cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
     )
@@ -32,22 +32,42 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_demonstration_finds_something_and_ends_by_itself(tmp_path: Path) -> None:
-    done = mumetal("up", "--for", "90s", "--port", "0", "--json", cwd=tmp_path)
+def attacks_found(url: str) -> list[Any]:
+    """Return the open incidents that overlap an attack of the demonstration's own truth."""
+    raised = [i for i in ask(url, "/api/v1/incidents") if i["state"] == "open" and i["severity"] >= 4]
+    attacks = [t for t in ask(url, "/api/v1/truth") if t["kind"] == "attack"]
+    return [
+        i
+        for i in raised
+        if any(
+            i["device"] == t["device"] and i["start_ns"] <= t["stop_ns"] and i["stop_ns"] >= t["start_ns"]
+            for t in attacks
+        )
+    ]
+
+
+def test_a_demonstration_ends_by_itself(tmp_path: Path) -> None:
+    done = mumetal("up", "--for", "3s", "--port", "0", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    truth = said["summary"]
-    assert truth["attacks"] >= 2
-    assert truth["found"] >= 1
-    assert truth["refused"] == 0
-    assert truth["first_incident_s"] > 0
+    assert said["summary"]["refused"] == 0
     assert {i["device"] for i in said["incidents"]} <= {"brisbane", "hanoi", "perth", "sherbrooke"}
+
+
+def test_a_demonstration_finds_an_attack_and_what_was_done_is_in_the_ledger(tmp_path: Path) -> None:
+    process, url = start_up(tmp_path)
+    try:
+        wait_until(lambda: attacks_found(url))
+    finally:
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=400)[0]
+    assert process.returncode == 0, output
     verified = mumetal("audit", "verify", "--json", cwd=tmp_path)
     assert verified.returncode == 0
     assert json.loads(verified.stdout)["entries"] >= 2
     shown = mumetal("incidents", cwd=tmp_path)
     assert "incident" in shown.stdout
-    chosen = said["incidents"][0]["incident_id"]
+    chosen = json.loads(mumetal("incidents", "--json", cwd=tmp_path).stdout)[0]["incident_id"]
     changed = mumetal("incident", chosen[:12], "--label", "attack", "--owner", "ana", "--json", cwd=tmp_path)
     assert changed.returncode == 0, changed.stderr
     assert json.loads(changed.stdout)["incident"]["label"] == "attack"
@@ -147,7 +167,7 @@ def ask(url: str, path: str) -> Any:
     return json.loads(body)
 
 
-def wait_until(what: Any, seconds: float = 60) -> Any:
+def wait_until(what: Any, seconds: float = 400) -> Any:
     for _ in range(round(seconds / 0.25)):
         if said := what():
             return said
@@ -161,7 +181,7 @@ def test_ones_own_source_is_watched_survives_a_kill_and_ends_cleanly(lab: Path, 
     found = wait_until(lambda: [i for i in ask(url, "/api/v1/incidents") if i["severity"] >= 4])
     rows = ask(url, "/api/v1/overview")["rows_total"]
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=400)
     process, url = start_up(tmp_path, *source)
     try:
         again = ask(url, "/api/v1/incidents")
@@ -173,7 +193,7 @@ def test_ones_own_source_is_watched_survives_a_kill_and_ends_cleanly(lab: Path, 
         assert beside.returncode == 3, "one folder has one owner"
     finally:
         process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=30)[0]
+        output = process.communicate(timeout=400)[0]
     assert process.returncode == 0, output
     assert "Ran " in output
 

@@ -31,6 +31,13 @@ def test_the_settings_page_is_fresh() -> None:
     assert page == reference.settings_page(), "run `python -m mumetal.serve.reference > docs/reference/settings.md`"
 
 
+def test_the_page_of_detectors_is_fresh() -> None:
+    page = (ROOT / "docs/reference/detectors.md").read_text()
+    assert page == reference.detectors_page(), (
+        "run `python -m mumetal.serve.reference detectors > docs/reference/detectors.md`"
+    )
+
+
 def test_settings_survive_being_printed_and_read() -> None:
     changed = msgspec.structs.replace(Settings(), sources=("csv:a b.csv",))
     assert decode(reference.as_toml(changed).encode()) == changed

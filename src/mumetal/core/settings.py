@@ -45,6 +45,7 @@ class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     clock_skew_s: Annotated[
         float, Meta(gt=0, le=3600, description="Difference between two clocks that is a finding, s.")
     ] = 2.0
+    timing_codes: Annotated[str, Meta(description="TOML or JSON file of pulse timing codes of your own.")] = ""
 
 
 class TriageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

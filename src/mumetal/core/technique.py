@@ -58,8 +58,8 @@ class Conditions:
         noise: Standard deviation of one sample, in the unit of the technique's strength.
         rate_hz: Samples a second; 0 when not periodic.
         channels: How many channels carry the effect.
-        false_alarm: Probability of a false alarm, in (0, 1).
-        power: Probability of detection asked for, in (0, 1).
+        false_alarm, power: Probabilities of a false alarm and of detection asked for, in (0, 1).
+        before, references: Samples seen before the attack, and undisturbed reference samples beside each, ≥ 0.
     """
 
     samples: float
@@ -68,12 +68,14 @@ class Conditions:
     channels: int = 1
     false_alarm: float = 1e-3
     power: float = 0.9
+    before: float = 0.0
+    references: float = 1.0
 
     def __post_init__(self) -> None:
         if not (0 < self.false_alarm < 1 and 0 < self.power < 1):
             raise BadInputError("false_alarm and power lie strictly between 0 and 1")
-        if not (self.samples >= 0 and self.noise >= 0 and math.isfinite(self.noise)):
-            raise BadInputError("samples and noise are not negative, and noise is finite")
+        if not (min(self.samples, self.noise, self.before, self.references) >= 0 and math.isfinite(self.noise)):
+            raise BadInputError("samples, noise and references are not negative, and noise is finite")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,7 +182,8 @@ class Demonstration:
             thread.join(timeout=10)
 
     def _live(self, lab: Lab, writer: LabWriter) -> None:
-        backfill(lab, writer, PAST_S)
-        backfill(lab, writer, (self._clock.now_ns() - lab.now_ns) / 1e9)  # what passed while the past was written
+        backfill(lab, writer, PAST_S, self._stop.is_set)
+        missed_s = (self._clock.now_ns() - lab.now_ns) / 1e9  # what passed while the past was written
+        backfill(lab, writer, missed_s, self._stop.is_set)
         run(lab, writer, self._clock, 1.0, self._stop.is_set)
         writer.close()

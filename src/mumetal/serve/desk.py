@@ -13,6 +13,7 @@ from mumetal.core.incident import Incident, IncidentState, Label
 from mumetal.core.ports import Truth
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.watch.covert.codes import Codes
 
 
 class StreamState(StrEnum):
@@ -62,6 +63,7 @@ class Overview:
         changes: What changed since a day ago, one sentence each, newest first.
         alerts_per_week: False pages a week that the user accepts.
         notice: What the reader should know of the run ("demonstration on the twin"); empty when nothing.
+        codes: Pulse timing codes of the lab's own that are looked for.
     """
 
     now_ns: int
@@ -72,6 +74,7 @@ class Overview:
     changes: tuple[str, ...] = ()
     alerts_per_week: float = 2.0
     notice: str = ""
+    codes: Codes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

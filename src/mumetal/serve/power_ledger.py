@@ -10,6 +10,7 @@ from mumetal.core.errors import MumetalError
 from mumetal.core.event import Event
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.watch.covert.codes import Codes
 from mumetal.watch.power.counts import EventFacts, event_facts
 from mumetal.watch.power.facts import CalibrationFacts, StreamFacts, calibration_facts, stream_facts
 from mumetal.watch.power.ledger import Entry, ledger
@@ -34,8 +35,8 @@ class Had:
     calibrations: tuple[CalibrationFacts, ...]
     events: tuple[EventFacts, ...] = ()
 
-    def ledger(self, *, lasting_s: float, alerts_per_week: float) -> tuple[Entry, ...]:
-        """Return the ledger for attacks that last ``lasting_s`` (s), at so many false alerts a week."""
+    def ledger(self, *, lasting_s: float, alerts_per_week: float, codes: Codes | None = None) -> tuple[Entry, ...]:
+        """Return the ledger for attacks that last ``lasting_s`` (s), at so many false alerts a week, with codes of one's own."""
         return ledger(
             techniques(),
             self.streams,
@@ -43,6 +44,7 @@ class Had:
             self.events,
             lasting_s=lasting_s,
             alerts_per_week=alerts_per_week,
+            codes=codes,
         )
 
 

@@ -6,11 +6,19 @@ import msgspec
 from msgspec import Struct
 
 from mumetal.core.settings import Settings
+from mumetal.watch.detectors.standard import Standardised
+from mumetal.watch.listed import LISTED, LIVE
 
 HEAD = """# Settings
 
 One TOML file, `mumetal.toml` in the working folder or the one named by `--settings`. Every field may be left out; an unknown one is an error.
 This page is made from `core/settings.py` (`python -m mumetal.serve.reference`).
+"""
+
+DETECTORS_HEAD = """# Detectors
+
+Every detector says itself which live streams it watches; exceedances of one family are one finding. Rows: the fewest it learns from.
+This page is made from `watch/listed.py` (`python -m mumetal.serve.reference detectors`).
 """
 
 
@@ -76,7 +84,24 @@ def as_toml(settings: Settings) -> str:
     return "\n".join([*top, *tables]) + "\n"
 
 
+def detectors_page() -> str:
+    """Return ``docs/reference/detectors.md``."""
+    lines = [DETECTORS_HEAD]
+    for live in (True, False):
+        lines += ["## On live streams", ""] if live else ["## Inside others, on snapshots, or in the benchmark", ""]
+        lines += ["| detector | title | needs | family | techniques | rows |", "|---|---|---|---|---|---|"]
+        for make in LISTED:
+            if (make in LIVE) is live:
+                told = (make.needs, f"`{make.family}`") if issubclass(make, Standardised) and live else ("–", "–")
+                techniques = ", ".join(f"`{t}`" for t in make.info.techniques)
+                lines.append(
+                    f"| `{make.info.plugin_id}` | {make.info.title} | {told[0]} | {told[1]} | {techniques} | {make.info.min_history} |"
+                )
+        lines.append("")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
     import sys
 
-    sys.stdout.write(settings_page())
+    sys.stdout.write(detectors_page() if sys.argv[1:] == ["detectors"] else settings_page())

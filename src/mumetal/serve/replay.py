@@ -133,7 +133,7 @@ def replay(
     ledger = ledgers.open_ledger(directory, SystemClock(), key=settings.ledger_key)
     try:
         rows, devices = read_all(store, sources, progress)
-        watch = Watch(settings.watch, clock, history.SceneReader(store).scene)
+        watch = Watch(settings.watch, clock, history.SceneReader(store).scene, codes=wiring.timing_codes(settings))
         rooms = Rooms(
             store=store,
             incidents=kept,

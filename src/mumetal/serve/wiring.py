@@ -25,6 +25,7 @@ from mumetal.serve.pipeline.filing import SCAN_AGENT
 from mumetal.serve.pipeline.judge import AGENT
 from mumetal.serve.pipeline.stack import Stack
 from mumetal.trust.models.lifecycle import ADOPT, HEALTH_AGENT, RELEASE_AGENT
+from mumetal.watch.covert.codes import MAX_CODES_FILE, Codes, decode_codes
 
 DEFAULT_FILE = Path("mumetal.toml")
 OPERATOR = "operator"
@@ -102,6 +103,24 @@ def inventory(settings: Settings) -> Inventory:
         ) from None
 
 
+def timing_codes(settings: Settings) -> Codes | None:
+    """Return the pulse timing codes of the lab's own; None where no file is set.
+
+    Raises:
+        BadInputError: The file cannot be read, or is no such file.
+    """
+    if not settings.watch.timing_codes:
+        return None
+    path = Path(settings.watch.timing_codes)
+    try:
+        with path.open("rb") as file:
+            return decode_codes(file.read(MAX_CODES_FILE + 1), str(path))
+    except OSError as error:
+        raise BadInputError(
+            error.strerror or str(error), where=str(path), hint="set watch.timing_codes to a file that can be read"
+        ) from None
+
+
 def authorizer() -> LocalOperator:
     """Return who decides until there is more than one operator: one person, and agents with one verb each."""
     agents = {
@@ -160,6 +179,7 @@ def build(
         sources=sources_of(settings),
         sinks=[(sink_name(spec), open_sink(spec)) for spec in settings.sinks],
         calibrations=signed_folder(settings.calibrations),
+        codes=timing_codes(settings),
         tick=tick,
         notice=notice,
         truth=truth,

@@ -12,14 +12,20 @@ STEP_S = 0.25
 BACKFILL_STEP_S = 100.0  # each step is a durable commit per stream
 
 
-def backfill(lab: Lab, writer: LabWriter, seconds: float) -> int:
+def backfill(lab: Lab, writer: LabWriter, seconds: float, stop: Callable[[], bool] = lambda: False) -> int:
     """Write ``seconds`` (s) of history as fast as it goes, so that watchers have something to learn from.
+
+    Args:
+        lab: The twin.
+        writer: Its doors.
+        seconds: How much, s.
+        stop: Asked before every step.
 
     Returns:
         How many steps the push door was away or full; what it missed waits and goes out with the next step.
     """
     left, away = seconds, 0
-    while left > 0.0:
+    while left > 0.0 and not stop():
         try:
             writer.write(lab.advance(min(BACKFILL_STEP_S, left)))
         except UnavailableError:

@@ -12,36 +12,20 @@ from mumetal.core.finding import Attribution
 from mumetal.core.series import Series
 from mumetal.watch.attribution import carried
 from mumetal.watch.calibrate import Calibration, calibrate_each
-from mumetal.watch.covert.canary_rise import CanaryRise, canary_channels
-from mumetal.watch.covert.leakage_share import leakage_channels
-from mumetal.watch.covert.power_leakage import PowerLeakage
-from mumetal.watch.covert.readout_correlation import ReadoutCorrelation, residual_channels
-from mumetal.watch.covert.replay import Replay
-from mumetal.watch.covert.reset_leakage import ResetLeakage, handover_channels
-from mumetal.watch.covert.sequence import SequenceCorrelation
+from mumetal.watch.covert.codes import Codes
 from mumetal.watch.covert.template import MatchedTemplate
-from mumetal.watch.covert.timing import TimingChannel, timing_channels
-from mumetal.watch.detectors.cusum import Cusum
-from mumetal.watch.detectors.ewma import Ewma
 from mumetal.watch.detectors.held_out import folds, held_out_scores
-from mumetal.watch.detectors.limits import Limits
-from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.shape import Shape
-from mumetal.watch.detectors.spectral import Spectral
-from mumetal.watch.detectors.standard import Scale, Standardised, rate_of
+from mumetal.watch.detectors.standard import Scale, Standardised
 from mumetal.watch.learned import Learned, Watching, adapted_to, fitting
+from mumetal.watch.listed import watching
 from mumetal.watch.regimes import Regimes
 
 Array = NDArray[np.float64]
 NEVER = 1e-300  # 1/week: rarer than any tail can tell
 PIECE = 2048  # rows scored at once: they stay in the processor's cache
-SPECTRAL_HZ = 8.0  # below it there is nothing periodic to see that the level detectors miss
-SHAPE_HZ = 1_000.0  # faster streams would spend their time on windows
-SHAPE_ROWS = 4_096  # from fewer the tail of windows, which hang together, cannot be carried on to two alerts a week
-REPLAY_HZ = 1_000.0  # faster streams would spend their time on comparing rows
 
 Make = Callable[[], Standardised]
-LEVEL: tuple[Make, ...] = (Limits, Ewma, Cusum, Mahalanobis)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +42,7 @@ class Ensemble:
 
     Args:
         history: What is ordinary.
-        extra: Further detectors with their family, such as covert-channel ones, for streams that carry their channels.
+        extra: Further detectors with their family, beside those that are listed and apply: models, codes of the lab's own.
 
     Raises:
         BadInputError: Too few usable rows for every detector.
@@ -67,15 +51,12 @@ class Ensemble:
     def __init__(self, history: Series, extra: tuple[tuple[Make, str], ...] = ()) -> None:
         self.regimes = Regimes(history)
         self.scale = Scale(history, self.regimes)
-        makes: list[tuple[Make, str]] = [(make, "level") for make in LEVEL]
-        if self.scale.rate_hz >= SPECTRAL_HZ:
-            makes.append((Spectral, "spectral"))
-        if self.scale.rate_hz <= SHAPE_HZ and len(history) >= SHAPE_ROWS:
-            makes.append((Shape, "shape"))
+        makes: list[tuple[Make, str]] = [(listed, listed.family) for listed in watching(history)]
+        makes += extra
         halves = folds(history, 2, self.regimes)
         labels = self.regimes.labels(history.values)
         members: list[Member] = []
-        for make, family in (*makes, *extra):
+        for make, family in makes:
             detector = make()
             if len(history) // 2 < detector.info.min_history:
                 continue
@@ -158,27 +139,12 @@ class Ensemble:
 
 
 def extras_for(history: Series, models: tuple[Watching, ...] = ()) -> tuple[tuple[Make, str], ...]:
-    """Return the detectors that a stream's channels call for beside the general ones, with their families."""
-    timing, _ = timing_channels(history.names, tuple(c.unit for c in history.channels))
+    """Return what watches a stream beside the listed detectors, with its family: models that fit it, codes of the lab's own."""
     out: list[tuple[Make, str]] = []
-    if timing:
-        out.append((TimingChannel, "covert.timing"))
-    if canary_channels(history.names):
-        out.append((CanaryRise, "level"))
-    if handover_channels(history.names):
-        out.append((ResetLeakage, "covert.reset"))
-    if len(residual_channels(history.names)) > 1:
-        out.append((ReadoutCorrelation, "covert.readout"))
-    if (
-        leakage_channels(history.names, tuple(c.unit for c in history.channels))[0]
-        and rate_of(history.t_ns) <= REPLAY_HZ
-    ):
-        out.append((PowerLeakage, "covert.power"))
-    if timing and 0 < rate_of(history.t_ns) <= REPLAY_HZ:
-        out += [(SequenceCorrelation, "covert.timing"), (MatchedTemplate, "covert.timing")]
-    if 0 < rate_of(history.t_ns) <= REPLAY_HZ:
-        out.append((Replay, "covert.replay"))
+    if MatchedTemplate.watches(history):
+        codes = [model for model in models if isinstance(model, Codes)]
+        out += [(partial(MatchedTemplate, own.sequences), MatchedTemplate.family) for own in codes]
     out += [(partial(Learned, model), f"model.{model.name}") for model in fitting(models, history)]
-    if len(history) >= SHAPE_ROWS and rate_of(history.t_ns) <= SHAPE_HZ:
+    if Shape.watches(history):
         out += [(model.make, "encoder") for model in adapted_to(models, history)]
     return tuple(out)

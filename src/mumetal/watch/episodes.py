@@ -14,14 +14,16 @@ RELEASE = 0.75  # times the threshold below which an alert begins to end
 HOLD_ROWS = 20
 HOLD_NS = 10 * 10**9
 LOOK_ROWS = 2
-LOOK_NS = 2 * 10**9  # whether it goes on is judged once in so many rows and so long
+LOOK_NS = 2 * 10**9  # whether it goes on is judged once in so many rows and so long, …
+LOOKS = 16  # … later once in this part of the time it has stood, …
+LONGEST_NS = 60 * 10**9  # … and at least once in so long
 EBB = 0.9  # times the largest of one stretch that the next stays below, where a level is on its way back …
 EBB_ROWS = 8
 EBB_NS = 8 * 10**9  # … stretches of so many rows and so long …
 EBB_FLAT = 2  # stretches in a row without a fall, after which it is not on its way back
 EBBS = 4  # … and so many in a row, down to half of the peak at most
 PATIENCE = 2  # times as long as a sign of it took to gather: so long it waits for the next
-GATHER_NS = 300 * 10**9  # longest that the first sign is taken to have gathered: some streams are never calm
+GATHER_NS = 30 * 10**9  # longest that a sign is taken to have gathered: some streams are never calm
 
 
 class Afresh(Protocol):
@@ -54,6 +56,7 @@ class Episode:
         quiet: Rows below the release level since the last one above it.
         confirmed: Whether dwell or strength was reached.
         since_ns: Row after which its detectors started afresh.
+        confirmed_ns: Row that confirmed it.
         look_ns: Row before the present look.
         looked: Rows of the present look.
         seen: Whether they saw it again in the present look.
@@ -75,6 +78,7 @@ class Episode:
     quiet: int = 0
     confirmed: bool = False
     since_ns: int = 0
+    confirmed_ns: int = 0
     look_ns: int = 0
     looked: int = 0
     seen: bool = False
@@ -89,12 +93,17 @@ class Episode:
     def confirm(self, row: int, now_ns: int) -> None:
         """Note that it is real, and look from here on whether it lasts."""
         self.confirmed, self.confirmed_row = True, row
-        self.since_ns = self.look_ns = self.stretch_ns = now_ns
+        self.confirmed_ns = self.since_ns = self.look_ns = self.stretch_ns = now_ns
 
     def again(self, now_ns: int) -> None:
         """Note that detectors which started afresh see it."""
         if not self.seen:
             self.seen, self.slowest_ns = True, max(self.slowest_ns, now_ns - self.since_ns)
+
+    @property
+    def look_until_ns(self) -> int:
+        """When the present look may end."""
+        return self.look_ns + min(max(LOOK_NS, (self.look_ns - self.confirmed_ns) // LOOKS), LONGEST_NS)
 
     def turn(self, now_ns: int) -> None:
         """Note, at the end of a stretch, whether its largest score is below that of the one before."""
@@ -193,7 +202,7 @@ class Episodes:
                     continue
                 before = int(np.searchsorted(calm, row))
                 calm_ns = int(t_ns[calm[before - 1]]) if before else self._calm_ns
-                self.open = Episode(start_ns=now, last_ns=now, peak=value, slowest_ns=min(now - calm_ns, GATHER_NS))
+                self.open = Episode(start_ns=now, last_ns=now, peak=value, slowest_ns=now - calm_ns)
             episode = self.open
             busy[row] = True
             episode.last_ns, episode.quiet = now, 0
@@ -222,7 +231,7 @@ class Episodes:
     def _stand(episode: Episode, t_ns: NDArray[np.int64], relative: Array, start: int, afresh: Afresh | None) -> int:
         """Pass over rows up to the end of the look, or of the chunk; return the row after the last."""
         complete = start + LOOK_ROWS - episode.looked - 1
-        complete = max(complete, int(np.searchsorted(t_ns, episode.look_ns + LOOK_NS)))
+        complete = max(complete, int(np.searchsorted(t_ns, episode.look_until_ns)))
         stop = min(complete + 1, t_ns.size)
         still, fresh = afresh.now(start, stop) if afresh is not None else (relative[start:stop], np.zeros(stop - start))
         loud, again = np.flatnonzero(np.maximum(still, fresh) >= RELEASE), np.flatnonzero(fresh >= RELEASE)
@@ -250,7 +259,7 @@ class Episodes:
         """Whether it has been quiet for long enough or, where it was on its way back, is so no more; asked at the end of a look."""
         if self._ebb is not None and (episode.flat >= EBB_FLAT or episode.crest > max(1.0, episode.before / EBB)):
             return True
-        hold_ns = max(HOLD_NS, PATIENCE * episode.slowest_ns)
+        hold_ns = max(HOLD_NS, PATIENCE * min(episode.slowest_ns, GATHER_NS))
         return episode.quiet >= HOLD_ROWS and now_ns >= episode.last_ns + hold_ns
 
     def close(self, ended: list[Episode]) -> None:

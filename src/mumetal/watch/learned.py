@@ -11,6 +11,7 @@ from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.contrastive.adapted import AdaptedEncoder
+from mumetal.watch.covert.codes import Codes
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
 
@@ -38,7 +39,7 @@ class RowModel(Protocol):
         ...
 
 
-Watching = RowModel | AdaptedEncoder
+Watching = RowModel | AdaptedEncoder | Codes
 Models = Callable[[], tuple[Watching, ...]]
 
 
@@ -50,7 +51,7 @@ def no_models() -> tuple[Watching, ...]:
 def fitting(models: tuple[Watching, ...], history: Series) -> tuple[RowModel, ...]:
     """Return the row models whose every input is a channel of this stream, in the same unit."""
     have = {(channel.name, channel.unit) for channel in history.channels}
-    rows = (model for model in models if not isinstance(model, AdaptedEncoder))
+    rows = (model for model in models if not isinstance(model, AdaptedEncoder | Codes))
     return tuple(model for model in rows if have >= set(model.channels))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import quote
 
 import numpy as np
@@ -20,10 +21,11 @@ from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.watch.authored.commits import CommitMonitor, record_finding
 from mumetal.watch.calibrate import Budget
 from mumetal.watch.causes import CAUSES
+from mumetal.watch.covert.codes import Codes
 from mumetal.watch.covert.export import ExportWatch
 from mumetal.watch.covert.misreport import CanaryWitness
 from mumetal.watch.covert.noisy_replay import NoisyReplay
-from mumetal.watch.learned import Models, no_models
+from mumetal.watch.learned import Models, Watching, no_models
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.breach import Breach
@@ -78,6 +80,7 @@ class Watch:
         scene_of: Returns what surrounds a finding, for the causes to judge by.
         background: Where detectors are fitted anew while the former ones go on; without it, in the calling thread.
         models: Says which models of the registry are active now, verified.
+        codes: Pulse timing codes that are looked for beside the usual ones.
     """
 
     def __init__(
@@ -87,7 +90,9 @@ class Watch:
         scene_of: SceneOf,
         background: Executor | None = None,
         models: Models = no_models,
+        codes: Codes | None = None,
     ) -> None:
+        self._codes = () if codes is None else (codes,)
         self._settings, self._clock, self._scene_of = settings, clock, scene_of
         self._background, self._models = background, models
         self._budget = Budget(settings.alerts_per_week)
@@ -184,6 +189,10 @@ class Watch:
         told = _told(key, monitor)
         return replace(told, state="silent" if silent else told.state, reason=reason)
 
+    def _watching(self, tenant: str) -> tuple[Watching, ...]:
+        """Return what watches a tenant's streams beside the listed detectors; the registry is the house's own."""
+        return (*(self._models() if tenant == LOCAL else ()), *self._codes)
+
     def _stream(self, series: Series) -> "Stream":
         key = (series.tenant, series.device, series.stream)
         if key not in self._streams:
@@ -195,7 +204,7 @@ class Watch:
                     self._settings,
                     self._budget,
                     self._background,
-                    self._models if series.tenant == LOCAL else no_models,  # the registry is the house's own
+                    partial(self._watching, series.tenant),
                 )
             self._streams[key] = Stream(
                 monitor=monitor,

@@ -7,6 +7,7 @@ from tests.unit.watch.test_watch import feed, watch
 
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
+from mumetal.watch.episodes import Episodes
 
 NS = 10**9
 NAMES = tuple(f"s{i}.level" for i in range(4))  # no canaries: their joint detector is not asked
@@ -85,6 +86,35 @@ def test_the_end_does_not_depend_on_the_size_of_chunks() -> None:
     ]
     assert len(told[0]) >= 3
     assert told[0] == told[1] == told[2]
+
+
+class Counting:
+    """Detectors that see the attack in every row, and count how often they are asked."""
+
+    asked = 0
+
+    def now(self, start: int, stop: int) -> tuple[Array, Array]:
+        self.asked += 1
+        return np.zeros(stop - start), np.full(stop - start, 2.0)
+
+    def restart(self) -> None:
+        pass
+
+    def forget(self) -> None:
+        pass
+
+    def take_over(self, start: int) -> Array:
+        raise AssertionError(f"it is not over at row {start}")
+
+
+def test_an_alert_that_stands_for_hours_is_looked_at_ever_more_rarely() -> None:
+    episodes, counting = Episodes(), Counting()
+    rows = 20_000
+    confirmed, ended, busy = episodes.push(np.arange(rows) * NS, np.full(rows, 2.0), counting)
+    assert len(confirmed) == 1
+    assert not ended
+    assert busy.all()
+    assert counting.asked < 500
 
 
 def test_a_finding_says_how_often_ordinary_data_would_do_as_much() -> None:

@@ -10,6 +10,7 @@ from tests.unit.watch.backgrounds import T0, stream
 from mumetal.catalog import calibrations
 from mumetal.catalog.techniques import techniques
 from mumetal.core.series import Series
+from mumetal.watch.covert.codes import Codes
 from mumetal.watch.power.answers import CANARIES
 from mumetal.watch.power.facts import StreamFacts, calibration_facts, stream_facts
 from mumetal.watch.power.ledger import Entry, ledger
@@ -108,3 +109,23 @@ def test_a_canary_with_its_shots_tells_the_attack_in_an_exact_binomial_test() ->
         limit = next(k for k in range(int(n * canary.before), n) if upper_tail(n, canary.before, k) <= 1e-2)
         assert upper_tail(n, canary.after, limit) > 0.75, canary.technique
         assert math.isfinite(canary.shots(1e-6, 0.99))
+
+
+def test_codes_of_ones_own_have_a_line_beside_the_usual_ones_and_see_less_with_no_references() -> None:
+    rng = np.random.default_rng(1)
+    values = 5e-12 * rng.normal(size=(400, 2))
+    names = ("awg.timing_residual", "awg.reference_residual")
+    found = {}
+    for count in (2, 1):
+        pulses = facts(stream(values[:, :count], hz=40.0, names=names[:count], units=("s",) * count, name="control"))
+        entries = ledger(
+            techniques(), (pulses,), (), lasting_s=3_600.0, alerts_per_week=2.0,
+            codes=Codes(names=("implant",), sequences=((1.0, -1.0, 0.0, 1.0, -1.0) * 8,)),
+        )  # fmt: skip
+        found[count] = [e for e in entries if e.technique.technique_id == "exfiltration.timing_covert_channel"]
+    matched = [e for e in found[2] if e.detector == "watch.covert.template"]
+    assert ["of your own" in e.power.reason for e in matched] == [False, True]
+    assert matched[1].power.smallest < matched[0].power.smallest  # one short code is few phases to look at
+    blind_spot = next(e for e in found[1] if e.detector == "watch.covert.timing")
+    assert "without reference pulses" in blind_spot.power.reason
+    assert blind_spot.power.smallest > 0.14

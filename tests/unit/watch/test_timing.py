@@ -1,5 +1,8 @@
 """Messages in pulse timing are found, jitter that only changes is not, and structure is found below the noise wall."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests import naive
@@ -7,10 +10,12 @@ from tests import naive
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Channel, Series
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.codes import CODES, decode_codes, maximal_sequences
 from mumetal.watch.covert.sequence import SequenceCorrelation
 from mumetal.watch.covert.spans import Spans, spans_up_to
-from mumetal.watch.covert.template import CODES, MatchedTemplate, maximal_sequences
+from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.covert.timing import TimingChannel
+from mumetal.watch.ensemble import extras_for
 
 T0 = 1_760_000_000 * 10**9
 SIGMA = 5e-12
@@ -42,6 +47,20 @@ def test_span_means_agree_with_their_twin_in_any_chunks() -> None:
     pieces = [[m for _, m in parts.push(rows[a:b])] for a, b in ((0, 7), (7, 7), (7, 50))]
     for k, means in enumerate(told):
         np.testing.assert_allclose(np.concatenate([p[k] for p in pieces if p]), means)
+
+
+def test_long_windows_begin_at_whole_steps_and_hold_what_their_twin_does() -> None:
+    rows = np.random.default_rng(1).normal(size=(900, 2)) + 1e3
+    spans = spans_up_to(300)
+    whole, parts = Spans(spans, 2, 8), Spans(spans, 2, 8)
+    told = list(whole.push(rows))
+    for span, (held, means) in zip(spans, told, strict=True):
+        begins = [max(0, stop - span) // (8 if span > 128 else 1) * (8 if span > 128 else 1) for stop in range(1, 901)]
+        np.testing.assert_allclose(held, [stop - begin for stop, begin in enumerate(begins, 1)])
+        np.testing.assert_allclose(means, [rows[begin:stop].mean(axis=0) for stop, begin in enumerate(begins, 1)])
+    pieces = [list(parts.push(rows[a:b])) for a, b in ((0, 5), (5, 5), (5, 230), (230, 900))]
+    for k, (_, means) in enumerate(told):
+        np.testing.assert_allclose(np.concatenate([p[k][1] for p in pieces if p]), means)
 
 
 def test_a_message_is_found_and_an_innocent_change_of_all_jitter_is_not() -> None:
@@ -104,5 +123,53 @@ def test_the_codes_are_the_known_ones() -> None:
     for code in CODES[1:]:
         ring = np.array([float(np.dot(code, np.roll(code, s))) for s in range(1, len(code))])
         np.testing.assert_allclose(ring, -1)
-    with pytest.raises(BadInputError, match="template"):
-        MatchedTemplate(((1, 0, 1, 1),))
+
+
+OWN = """
+[codes]
+implant = [1, -1, 0, 1, 0.5, -2, 1, 1, -1]
+beacon = [1, 0, 0, 0, 0, 0, 0]
+"""
+
+
+def test_codes_of_ones_own_are_read_bounded_and_found_beside_the_usual_ones() -> None:
+    codes = decode_codes(OWN.encode(), "codes.toml")
+    assert codes.names == ("implant", "beacon")
+    assert (
+        decode_codes(b'{"codes": {"implant": [1, -1, 0, 1, 0.5, -2, 1, 1, -1]}}', "c.json").sequences
+        == codes.sequences[:1]
+    )
+    history = pulses(8_000, 20)
+    more = pulses(12_000, 21, shift=0.15 * np.roll(np.array(codes.sequences[0]), 4))
+    extras = extras_for(replace(history, t_ns=T0 + np.arange(8_000) * 10**7), (codes,))
+    assert [family for _, family in extras] == ["covert.timing"]
+    assert extras_for(history, ()) == ()
+    own, usual = MatchedTemplate(codes.sequences), MatchedTemplate()
+    for detector in (own, usual):
+        detector.fit(history)
+        detector.reset()
+    level = z_upper(1e-4 / (2 * own.scales))
+    assert own.score(more).max() > level + 1
+    assert usual.score(more).max() < z_upper(1e-3 / (2 * usual.scales))
+    own.reset()
+    assert own.score(pulses(12_000, 22)).max() < level
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[codes]\n", "length >= 1"),
+        ("[codes]\nshort = [1, -1]", "length >= 4"),
+        ("[codes]\nflat = [2, 2, 2, 2]", "'flat': all its shifts are alike"),
+        ("[codes]\nwild = [1, inf, 1, 2]", "'wild': shifts are finite"),
+        ("[codes]\nwords = ['a', 'b', 'c', 'd']", "Expected `float`"),
+        ("[code]\na = [1, 2, 3, 4]", "code"),
+        ("[codes]\n'a b/..' = [1, 2, 3, 4]", "timing code"),
+        ("[codes]\n" + "\n".join(f"c{k} = {[1, -1] * 500}" for k in range(17)), "16384 shifts"),
+        ("#" * 1_000_001, "larger than 1 MB"),
+    ],
+)
+def test_codes_that_cannot_be_are_refused_and_named(text: str, said: str) -> None:
+    with pytest.raises(BadInputError, match=re.escape(said)) as refused:
+        decode_codes(text.encode(), "codes.toml")
+    assert "codes.toml" in str(refused.value) or "timing code" in said

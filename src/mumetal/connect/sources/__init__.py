@@ -5,6 +5,7 @@ from pathlib import Path
 from mumetal.connect.sources import audit, bluefors, hdf5, ibm, numpy_files, platforms, table, table_parquet
 from mumetal.connect.sources.edge import EdgeSource
 from mumetal.connect.sources.edge_plan import load
+from mumetal.connect.sources.join import JoinSource
 from mumetal.connect.sources.spec import SourceFactory, SourceSpec, parse_spec
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Source
@@ -25,7 +26,7 @@ SOURCES.add("platforms", platforms.FACTORY)
 ALWAYS = {
     "tenant": "for whom the source reads",
     "device": "device name",
-    "edge": "TOML file that says which channels are raw waveforms: their features come out, the raw rows do not",
+    "edge": "TOML file that says which channels are raw waveforms: their features come out, the raw rows do not; and which are joined",
 }
 
 
@@ -39,6 +40,10 @@ def open_source(spec: str) -> Source:
         BadInputError: Not such a text, an unknown kind or an unknown option; the hint lists the known ones.
         UnavailableError: The place is not there.
     """
+    return _open(spec, nested=False)
+
+
+def _open(spec: str, *, nested: bool) -> Source:
     parsed = parse_spec(spec)
     factory = SOURCES.get(parsed.kind)
     known = ALWAYS | dict(factory.options)
@@ -51,5 +56,13 @@ def open_source(spec: str) -> Source:
             )
     edge = parsed.option("edge")
     plan = load(Path(edge)) if edge else None
+    if plan is not None and plan.also and nested:
+        raise BadInputError("a source that is joined with another names a third", where=edge, hint="join two at a time")
     source = factory.open(parsed)
-    return source if plan is None else EdgeSource(source, plan)
+    if plan is None:
+        return source
+    if plan.groups:
+        source = EdgeSource(source, plan)
+    if not plan.joins:
+        return source
+    return JoinSource((source, _open(plan.also, nested=True)) if plan.also else (source,), plan.joins)

@@ -37,11 +37,27 @@ class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pulse_tube_hz: Annotated[float, Meta(ge=0, le=100)] = 1.4
 
 
+class Join(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Channels of several streams of one device that become one stream, each named ``STREAM/CHANNEL``.
+
+    ``rows`` sets the times; of each in ``beside`` the nearest row within ``within_s`` is taken, or the mean of those since
+    the row before. A row waits at most ``wait_s`` (s, by the clock of ``rows``) for the others.
+    """
+
+    rows: Pattern
+    beside: Annotated[tuple[Pattern, ...], Meta(min_length=1, max_length=16)]
+    how: Literal["nearest", "mean"] = "nearest"
+    within_s: Annotated[float, Meta(gt=0, le=3_600)] = 0.05
+    wait_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0
+
+
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an edge file says: how long a window is, and the groups by name."""
+    """What an edge file says: how long a window is, the groups by name, and what is joined, also with another source."""
 
     window_s: Annotated[float, Meta(ge=1e-3, le=3_600)] = 1.0
-    groups: Annotated[dict[str, Group], Meta(min_length=1, max_length=1_000)]
+    groups: Annotated[dict[str, Group], Meta(max_length=1_000)] = {}
+    joins: Annotated[dict[str, Join], Meta(max_length=64)] = {}
+    also: Annotated[str, Meta(max_length=2_000)] = ""
 
 
 def choose(patterns: tuple[str, ...], names: tuple[str, ...]) -> list[int]:
@@ -59,9 +75,23 @@ def decode(data: bytes, where: str) -> Plan:
         plan = msgspec.toml.decode(data, type=Plan)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInputError(str(error)[:300], where=where, hint="see docs/how-to/edge-features.md") from None
+    hint = "see docs/how-to/edge-features.md"
+    if not plan.groups and not plan.joins:
+        raise BadInputError("neither groups nor joins", where=where, hint=hint)
+    if plan.also and not plan.joins:
+        raise BadInputError("another source is named, and nothing to join with it", where=where, hint=hint)
     for name, group in plan.groups.items():
         check.name(name, "edge group")
         _check(name, group, where)
+    for name, join in plan.joins.items():
+        check.name(name, "joined stream")
+        wanted = (join.rows, *join.beside)
+        if len(set(wanted)) < len(wanted) or any(not all(w.partition("/")[::2]) for w in wanted):
+            raise BadInputError(f"join {name!r}: channels are STREAM/CHANNEL, each once", where=where, hint=hint)
+        if name in {w.partition("/")[0] for w in wanted}:
+            raise BadInputError(f"join {name!r} has the name of a stream that it joins", where=where, hint=hint)
+        if join.wait_s < join.within_s:
+            raise BadInputError(f"join {name!r}: wait_s is shorter than within_s", where=where, hint=hint)
     return plan
 
 

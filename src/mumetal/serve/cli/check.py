@@ -56,6 +56,11 @@ def check(
     lines.append(Line(what="settings", ok=True, detail=str(settings or "defaults")))
     _try(
         lines,
+        "timing codes",
+        lambda: ", ".join(codes.names) if (codes := wiring.timing_codes(chosen)) else "none of your own",
+    )
+    _try(
+        lines,
         "inventory",
         lambda: f"{len(wiring.inventory(chosen).devices)} devices" if chosen.triage.inventory else "none set",
     )

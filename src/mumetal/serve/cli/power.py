@@ -52,7 +52,9 @@ def power(
         )
     finally:
         kept.close()
-    entries = had.ledger(lasting_s=lasting_s, alerts_per_week=chosen.watch.alerts_per_week)
+    entries = had.ledger(
+        lasting_s=lasting_s, alerts_per_week=chosen.watch.alerts_per_week, codes=wiring.timing_codes(chosen)
+    )
     if as_json:
         typer.echo(msgspec.json.encode([_plain(e) for e in entries]).decode())
         return 0

@@ -185,9 +185,9 @@ def _power(router: APIRouter, desk: Desk) -> None:
     @router.get("/power")
     def power(request: Request, lasting: Annotated[float, Query(ge=1, le=604_800)] = 3_600.0) -> Response:
         tenant = caller_of(request).tenant
-        budget = desk.overview(tenant).alerts_per_week
-        had = book.had(tenant)
-        entries = () if had is None else had.ledger(lasting_s=lasting, alerts_per_week=budget)
+        overview = desk.overview(tenant)
+        budget, had = overview.alerts_per_week, book.had(tenant)
+        entries = () if had is None else had.ledger(lasting_s=lasting, alerts_per_week=budget, codes=overview.codes)
         values = {
             "at": "power",
             "twin": bool(truth_of(desk, tenant)),

@@ -39,6 +39,7 @@ from mumetal.serve.pipeline.model_health import ModelHealth, Pace
 from mumetal.serve.pipeline.rates import Rates
 from mumetal.serve.pipeline.scorer import Scorer
 from mumetal.serve.pipeline.watermarks import Watermarks
+from mumetal.watch.covert.codes import Codes
 from mumetal.watch.watch import Watch
 
 ADMIT_S = 2.0
@@ -81,12 +82,13 @@ class Stack:
         sources: Sequence[tuple[Source, str]] = (),
         sinks: Sequence[tuple[str, Sink]] = (),
         calibrations: SignedFolder | None = None,
+        codes: Codes | None = None,
         tick: Callable[[], Sequence[Finding]] = tuple,
         notice: str = "",
         truth: Callable[[], Sequence[Truth]] = tuple,
     ) -> None:
         self._clock = clock
-        self._alerts_per_week = settings.watch.alerts_per_week
+        self._alerts_per_week, self._codes = settings.watch.alerts_per_week, codes
         self._notice = notice
         self._truth = truth
         self._tick = tick
@@ -106,7 +108,7 @@ class Stack:
         self._marks = Watermarks(directory / "scored.json")
         self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
         scenes = history.SceneReader(self.store)
-        self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.watching)
+        self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.watching, codes)
         self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock) for name, sink in sinks]
         self._sinks = [sink for _, sink in sinks]
         rooms = Rooms(
@@ -257,6 +259,7 @@ class Stack:
             quarantined=self._rates.quarantined,
             changes=changes(found, snapshots, self._rates.quarantined, now_ns),
             alerts_per_week=self._alerts_per_week,
+            codes=self._codes,
             notice=" ".join(filter(None, (self._notice, self.models.words if tenant == LOCAL else ""))),
         )
 

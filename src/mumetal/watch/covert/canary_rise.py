@@ -12,6 +12,8 @@ from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import chi2_upper, z_upper
+from mumetal.watch.covert.proportions import signed_root
+from mumetal.watch.covert.references import apart, widened
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind, shift_bound
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
@@ -21,7 +23,9 @@ LONGEST = 4_096  # rows
 CLIP = 6.0  # standard deviations
 LIGHT = 2.0  # excess kurtosis of rows up to which means over windows are taken to be normal
 NOMINAL = 3.0  # 2 for normal means; half as much again for wander, of which the history shows few stretches
-WINDOWS = 20  # of the longest span that the history must hold
+WINDOWS = 2  # of the longest span that the history must hold
+DOUBT = 1.15  # in squares: so much wander is easily overlooked in few windows
+MOST_SHOTS = 1e6  # that a row is taken for
 
 
 def canary_channels(names: tuple[str, ...]) -> list[int]:
@@ -30,26 +34,35 @@ def canary_channels(names: tuple[str, ...]) -> list[int]:
 
 
 class CanaryRise(Standardised):
-    """Share of failed canaries against the history's, by the score test of a proportion (Rao 1948), all canaries together.
+    """Share of failed canaries against the history's, by the likelihood of proportions, all canaries together.
 
     What hits many canaries is seen before any of them shows it alone: a window's score is the length of the vector of rises,
-    falls left out (the likelihood ratio of a mean that cannot be negative, Kudo 1963, where canaries are independent).
+    falls left out (the likelihood ratio of a mean that cannot be negative, Kudo 1963, where canaries are independent). Each rise
+    is the signed root of the likelihood ratio of two proportions: it knows how skewed few failures are, as a score test (Rao
+    1948) does not, and the level that its short windows ask for costs the long ones.
 
     The mean and its variance are used, not median and spread: canaries of few shots mostly do not fail at all, and their
-    median is then 0 whatever happens. Rows that remember one another make a window's mean spread wider than independent
+    median is then 0 whatever happens; the variance says how many shots a row is worth. Rows that remember one another make a window's mean spread wider than independent
     ones would; how much is learnt for each window.
     """
 
     info = PluginInfo(
         plugin_id="watch.covert.canary_rise",
         title="Canaries fail more often",
-        reference="Rao 1948, doi:10.1017/S0305004100023987 (score test); Kudo 1963, doi:10.1093/biomet/50.3-4.403 (one-sided, joint)",
+        reference="Wilks 1938, doi:10.1214/aoms/1177732360; McCullagh 1983, doi:10.1214/aos/1176346056 (quasi-likelihood); Kudo 1963, doi:10.1093/biomet/50.3-4.403 (one-sided, joint)",
         techniques=("impair.crosstalk_hammering", "impair.config_edit"),
         min_history=64,
     )
+    family = "level"
+    needs = "a canary's error rate, …canary…error…"
 
     accumulates = True
     _spans: tuple[int, ...] = ()
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether there is a canary."""
+        return bool(canary_channels(history.names))
 
     def fit(self, history: Series) -> None:
         """Learn the ordinary share of failures.
@@ -73,31 +86,35 @@ class CanaryRise(Standardised):
             )
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
-        """Learn each canary's mean, and the variance of a row about it."""
-        own, here = z[:, self._columns], self._observed(z, seen)
+        """Learn each canary's share of failures, and how many shots a row is worth."""
+        self._most = np.ones(len(self._columns))
+        own, here = self._rates(z, seen)
         count = np.maximum(here.sum(axis=0), 2)
-        self._mean = (own * here).sum(axis=0) / count
-        self._variance = np.maximum((((own - self._mean) * here) ** 2).sum(axis=0) / (count - 1), 1e-12)
-        self._learnt = count
-        fourth = (((own - self._mean) * here) ** 4).sum(axis=0) / count / self._variance**2
+        failed = (own * here).sum(axis=0)
+        self._mean = np.clip(np.where(failed > 0, failed, 0.5) / count, 1e-9, 1 - 1e-9)
+        away = (own - self._mean) * here
+        variance = np.maximum((away**2).sum(axis=0) / (count - 1), 1e-300)
+        binomial = self._mean * (1 - self._mean)
+        self._shots = np.where(failed > 0, np.minimum(binomial / variance, MOST_SHOTS), 1.0)
+        self._learnt = count * self._shots
+        fourth = (away**4).sum(axis=0) / count / variance**2
         self.nominal_scale = NOMINAL if float(fourth.max()) < 3 + LIGHT else 0.0
         # No single row counts for more than the history's worst did: bursts are for limits.
-        self._most = np.maximum(CLIP * np.sqrt(self._variance), ((own - self._mean) * here).max(axis=0))
+        self._most = np.minimum(self._mean + np.maximum(CLIP * np.sqrt(variance), away.max(axis=0)), 1.0)
         self._spans = spans_up_to(min(LONGEST, int(z.shape[0] / self.part) // WINDOWS))
-        self._wider = self._remembered(own, here)
+        self._wider = self._remembered(own - self._mean, here, binomial / self._shots)
         self.reset()
 
-    def _remembered(self, own: Array, here: NDArray[np.bool_]) -> Array:
+    def _remembered(self, away: Array, here: NDArray[np.bool_], variance: Array) -> Array:
         """Return how much wider a window's mean spreads than independent rows would have it, shape (spans, canaries), ≥ 1."""
-        away, width = np.where(here, own - self._mean, 0.0), own.shape[1]
-        out = np.ones((len(self._spans), width))
-        for slot, (length, means) in enumerate(Spans(self._spans, 2 * width).push(np.hstack([away, here]))):
-            span = self._spans[slot]
-            apart = slice(span - 1, None, span)  # windows that share no row
-            rows = np.maximum(means[apart, width:] * length[apart, None], 1.0)
-            squares = (means[apart, :width] * length[apart, None] / rows) ** 2 * rows
-            out[slot] = np.sqrt(np.maximum(squares.mean(axis=0) / self._variance, 1.0))
-        return out
+        width = away.shape[1]
+        windows = apart(self._spans, np.hstack([np.where(here, away, 0.0), here]))
+        ratios = np.ones((len(self._spans), width))
+        for slot, (span, means) in enumerate(zip(self._spans, windows, strict=True)):
+            rows = np.maximum(means[:, width:] * span, 1.0)
+            squares = (means[:, :width] * span / rows) ** 2 * rows
+            ratios[slot] = squares.mean(axis=0) / variance if len(means) else 1.0
+        return widened(self._spans, tuple(len(w) for w in windows), ratios, DOUBT)
 
     def reset(self) -> None:
         """Forget what was scored so far, keep what was learnt."""
@@ -108,18 +125,23 @@ class CanaryRise(Standardised):
         """How many features are looked at: all canaries together over each window."""
         return len(self._spans)
 
-    def _observed(self, z: Array, seen: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-        return np.ones((z.shape[0], len(self._columns)), bool) if seen is None else seen[:, self._columns]
+    def _rates(self, z: Array, seen: NDArray[np.bool_] | None) -> tuple[Array, NDArray[np.bool_]]:
+        """Return error rates as recorded, shape (n, canaries), in [0, 1], and where they were observed."""
+        assert self._scale is not None
+        raw = z[:, self._columns] * self._scale.scale[self._columns] + self._scale.location[self._columns]
+        here = np.ones(raw.shape, bool) if seen is None else seen[:, self._columns]
+        return np.clip(raw, 0.0, self._most), here
 
     def _rises(self, z: Array, seen: NDArray[np.bool_] | None) -> Iterator[Array]:
         """Yield, for each window, by how many standard deviations each canary is above its mean, shape (n, canaries)."""
-        here = self._observed(z, seen)
-        away = np.where(here, np.minimum(z[:, self._columns] - self._mean, self._most), 0.0)
+        own, here = self._rates(z, seen)
         width = len(self._columns)
-        for wider, (length, means) in zip(self._wider, self._past.push(np.hstack([away, here])), strict=True):
-            rows = np.maximum(means[:, width:] * length[:, None], 1.0)
-            total = means[:, :width] * length[:, None]
-            yield np.maximum(total / rows / np.sqrt(self._variance * (1 / rows + 1 / self._learnt)) / wider, 0.0)
+        rows = np.hstack([np.where(here, own, 0.0), here])
+        for wider, (length, means) in zip(self._wider, self._past.push(rows), strict=True):
+            observed = means[:, width:]
+            share = np.where(observed > 0, means[:, :width] / np.maximum(observed, 1e-9), self._mean)
+            shots = np.maximum(observed * length[:, None], 1.0) * self._shots
+            yield np.maximum(signed_root(share, shots, self._mean, self._learnt) / wider, 0.0)
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,): the longest vector of rises over all windows, in standard deviations."""

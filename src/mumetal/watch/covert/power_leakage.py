@@ -14,10 +14,11 @@ from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.leakage_share import LAGS, leakage_channels, repeated
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
+from mumetal.watch.detectors.standard import COMPARED_HZ, Array, Scale, Standardised, rate_of, shares, units_of
 
 TECHNIQUE = "collection.controller_power_trace"
-LONGEST = 2_048  # rows
+LONGEST = 8_192  # rows
+STEP = 32  # rows: where windows of more than 512 begin
 SHORTEST = 32  # rows
 LEAST = 8  # rows of each class that Welch's t is told from
 DRIFT = 64  # rows over which a level is taken out, and is longer where jobs are
@@ -44,10 +45,17 @@ class PowerLeakage(Standardised):
         techniques=(TECHNIQUE, "collection.single_trace_reconstruction"),
         min_history=256,
     )
+    family = "covert.power"
+    needs = "W, K or band… beside pulse energy or a flag of jobs, at most 1,000 rows/s"
 
     nominal_scale = 2.0
     accumulates = True
     _spans: tuple[int, ...] = ()
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether something that may leak is recorded beside what is played."""
+        return bool(leakage_channels(history.names, units_of(history))[0]) and rate_of(history.t_ns) <= COMPARED_HZ
 
     def fit(self, history: Series) -> None:
         """Learn the ordinary leak.
@@ -64,7 +72,7 @@ class PowerLeakage(Standardised):
         super().fit_scaled(scale, history)
 
     def _choose(self, history: Series) -> None:
-        self._leaking, self._played = leakage_channels(history.names, tuple(c.unit for c in history.channels))
+        self._leaking, self._played = leakage_channels(history.names, units_of(history))
         if not self._leaking:
             raise BadInputError(
                 "no leaking channel beside one of what is played",
@@ -115,7 +123,7 @@ class PowerLeakage(Standardised):
         columns = len(self._leaking) + len(self._played)
         self._level = Spans((self._drift,), 2 * columns)
         self._late = np.zeros((LAGS[-1], 3 * len(self._played)))
-        self._past = Spans(self._spans, 7 * len(self._leaking) * len(self._played) * len(LAGS))
+        self._past = Spans(self._spans, 7 * len(self._leaking) * len(self._played) * len(LAGS), STEP)
 
     def _levelled(self, z: Array, seen: NDArray[np.bool_] | None) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Return values less the mean of the last rows, the flags as they are, and what was observed."""
@@ -220,7 +228,7 @@ class PowerLeakage(Standardised):
             bound=math.tanh(best / math.sqrt(max(n - 3, 1.0))),
             unit="correlation",
             reason=f"{n:.3g} rows, {conditions.channels} leaking channels, {len(LAGS)} lags",
-            advice="" if n <= used else "leaks weaker than this need longer windows than the 2,048 rows compared",
+            advice="" if n <= used else "leaks weaker than this need longer windows than the 8,192 rows compared",
         )
 
 

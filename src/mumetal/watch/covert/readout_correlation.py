@@ -38,10 +38,17 @@ class ReadoutCorrelation(Standardised):
         techniques=(TECHNIQUE, "collection.readout_end_to_end"),
         min_history=128,
     )
+    family = "covert.readout"
+    needs = "readout_residual, readout_error or canary_error of two qubits"
 
     nominal_scale = 2.0
     accumulates = True
     _spans: tuple[int, ...] = ()
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether two qubits have readout residuals."""
+        return len(residual_channels(history.names)) > 1
 
     def fit(self, history: Series) -> None:
         """Learn the ordinary correlations.

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
+from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Standardised, shares
+from mumetal.watch.detectors.standard import COMPARED_HZ, Array, Standardised, rate_of, shares
 
 TECHNIQUE = "evasion.telemetry_replay"
 REMEMBERED = 8_192  # different words that a repeat is looked for among
@@ -38,9 +39,16 @@ class Replay(Standardised):
         techniques=(TECHNIQUE,),
         min_history=64,
     )
+    family = "covert.replay"
+    needs = "any channel, at most 1,000 rows/s"
 
     tail_power = 1.0
     nominal_scale = BIT
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether rows can be compared at this rate."""
+        return 0 < rate_of(history.t_ns) <= COMPARED_HZ
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn which channels move at all, and how many rows make a word."""

@@ -12,6 +12,8 @@ from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.proportions import signed_root
+from mumetal.watch.covert.references import GUARD, believed
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
@@ -21,6 +23,8 @@ COUNT = re.compile(r"(.+)\.(ones|shots)_after_([01])")
 LONGEST = 8_192  # rows
 READOUT = 0.01  # error of a first measurement, where nothing is said of it
 WORST = 0.45  # readout error beyond which a first measurement tells nothing
+COMMON = 0.1  # relative: what a readout error changes by innocently, after a 0 and after a 1
+PIECES = 16  # of the history, whose shares after a 0 tell how much it really changes
 RESIDUAL_UNIT = "residual probability"
 
 
@@ -38,24 +42,33 @@ def handover_channels(names: tuple[str, ...]) -> dict[str, dict[str, int]]:
 
 
 class ResetLeakage(Standardised):
-    """P(1 | the last tenant left 1) above P(1 | it left 0), by the test of two proportions over windows that grow by √2.
+    """P(1 | the last tenant left 1) above what the history and P(1 | it left 0) make of it, over windows that grow by √2.
 
-    The statistic is the difference of the two shares over its standard deviation under one pooled share, which is the
-    score test and asymptotically the best one (Rao 1948). A qubit with a worse readout raises both shares and does not
-    move it. What the history shows is taken as this device's own, and its difference is subtracted.
+    Comparing two shares of one window costs twice the shots of a share that is known. So shots after a 0 are weighed as
+    reference pulses are: a readout error is taken to change innocently by a tenth, or by as much as it did in the history,
+    and the best linear predictor of that change is added to the history's own share after a 1. A larger change is believed
+    at once, and what does not stand out against the window's own shots after a 0 is no leak: a worse readout raises both.
+    Shares are compared by the signed root of their likelihood ratio. What the history shows is this device's own.
     """
 
     info = PluginInfo(
         plugin_id="watch.covert.reset_leakage",
         title="First measurements that depend on the tenant before",
-        reference="Rao 1948, doi:10.1017/S0305004100023987 (score test); Mi et al. 2022, doi:10.1145/3548606.3559380",
+        reference="Wilks 1938, doi:10.1214/aoms/1177732360 (likelihood ratio); Mi et al. 2022, doi:10.1145/3548606.3559380",
         techniques=(TECHNIQUE, "collection.residual_state"),
         min_history=32,
     )
+    family = "covert.reset"
+    needs = "shots_after_0, ones_after_0, shots_after_1 and ones_after_1 of a qubit"
 
     nominal_scale = 2.0
     accumulates = True
     _spans: tuple[int, ...] = ()
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether first measurements of a qubit are counted."""
+        return bool(handover_channels(history.names))
 
     def fit(self, history: Series) -> None:
         """Learn the ordinary difference.
@@ -83,10 +96,13 @@ class ResetLeakage(Standardised):
         self._columns = [found[q][what] for q in self._qubits for what in ("shots0", "ones0", "shots1", "ones1")]
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
-        """Learn each qubit's ordinary difference of shares and how well it is known."""
-        total = self._counts(z, seen).sum(axis=0)
-        ordinary, self._known = _difference(total)
-        self._ordinary = np.nan_to_num(ordinary, nan=0.0)
+        """Learn each qubit's ordinary shares, how well they are known, and how much its readout error changes."""
+        counts = self._counts(z, seen)
+        self._ordinary, self._learnt = _shares(counts.sum(axis=0))
+        shares, shots = _shares(np.array([part.sum(axis=0) for part in np.array_split(counts, PIECES)]))
+        zero = self._ordinary[:, 0]
+        changed = shares[..., 0].var(axis=0, ddof=1) - (zero * (1 - zero) / shots[..., 0]).mean(axis=0)
+        self._common = np.maximum((COMMON * zero) ** 2, changed)
         self._spans = spans_up_to(min(LONGEST, z.shape[0]))
         self.reset()
 
@@ -109,11 +125,21 @@ class ResetLeakage(Standardised):
 
     def _distances(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         counts = self._counts(z, seen)
-        out = np.zeros(counts.shape[:2])
-        for length, means in self._past.push(counts.reshape(len(counts), len(self._columns))):
-            difference, variance = _difference(means.reshape(counts.shape) * length[:, None, None])
-            distance = (difference - self._ordinary) / np.sqrt(variance + self._known)
-            out = np.maximum(out, np.nan_to_num(distance, nan=0.0))
+        out, sure = np.zeros(counts.shape[:2]), np.zeros(counts.shape[:2], bool)
+        zero, one = self._ordinary[:, 0], self._ordinary[:, 1]
+        for length, means in reversed(list(self._past.push(counts.reshape(len(counts), len(self._columns))))):
+            totals = means.reshape(counts.shape) * length[:, None, None]
+            shares, shots = _shares(totals)
+            noise = zero * (1 - zero) * (1 / shots[..., 0] + 1 / self._learnt[:, 0])
+            change = shares[..., 0] - zero
+            weight = believed(change, noise, self._common, 0.0, sure)
+            expected = np.clip(one + weight * change, 1e-9, 1 - 1e-9)
+            error = weight**2 * noise + (1 - weight) ** 2 * self._common + one * (1 - one) / self._learnt[:, 1]
+            rise = signed_root(shares[..., 1], shots[..., 1], expected, expected * (1 - expected) / error)
+            beside = np.clip(shares[..., 0] + one - zero, 1e-9, 1 - 1e-9)
+            over = signed_root(shares[..., 1], shots[..., 1], beside, shots[..., 0])
+            some = (totals[..., 0] > 0) & (totals[..., 2] > 0)
+            out = np.maximum(out, np.where(some, np.minimum(rise, GUARD * over), 0.0))
         return out
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
@@ -143,23 +169,21 @@ class ResetLeakage(Standardised):
             return blind(self.info, technique, RESIDUAL_UNIT, why, "measure each qubit first after a handover")
         alarm = conditions.false_alarm
         tests = max(1, len(self._spans) or len(spans_up_to(LONGEST)))
+        noise, common = error * (1 - error) / n, (COMMON * error) ** 2
+        told = n * (1 + noise / common)  # shots after a 0 that would say as much without the prior
         return Power(
             technique=technique,
-            smallest=smallest_residual(error, n * 0.84, alarm / tests, conditions.power, references=n),
+            smallest=smallest_residual(error, n * 0.84, alarm / tests, conditions.power, references=told),
             bound=smallest_residual(error, n, alarm, conditions.power, references=math.inf),
             unit=RESIDUAL_UNIT,
             reason=f"{n:.3g} first measurements after a 1 and as many after a 0, readout error {error:.3g}",
         )
 
 
-def _difference(counts: Array) -> tuple[Array, Array]:
-    """Return P(1 | 1) - P(1 | 0) and its variance under one pooled share, of counts (…, 4); NaN and 1 without shots."""
-    shots0, ones0, shots1, ones1 = (counts[..., k] for k in range(4))
-    some = (shots0 > 0) & (shots1 > 0)
-    n0, n1 = np.where(some, shots0, 1.0), np.where(some, shots1, 1.0)
-    pooled = (ones0 + ones1 + 0.5) / (n0 + n1 + 1)
-    variance = pooled * (1 - np.minimum(pooled, 1 - 1e-9)) * (1 / n0 + 1 / n1)
-    return np.where(some, ones1 / n1 - ones0 / n0, np.nan), np.where(some, variance, 1.0)
+def _shares(counts: Array) -> tuple[Array, Array]:
+    """Return P(1 | 0) and P(1 | 1) of counts (…, 4), strictly between 0 and 1, and the shots they come from, (…, 2) both."""
+    shots, ones = np.maximum(counts[..., 0::2], 1.0), counts[..., 1::2]
+    return np.clip(np.where(ones > 0, ones, 0.5) / shots, 1e-9, 1 - 1e-9), shots
 
 
 def smallest_residual(error: float, shots: float, alarm: float, power: float, *, references: float) -> float:

@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
+from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.covert.timing import CLIP, LEARNT_MOST, TECHNIQUE, TimingDetector
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, shares
+from mumetal.watch.detectors.standard import COMPARED_HZ, Array, rate_of, shares
 
 BLOCK = 256  # pulses
 LAGS = 127  # pulses: bits that last so long, or sequences that repeat after so many
@@ -35,10 +36,17 @@ class SequenceCorrelation(TimingDetector):
         techniques=(TECHNIQUE,),
         min_history=4 * BLOCK,
     )
+    family = "covert.timing"
+    needs = "a channel …timing… or …jitter… in seconds, at most 1,000 rows/s"
 
     nominal_scale = 2.0
     accumulates = True
     _spans: tuple[int, ...] = ()
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether there is pulse timing, at a rate at which it can be compared with itself."""
+        return super().watches(history) and 0 < rate_of(history.t_ns) <= COMPARED_HZ
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn the ordinary correlation at each lag and its spread from block to block."""

@@ -1,52 +1,22 @@
 """A matched template for pulse timing: a sequence of shifts that is known and repeated, at whatever phase."""
 
 import math
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
+from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.codes import CODES, Sequence
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.covert.timing import CLIP, LEARNT_MOST, TECHNIQUE, TimingDetector
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, shares
+from mumetal.watch.detectors.standard import COMPARED_HZ, Array, rate_of, shares
 
 LONGEST = 1_024  # periods averaged at most
-Template = tuple[int, ...]
-
-
-def maximal_sequences(degree: int) -> tuple[Template, ...]:
-    """Return all ±1 maximal-length sequences of period 2^degree - 1, one phase each.
-
-    They are what linear feedback shift registers with a primitive polynomial give (Golomb 1967, Shift Register
-    Sequences): the usual spreading and synchronising codes.
-    """
-    period = 2**degree - 1
-    found: list[Template] = []
-    for taps in product((0, 1), repeat=degree - 1):
-        bits = [1] * degree
-        while len(bits) < 2 * period:
-            bits.append(bits[-degree] ^ (sum(t & bits[-k] for k, t in enumerate(taps, 1)) & 1))
-        if all(bits[k] == bits[k + period] for k in range(degree, period)) and _full(bits, degree, period):
-            found.append(tuple(1 - 2 * b for b in bits[:period]))
-    return tuple(found)
-
-
-def _full(bits: list[int], degree: int, period: int) -> bool:
-    states = {tuple(bits[k : k + degree]) for k in range(period)}
-    return len(states) == period
-
-
-CODES: tuple[Template, ...] = (
-    (1, 1, 1, 1, 1, -1, -1, 1, 1, -1, 1, -1, 1),  # Barker 1953, length 13
-    *maximal_sequences(5),
-    *maximal_sequences(6),
-)
 
 
 class MatchedTemplate(TimingDetector):
@@ -56,10 +26,8 @@ class MatchedTemplate(TimingDetector):
     synchronises by: Barker's and the maximal-length sequences of period 31 and 63; others are given as ``templates``.
 
     Args:
-        templates: ±1 sequences of 4 to 1,024 pulses that may be repeated; the usual codes when left out.
-
-    Raises:
-        BadInputError: A template that cannot be.
+        templates: Sequences that may be repeated, in any unit; the usual codes when left out.
+        whose: How its power names them.
     """
 
     info = PluginInfo(
@@ -69,21 +37,28 @@ class MatchedTemplate(TimingDetector):
         techniques=(TECHNIQUE,),
         min_history=1_024,
     )
+    family = "covert.timing"
+    needs = "a channel …timing… or …jitter… in seconds, at most 1,000 rows/s"
 
     nominal_scale = 2.0
     accumulates = True
     _spans: tuple[int, ...] = ()
 
-    def __init__(self, templates: tuple[Template, ...] = CODES) -> None:
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether there is pulse timing, at a rate at which it can be compared with codes."""
+        return super().watches(history) and 0 < rate_of(history.t_ns) <= COMPARED_HZ
+
+    def __init__(self, templates: tuple[Sequence, ...] = CODES, whose: str = "that are known") -> None:
         super().__init__()
-        if not templates or any(not 4 <= len(t) <= 1_024 or not set(t) <= {-1, 1} for t in templates):
-            raise BadInputError("a template is 4 to 1,024 shifts of -1 or 1")
         self._periods = tuple(sorted({len(t) for t in templates}))
-        self._spectra = {
-            p: np.conj(np.fft.rfft(np.array([t for t in templates if len(t) == p], np.float64), axis=1))
-            for p in self._periods
-        }
-        self._tests = sum(len(t) for t in templates)
+        self._spectra: dict[int, NDArray[np.complex128]] = {}
+        for period in self._periods:
+            shifts = np.array([t for t in templates if len(t) == period], np.float64)
+            away = shifts - shifts.mean(axis=1, keepdims=True)  # as the pulses are: an even shift of all is no message
+            away *= math.sqrt(period) / np.linalg.norm(away, axis=1, keepdims=True)
+            self._spectra[period] = np.conj(np.fft.rfft(away, axis=1))
+        self._whose, self._codes, self._tests = whose, len(templates), sum(len(t) for t in templates)
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn the spread of a pulse."""
@@ -164,11 +139,12 @@ class MatchedTemplate(TimingDetector):
         spans = self._spans or spans_up_to(LONGEST)
         total = z_upper(conditions.false_alarm / (2 * self._tests * len(spans))) - z_upper(conditions.power)
         best = z_upper(conditions.false_alarm) - z_upper(conditions.power)
+        own = 1 / conditions.references if conditions.references else 0.0  # variance of what is subtracted
         return Power(
             technique=technique,
-            smallest=total * math.sqrt(2 / (0.84 * used)),  # one reference pulse a data pulse doubles the variance
+            smallest=total * math.sqrt((1 + own) / (0.84 * used)),
             bound=best / math.sqrt(n),
             unit="jitter σ",
-            reason=f"one of {self._tests} phases of known codes over {used:g} pulses; an unknown sequence is not seen",
-            advice="give the implant's own sequence as a template once it is known",
+            reason=f"one of {self._tests} phases of {self._codes} codes {self._whose} over {used:.3g} pulses; an unknown sequence is not seen",
+            advice="give the implant's own sequence as watch.timing_codes once it is known",
         )

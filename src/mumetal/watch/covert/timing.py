@@ -12,9 +12,11 @@ from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.memory import MOST, STEP, Memory, rise
+from mumetal.watch.covert.references import FEWEST, apart, common_change
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
+from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares, units_of
 
 TECHNIQUE = "exfiltration.timing_covert_channel"
 TIMING = re.compile(r"(?!.*\.(spread|offset)$).*(timing|jitter).*", re.IGNORECASE)
@@ -26,8 +28,7 @@ LEARNT_MOST = 40_000  # rows a stream is learnt from at most: a longer average h
 CLIP = 8.0  # standard deviations: one late pulse is no message
 SIGMA_KNOWN = 0.01  # relative: how well jitter is known without reference pulses
 COMMON = 2 * SIGMA_KNOWN  # of ln of a variance: what jitter changes by for all pulses together, innocently
-GATE = 2.0  # standard deviations of the references' own variance, beyond which their change is believed in full
-GUARD = 1.6  # the rise over the references alone counts so many times: what they share is no message
+MATURE = 1_280_000  # rows after which a stream is fitted no more, and the long memory is not begun again
 
 
 def timing_channels(names: tuple[str, ...], units: tuple[str, ...]) -> tuple[list[int], list[int]]:
@@ -40,6 +41,11 @@ def timing_channels(names: tuple[str, ...], units: tuple[str, ...]) -> tuple[lis
 
 class TimingDetector(Standardised):
     """What detectors of pulse timing share: which channels are data pulses and which are reference pulses."""
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether there is pulse timing."""
+        return bool(timing_channels(history.names, units_of(history))[0])
 
     def fit(self, history: Series) -> None:
         """Learn what is ordinary.
@@ -56,7 +62,7 @@ class TimingDetector(Standardised):
         super().fit_scaled(scale, history)
 
     def _choose(self, history: Series) -> None:
-        self._data, self._reference = timing_channels(history.names, tuple(c.unit for c in history.channels))
+        self._data, self._reference = timing_channels(history.names, units_of(history))
         if not self._data:
             raise BadInputError(
                 "no pulse timing channel in seconds",
@@ -70,11 +76,12 @@ class TimingChannel(TimingDetector):
 
     Shifts of ±dσ raise the variance to σ²(1 + d²). The reference pulses' own noise costs as many pulses again when their
     variance is simply divided out. So their change is weighed: jitter is taken to change innocently, for all pulses
-    together, by about 1%, and the best linear predictor of that change is subtracted. It is nothing over short windows,
-    where the references cannot tell it, and all of it over long ones; a larger change in the references is believed at once,
-    and a rise that is not at least somewhat larger than the references' is no message. Without references the excess kurtosis,
-    which a message lowers to -2d⁴/(1 + d²)², is looked at too, and no shift is seen below the wall that σ's own
-    uncertainty sets.
+    together, by about 1%, or by less where windows of the history show less, and the best linear predictor of that change is
+    subtracted. It is nothing over short windows, where the references cannot tell it, and all of it over long ones; a larger
+    change in the references is believed at once, and a rise that is not at least somewhat larger than the references' is no
+    message. Windows longer than the history are held against what was seen before them, in means of 8,192 pulses. Without
+    references the excess kurtosis, which a message lowers to -2d⁴/(1 + d²)², is looked at too, and no shift is seen below
+    the wall that σ's own uncertainty sets.
     """
 
     info = PluginInfo(
@@ -84,6 +91,8 @@ class TimingChannel(TimingDetector):
         techniques=(TECHNIQUE,),
         min_history=512,
     )
+    family = "covert.timing"
+    needs = "a channel …timing… or …jitter… in seconds, better with …reference…"
 
     nominal_scale = 2.0  # averages of many blocks are nearly normal, and z² then falls as exp(-z²/2)
     accumulates = True
@@ -92,6 +101,7 @@ class TimingChannel(TimingDetector):
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn what wander to take out, and location, spread and common part of each feature."""
         self._location = np.zeros((3, len(self._data)))
+        self._noise = (np.ones(len(self._data)),) * 3
         tried: list[tuple[float, int, Array]] = []
         for piece in PIECES:
             self._piece = piece
@@ -102,15 +112,19 @@ class TimingChannel(TimingDetector):
             tried.append((worth, piece, features))
         _, self._piece, features = max(tried, key=lambda t: t[:2])
         self._location = features.mean(axis=0)
-        own, common, others = self._own(features)
-        self._own_variance, self._shared, self._reference_variance = own, common, others
+        self._noise = self._own(features)
         self._spread_kurtosis = np.maximum(features[:, 2].std(axis=0, ddof=1), 0.25 * math.sqrt(24 / BLOCK))
         self._learnt = features.shape[0]
         self._spans = spans_up_to(min(self._learnt, LONGEST))
+        others = features[:, 1] - self._location[1]
+        self._common = np.array([
+            common_change(means, self._noise[2] / span, COMMON**2)
+            for span, means in zip(self._spans, apart(self._spans, others), strict=True)
+        ])  # fmt: skip
         self.reset()
 
     def _own(self, features: Array) -> tuple[Array, Array, Array]:
-        """Return variances of the data's and the references' ln variance per block and their covariance, (D,) each."""
+        """Return the variance of the data's ln variance per block, its covariance with the references' and theirs, (D,) each."""
         floor = 0.06 * 2 / BLOCK
         away = features - features.mean(axis=0)
         data, other = away[:, 0], away[:, 1]
@@ -122,7 +136,12 @@ class TimingChannel(TimingDetector):
     @property
     def scales(self) -> int:
         """How many features are looked at: one or both moments over each window."""
-        return (1 if self._reference else 2) * len(self._spans)
+        return (1 if self._reference else 2) * len(self._spans) + self._memory.windows
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of a block's variance, after the means of its pieces were taken out."""
+        return BLOCK - BLOCK // self._piece
 
     def reset(self) -> None:
         """Forget what was scored so far, keep what was learnt."""
@@ -130,6 +149,7 @@ class TimingChannel(TimingDetector):
         self._rest = np.empty((0, count + len(self._reference)))
         self._rest_seen = np.empty(self._rest.shape, bool)
         self._past = Spans(self._spans, 3 * count)
+        self._memory = Memory(self._noise, COMMON**2)
         self._held = 0.0
 
     def _features(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
@@ -163,34 +183,42 @@ class TimingChannel(TimingDetector):
         features = np.stack([np.log(variance[:, :split]), ordinary, -fourth], axis=1)
         return np.where(known[:, None, :], features, self._location)
 
-    def _distances(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
+    def judge(self, features: Array) -> Array:
         """Return the largest rise over all windows that end at each block, in standard deviations, shape (b, D).
 
         One-sided: a message raises the variance and lowers the fourth moment. The history's own error is included.
+
+        Args:
+            features: ln variance of data and of references and minus the excess kurtosis of the blocks that follow the last
+                ones, shape (b, 3, D), in units of the channels' scales.
         """
-        away = self._features(z, seen) - self._location
+        away = features - self._location
         count, width = away.shape[0], len(self._data)
-        out = np.zeros((count, width))
-        for length, means in self._past.push(away.reshape(count, 3 * width)):
+        out, sure = np.zeros((count, width)), np.zeros((count, width), bool)
+        pushed = zip(self._common, self._past.push(away.reshape(count, 3 * width)), strict=False)
+        for common, (length, means) in reversed(list(pushed)):
             data, other, kurtosis = np.moveaxis(means.reshape(count, 3, width), 1, 0)
             per = (1 / length + 1 / self._learnt)[:, None]
-            own, shared, others = self._own_variance * per, self._shared * per, self._reference_variance * per
             if self._reference:
-                weight = np.minimum((shared + COMMON**2) / (others + COMMON**2), 1.0)
-                weight = np.where(np.abs(other) > GATE * np.sqrt(others + COMMON**2), 1.0, weight)
-                left = own + (1 - weight) ** 2 * COMMON**2 + weight**2 * others - 2 * weight * shared
-                whole = np.maximum(own + others - 2 * shared, 0.25 * own)
-                over = (data - other) / np.sqrt(whole)
-                out = np.maximum(out, np.minimum((data - weight * other) / np.sqrt(left), GUARD * over))
+                out = np.maximum(out, rise(data, other, per, self._noise, common, sure))
             else:
-                out = np.maximum(out, data / np.sqrt(own + COMMON**2))
+                out = np.maximum(out, data / np.sqrt(self._noise[0] * per + COMMON**2))
                 out = np.maximum(out, kurtosis / (self._spread_kurtosis * np.sqrt(per)))
-        return out
+        return self._memory.over(away[:, :2], out) if self._reference else out
+
+    def recall(self, features: Array) -> None:
+        """Take blocks (b, 3, D) of a past that is known to be calm into the long memory, without judging them."""
+        self._memory.recall(features[:, :2] - self._location[:2])
+
+    def remember(self, features: Array) -> Array:
+        """Return what the windows of the long memory alone make of blocks, as :meth:`judge` does of all, shape (b, D)."""
+        away = features - self._location
+        return self._memory.over(away[:, :2], np.zeros((away.shape[0], away.shape[2])))
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,), in standard deviations, held between blocks."""
         complete = (self._rest.shape[0] + 1 + np.arange(z.shape[0])) // BLOCK
-        scores = self._distances(z, seen).max(axis=1)
+        scores = self.judge(self._features(z, seen)).max(axis=1)
         out = np.concatenate([[self._held], scores])[complete]
         self._held = float(scores[-1]) if scores.size else self._held
         return np.asarray(out, np.float64)
@@ -200,7 +228,7 @@ class TimingChannel(TimingDetector):
         kept = self.__dict__.copy()
         try:
             self.reset()
-            distances = self._distances(z, seen)
+            distances = self.judge(self._features(z, seen))
             if distances.shape[0] == 0:
                 return shares(tuple(names[i] for i in self._data), z[-1, self._data] ** 2, "own-score")
             return shares(tuple(names[i] for i in self._data), distances.max(axis=0) ** 2, "own-score")
@@ -210,8 +238,9 @@ class TimingChannel(TimingDetector):
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Smallest d in units of σ; the best blind test of a ±dσ mixture in known Gaussian jitter needs KL n·d⁴/4.
 
-        One reference pulse a data pulse is assumed: ln variance of n pulses errs by sqrt(2/n) for data and references
-        both, and what is left of the common change is τ²·(2/n)/(τ² + 2/n) beside it, as the detector weighs it.
+        ln variance of n pulses errs by sqrt(2/n) for data and by as much over the root of their number for references, and
+        what is left of the common change is τ²·e²/(τ² + e²) beside it, as the detector weighs it; all of τ² where
+        there are no references.
         """
         if technique not in self.info.techniques:
             return blind(self.info, technique, "jitter σ", "looks at pulse timing only")
@@ -220,20 +249,29 @@ class TimingChannel(TimingDetector):
             return blind(
                 self.info, technique, "jitter σ", f"needs {2 * BLOCK} pulses and had {n:g}", "record more pulses"
             )
+        remembered = min(max(0.0, conditions.before - MATURE), MOST * STEP * BLOCK) if conditions.references else 0.0
+        used = min(n, max(LEARNT_MOST, remembered / FEWEST))
+        history = max(LEARNT_MOST, remembered) if used > LEARNT_MOST else LEARNT_MOST
         scales = len(self._spans) or len(spans_up_to(LEARNT_MOST // BLOCK))
+        scales += len(spans_up_to(int(remembered / FEWEST / STEP / BLOCK))) if remembered else 0
         total = z_upper(conditions.false_alarm / scales) - z_upper(conditions.power)
-        used = min(n, LEARNT_MOST)
-        per = 2 / used + 2 / LEARNT_MOST
-        error = math.sqrt(per + COMMON**2 * per / (COMMON**2 + per))
-        by_noise = math.sqrt(math.expm1(total * error / math.sqrt(0.84)))  # windows grow by √2: 16% short at worst
+        per = 2 / used + 2 / history
+        others = per / conditions.references if conditions.references else math.inf
+        common = COMMON**2 if math.isinf(others) else COMMON**2 * others / (COMMON**2 + others)
+        by_noise = math.sqrt(
+            math.expm1(total * math.sqrt((per + common) / 0.84))
+        )  # windows grow by √2: 16% short at worst
         optimal = (2 * (z_upper(conditions.false_alarm) - z_upper(conditions.power)) ** 2 / n) ** 0.25
-        wall = math.sqrt(2 * SIGMA_KNOWN)
+        wall = f"the wall below which nothing is seen without reference pulses is {math.sqrt(2 * SIGMA_KNOWN):.2f} σ (σ known to 1%)"
+        if conditions.references:
+            said = f"against {history:.3g} before them and {conditions.references:g} reference pulses each; {wall}"
+            advice = "" if n <= used else f"weaker messages need a stream watched for {FEWEST} times as long before"
+        else:
+            said = (
+                f"against {history:.3g} before them, without reference pulses: {wall}, and longer windows do not help"
+            )
+            advice = "record reference pulses beside the payload"
         return Power(
-            technique=technique,
-            smallest=by_noise,
-            bound=optimal,
-            unit="jitter σ",
-            reason=f"variance over {used:g} pulses against their history and as many reference pulses; "
-            f"without reference pulses nothing below {wall:.2f} σ is seen (σ known to 1%)",
-            advice="record reference pulses beside the payload" if n > used else "",
-        )
+            technique=technique, smallest=by_noise, bound=optimal, unit="jitter σ",
+            reason=f"variance over {used:.3g} pulses {said}", advice=advice,
+        )  # fmt: skip

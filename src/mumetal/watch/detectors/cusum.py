@@ -33,6 +33,7 @@ class Cusum(Standardised):
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=128,
     )
+    family = "level"
     joint = True
 
     tail_power = 1.0  # the score itself has an exponential tail

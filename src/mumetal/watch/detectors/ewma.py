@@ -34,6 +34,7 @@ class Ewma(Standardised):
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=128,
     )
+    family = "level"
     joint = True
 
     accumulates = True

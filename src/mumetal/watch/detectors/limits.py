@@ -21,6 +21,7 @@ class Limits(Standardised):
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering"),
         min_history=32,
     )
+    family = "level"
     joint = True
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:

@@ -30,6 +30,7 @@ class Mahalanobis(Standardised):
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=64,
     )
+    family = "level"
     joint = True
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:

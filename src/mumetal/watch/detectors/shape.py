@@ -16,11 +16,12 @@ from mumetal.watch.detectors.baseline import Baseline
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.held_out import folds, held_out_scores
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Scale, Standardised, block_for
+from mumetal.watch.detectors.standard import COMPARED_HZ, Array, Scale, Standardised, block_for, rate_of
 from mumetal.watch.detectors.sub_pca import SubPca
 from mumetal.watch.detectors.windowed import Windowed
 from mumetal.watch.regimes import Regimes
 
+ROWS = 4_096  # from fewer the tail of windows, which hang together, cannot be carried on to two alerts a week
 HIGH = 0.995  # quantile of held-out scores that makes one unit
 PATIENCE = 300.0  # rows, and seconds, of alarm after which a state is taken for another one; chosen on the public sets
 SURELY = 1e-3  # false alarms a week at which that alarm stands: no budget that pages later
@@ -69,11 +70,18 @@ class Shape(Standardised):
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=192,
     )
+    family = "shape"
+    needs = "4,096 rows or more, at most 1,000 rows/s"
     joint = True
     makes: tuple[type[Windowed], ...] = (Forecast, SubPca)
     blocks = 4  # of the history, each judged by what the others teach; chosen on the public sets
     follows = True  # for ablation: whether the baseline follows …
     settles = True  # … and whether it takes a lasting alarm for another state
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether windows can be afforded, and whether their tail can be carried on."""
+        return rate_of(history.t_ns) <= COMPARED_HZ and len(history) >= ROWS
 
     def __init__(self, trained: Callable[[], Windowed] | None = None) -> None:
         super().__init__()

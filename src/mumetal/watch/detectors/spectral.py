@@ -5,14 +5,16 @@ from numpy.typing import NDArray
 
 from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
+from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
 from mumetal.numerics.spectrum import hann_power
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Standardised, shares
+from mumetal.watch.detectors.standard import Array, Standardised, rate_of, shares
 
 WINDOWS = (32, 64, 128, 256, 512)
 FEWEST = 12  # windows the history must hold
+SLOWEST_HZ = 8.0  # below it there is nothing periodic to see that the level detectors miss
 LASTING = 3  # windows in a row: the first and the third do not overlap
 FLOOR = 1e-4  # of a standardised channel's power: below it a line says nothing
 
@@ -32,8 +34,15 @@ class Spectral(Standardised):
         techniques=("impair.crosstalk_hammering", "exfiltration.timing_covert_channel"),
         min_history=224,
     )
+    family = "spectral"
+    needs = "8 rows/s or more"
 
     tail_power = 1.0  # the score itself has an exponential tail
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether there is anything periodic to see that the level detectors miss."""
+        return rate_of(history.t_ns) >= SLOWEST_HZ
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn each bin's mean power; what was not observed stands at the centre."""

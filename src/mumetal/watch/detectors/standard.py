@@ -15,6 +15,7 @@ LARGEST = 1e6  # standard deviations; beyond it nothing is learnt from the size,
 FAST_HZ = 50.0  # from here on slow features are updated once per block of samples
 FAST_BLOCK = 16
 THINNED = 4_096
+COMPARED_HZ = 1_000.0  # faster streams would spend their time on comparing rows
 
 
 class Scale:
@@ -65,6 +66,11 @@ def rate_of(t_ns: NDArray[np.int64]) -> float:
     return 1e9 / step if step > 0 else 1e9
 
 
+def units_of(series: Series) -> tuple[str, ...]:
+    """Return the unit of each channel."""
+    return tuple(channel.unit for channel in series.channels)
+
+
 def block_for(rate_hz: float) -> int:
     """Return how many rows one update of the slow features covers."""
     return FAST_BLOCK if rate_hz >= FAST_HZ else 1
@@ -104,9 +110,17 @@ class Standardised:
     )
     part: float = 1.0  # share of the history it is fitted to; what depends on its length is set as for the whole
     nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
+    family: str = ""  # on a live stream exceedances of one family are one finding; empty: it watches none by itself
+    needs: str = "any channel"  # what a live stream must have, in words
 
     def __init__(self) -> None:
         self._scale: Scale | None = None
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say whether it watches a live stream with such channels, at such a rate and for so long."""
+        del history
+        return bool(cls.family)
 
     def fit(self, history: Series) -> None:
         """Learn what is ordinary, and start afresh.

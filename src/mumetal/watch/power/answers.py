@@ -2,11 +2,14 @@
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 from mumetal.core.ports import Detector
 from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.canary_rise import CanaryRise
+from mumetal.watch.covert.codes import Codes
 from mumetal.watch.covert.replay import Replay
 from mumetal.watch.covert.sequence import SequenceCorrelation
 from mumetal.watch.covert.template import MatchedTemplate
@@ -29,7 +32,7 @@ class Answer:
     """
 
     technique: str
-    detector: type[Detector]
+    detector: Callable[[], Detector]
     stream: re.Pattern[str]
     channel: tuple[re.Pattern[str], ...]
     unit: str = ""
@@ -79,6 +82,14 @@ ANSWERS = (
         missing="record the cryostat's log with all its digits",
     ),
 )  # fmt: skip
+
+
+def answers_with(codes: Codes | None) -> tuple[Answer, ...]:
+    """Return the answers, with one more where the lab has pulse timing codes of its own."""
+    if codes is None:
+        return ANSWERS
+    usual = next(a for a in ANSWERS if a.detector is MatchedTemplate)
+    return (*ANSWERS, replace(usual, detector=partial(MatchedTemplate, codes.sequences, "of your own")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +149,16 @@ CANARIES = (
     ),
 )  # fmt: skip
 
-# Techniques that leave no trace in telemetry, and why.
+# Techniques that leave no trace in telemetry, why, and what to record to know how much there is to hear.
+SUPPLY = "record the supply's power in W, or EM bands, beside pulse energy (joins in an edge file)"
 PASSIVE = {
-    "collection.controller_power_trace": "whoever only listens to the supply moves nothing that is recorded",
-    "collection.single_trace_reconstruction": "whoever only listens to the supply moves nothing that is recorded",
-    "collection.qkd_power_backdoor": "whoever only listens to the driver moves nothing that is recorded",
+    "collection.controller_power_trace": ("whoever only listens to the supply moves nothing that is recorded", SUPPLY),
+    "collection.single_trace_reconstruction": (
+        "whoever only listens to the supply moves nothing that is recorded",
+        SUPPLY,
+    ),
+    "collection.qkd_power_backdoor": (
+        "whoever only listens to the driver moves nothing that is recorded",
+        "record the driver's power",
+    ),
 }

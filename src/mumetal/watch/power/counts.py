@@ -12,6 +12,7 @@ from mumetal.watch.covert.misreport import CANARY, CanaryWitness
 from mumetal.watch.covert.power_leakage import PowerLeakage
 from mumetal.watch.covert.readout_correlation import ReadoutCorrelation, residual_channels
 from mumetal.watch.covert.reset_leakage import ResetLeakage, handover_channels
+from mumetal.watch.power.answers import PASSIVE
 from mumetal.watch.power.facts import CalibrationFacts, StreamFacts
 
 CAUGHT = 0.9
@@ -134,6 +135,8 @@ def _leak(technique: str, facts: StreamFacts, lasting_s: float, alarm: float) ->
         channels=len(facts.leaks), false_alarm=alarm, power=CAUGHT,
     )  # fmt: skip
     power = PowerLeakage().power(technique, conditions)
+    why, _ = PASSIVE[technique]
+    power = replace(power, reason=f"{power.reason}; a leak that grows is seen, {why} and stays invisible")
     most = max(facts.leaks, key=lambda leak: abs(leak.correlation))
     where = f"{facts.stream}/{most.channel}: {facts.rate_hz:.3g} rows/s"
     if not most.certain:

@@ -51,6 +51,7 @@ class StreamFacts:
         rows: Rows looked at.
         channels: Its channels.
         leaks: What power, EM bands and temperatures told of what was played in the longest look.
+        watched_s: From the oldest row looked at to the newest, s.
     """
 
     device: str
@@ -60,6 +61,7 @@ class StreamFacts:
     rows: int
     channels: tuple[ChannelFacts, ...]
     leaks: tuple[Leak, ...] = ()
+    watched_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ def stream_facts(device: str, stream: str, looks: Sequence[Iterable[Series]]) ->
             for i, c in enumerate(newest.channels)
         ),
         leaks=leaks_in(newest.names, tuple(c.unit for c in newest.channels), max(whole, key=len)),
+        watched_s=(int(newest.t_ns[-1]) - min(int(s.t_ns[0]) for s in known)) / 1e9,
     )
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 from mumetal.core.technique import Conditions, Power, Technique
 from mumetal.numerics.normal import z_upper
+from mumetal.watch.covert.codes import Codes
+from mumetal.watch.covert.timing import timing_channels
 from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
-from mumetal.watch.power.answers import ANSWERS, CANARIES, PASSIVE, Answer
+from mumetal.watch.power.answers import CANARIES, PASSIVE, Answer, answers_with
 from mumetal.watch.power.counts import EventFacts, Told, told
 from mumetal.watch.power.facts import CalibrationFacts, ChannelFacts, StreamFacts
 from mumetal.watch.power.measured import measured_for
@@ -56,6 +58,7 @@ def ledger(
     *,
     lasting_s: float,
     alerts_per_week: float,
+    codes: Codes | None = None,
 ) -> tuple[Entry, ...]:
     """Return one entry per technique and device that could show it, and one where none can.
 
@@ -66,6 +69,7 @@ def ledger(
         events: What each device's records of acts had.
         lasting_s: How long an attack is taken to last, s.
         alerts_per_week: False alerts a week that a detector may raise.
+        codes: Pulse timing codes of the lab's own that are looked for.
 
     Returns:
         Entries in the order of the catalogue: those that see, then those that are blind, never none.
@@ -75,7 +79,7 @@ def ledger(
     for technique in techniques:
         known = told(technique.technique_id, streams, calibrations, events, lasting_s=lasting_s, alarm=alarm)
         found = [
-            *_live(technique, streams, lasting_s, alarm),
+            *_live(technique, answers_with(codes), streams, lasting_s, alarm),
             *_calibrated(technique, calibrations, alarm),
             *(_counted(technique, line) for line in known),
         ]
@@ -83,10 +87,12 @@ def ledger(
     return tuple(out)
 
 
-def _live(technique: Technique, streams: Sequence[StreamFacts], lasting_s: float, alarm: float) -> list[Entry]:
+def _live(
+    technique: Technique, answers: Sequence[Answer], streams: Sequence[StreamFacts], lasting_s: float, alarm: float
+) -> list[Entry]:
     out: list[Entry] = []
     missing = ""
-    for answer in (a for a in ANSWERS if a.technique == technique.technique_id):
+    for answer in (a for a in answers if a.technique == technique.technique_id):
         best: dict[str, tuple[float, Entry]] = {}
         for facts in streams:
             channels = _carrying(answer, facts) if answer.stream.fullmatch(facts.stream) else []
@@ -126,8 +132,11 @@ def _entry(
     alarm: float,
 ) -> Entry:
     detector = answer.detector()
+    each_s = facts.rate_hz * facts.coverage * best.seen
     conditions = Conditions(
-        samples=lasting_s * facts.rate_hz * facts.coverage * best.seen,
+        samples=lasting_s * each_s,
+        before=max(0.0, facts.watched_s - lasting_s) * each_s,
+        references=_references(facts) if answer.relative else 1.0,
         noise=1.0 if answer.relative else best.noise,
         rate_hz=facts.rate_hz,
         channels=1,
@@ -154,6 +163,12 @@ def _entry(
         detector="" if power.blind else detector.info.plugin_id,
         had=had,
     )
+
+
+def _references(facts: StreamFacts) -> int:
+    """Return how many channels of reference pulses a stream of pulse timing really had."""
+    _, columns = timing_channels(tuple(c.name for c in facts.channels), tuple(c.unit for c in facts.channels))
+    return sum(facts.channels[c].noise > 0 for c in columns)
 
 
 def _calibrated(technique: Technique, calibrations: Sequence[CalibrationFacts], alarm: float) -> list[Entry]:
@@ -212,12 +227,11 @@ def _blind(technique: Technique, alarm: float) -> Entry:
         advice = f"{canary.circuit}: {shots:,} shots see {canary.before:g} become {canary.after:g} ({canary.source})"
         return _nothing(technique, advice)
     if name in PASSIVE:
-        return replace(
-            _nothing(technique, "prevent it: " + ", ".join(technique.mitigations)),
-            power=Power(
-                technique=name, smallest=math.inf, bound=math.inf, unit="1",
-                reason=f"blind, and any monitor would be: {PASSIVE[name]}",
-                advice="prevent it: " + ", ".join(technique.mitigations),
-            ),
+        why, record = PASSIVE[name]
+        advice = f"to know how much there is to hear {record}; prevent it: {', '.join(technique.mitigations)}"
+        power = Power(
+            technique=name, smallest=math.inf, bound=math.inf, unit="1",
+            reason=f"blind, and any monitor would be: {why}", advice=advice,
         )  # fmt: skip
+        return replace(_nothing(technique, advice), power=power)
     return _nothing(technique, "record: " + "; ".join(technique.observables[:3]))

@@ -29,23 +29,23 @@ class Measured:
         return f"measured: {self.least:.1f} to {self.most:.1f} times the samples of the optimal test ({self.over})"
 
 
-CANARY = "canaries of 8 shots, 200 runs; 10 and 5 CX next door"
+CANARY = "canaries of 8 shots, 300 runs; 10 and 5 CX next door"
 TIMING = "python -m bench.power --what timing"
 SHOTS = "python -m bench.power --what shots"
 LEAK = "python -m bench.power --what leak --seeds 1"
 MEASURED = (
     Measured(
-        detector="watch.covert.timing", technique="exfiltration.timing_covert_channel", least=1.1, most=4.0,
-        over="jitter Gaussian and coloured, d from 0.2 to 1, 8 to 36 runs each; up to 2.0 with eight references a pulse",
+        detector="watch.covert.timing", technique="exfiltration.timing_covert_channel", least=1.1, most=3.8,
+        over="jitter Gaussian and coloured, d from 0.1 to 1, 8 to 120 runs each; up to 2.2 with eight references a pulse",
         command=TIMING,
     ),
     Measured(
-        detector="watch.covert.canary_rise", technique="impair.crosstalk_hammering", least=1.6, most=2.8, over=CANARY,
+        detector="watch.covert.canary_rise", technique="impair.crosstalk_hammering", least=1.1, most=1.8, over=CANARY,
         command=SHOTS,
     ),
     Measured(
-        detector="watch.covert.reset_leakage", technique="collection.reset_leakage", least=2.0, most=2.3,
-        over="residual of 1%, 200 runs", command=SHOTS,
+        detector="watch.covert.reset_leakage", technique="collection.reset_leakage", least=1.5, most=2.2,
+        over="residual of 1%, 400 runs", command=SHOTS,
     ),
     Measured(
         detector="watch.covert.power_leakage", technique="collection.controller_power_trace", least=1.45, most=2.11,

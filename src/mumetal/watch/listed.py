@@ -1,0 +1,61 @@
+"""All detectors, listed explicitly, and the one rule of which watch a live stream: each says itself whether it does."""
+
+from collections.abc import Callable
+from typing import cast
+
+from mumetal.core.ports import Detector
+from mumetal.core.registry import Registry
+from mumetal.core.series import Series
+from mumetal.watch.covert.canary_rise import CanaryRise
+from mumetal.watch.covert.power_leakage import PowerLeakage
+from mumetal.watch.covert.readout_correlation import ReadoutCorrelation
+from mumetal.watch.covert.replay import Replay
+from mumetal.watch.covert.reset_leakage import ResetLeakage
+from mumetal.watch.covert.sequence import SequenceCorrelation
+from mumetal.watch.covert.template import MatchedTemplate
+from mumetal.watch.covert.timing import TimingChannel
+from mumetal.watch.detectors.cusum import Cusum
+from mumetal.watch.detectors.day_to_day import DayToDay
+from mumetal.watch.detectors.ewma import Ewma
+from mumetal.watch.detectors.forecast import Forecast
+from mumetal.watch.detectors.identity import Identity
+from mumetal.watch.detectors.limits import Limits
+from mumetal.watch.detectors.mahalanobis import Mahalanobis
+from mumetal.watch.detectors.nearest import Nearest
+from mumetal.watch.detectors.shape import Shape
+from mumetal.watch.detectors.spectral import Spectral
+from mumetal.watch.detectors.standard import Standardised
+from mumetal.watch.detectors.sub_pca import SubPca
+
+DETECTORS: Registry[Callable[[], Detector]] = Registry("detector", "mumetal.detectors")
+# In this order they watch, and name the channels of what several of them see at once.
+Listed = type[Standardised] | type[Identity] | type[DayToDay]
+LISTED: tuple[Listed, ...] = (
+    Limits,
+    Ewma,
+    Cusum,
+    Mahalanobis,
+    Spectral,
+    Shape,
+    TimingChannel,
+    CanaryRise,
+    ResetLeakage,
+    ReadoutCorrelation,
+    PowerLeakage,
+    SequenceCorrelation,
+    MatchedTemplate,
+    Replay,
+    Forecast,  # the rest work inside others, on snapshots, or in the benchmark
+    SubPca,
+    Nearest,
+    Identity,
+    DayToDay,
+)
+for _make in LISTED:
+    DETECTORS.add(_make.info.plugin_id, cast("Callable[[], Detector]", _make))
+LIVE: tuple[type[Standardised], ...] = tuple(m for m in LISTED if issubclass(m, Standardised) and m.family)
+
+
+def watching(history: Series) -> tuple[type[Standardised], ...]:
+    """Return the detectors that watch a live stream like this one, in the order of the list."""
+    return tuple(make for make in LIVE if make.watches(history))
