@@ -13,6 +13,7 @@ from mumetal.core.ports import Scene
 from mumetal.core.series import Series
 from mumetal.watch.causes.co_tenant_load import CoTenantLoad
 from mumetal.watch.causes.early_line import early_line
+from mumetal.watch.causes.looked_at import looked_at
 from mumetal.watch.causes.pulse_tube import PulseTube
 from mumetal.watch.causes.radiation_burst import RadiationBurst
 
@@ -168,3 +169,16 @@ def test_a_burst_explains_a_correlation_that_comes_later_and_not_that_of_one_pai
     hidden = cause.explain(pair, Scene(series=(canaries(310, 0.8),)))
     assert not hidden.explained
     assert "move together" in hidden.reason
+
+
+def test_a_finding_that_a_long_window_raised_is_judged_by_all_of_it() -> None:
+    slow = stream(field(20e-9 * tube(since(60.0))).values[::4], hz=HZ / 4, names=("magnetometer",), name="control")
+    seen = finding("control", ("magnetometer",), 340.0, "watch.detectors.spectral")
+    assert looked_at(seen, Scene(series=(slow,))).start_ns == T0 + round((340.0 - 512 / 10) * NS)
+    for other in (replace(seen, rule="watch.detectors.ewma"), seen):
+        assert looked_at(other, Scene()) == other
+    over = np.where(since(60.0) < ONSET_S + 20, 20e-9 * tube(since(60.0)), 0.0)
+    late = Scene(series=(stream(field(over).values[::4], hz=HZ / 4, names=("magnetometer",), name="control"),))
+    after = finding("control", ("magnetometer",), ONSET_S + 45, "watch.detectors.spectral")
+    assert PulseTube().explain(after, late).explained
+    assert not PulseTube().explain(replace(after, rule="watch.detectors.ewma"), late).explained
