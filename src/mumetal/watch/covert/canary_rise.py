@@ -97,7 +97,7 @@ class CanaryRise(Standardised):
         binomial = self._mean * (1 - self._mean)
         self._shots = np.where(failed > 0, np.minimum(binomial / variance, MOST_SHOTS), 1.0)
         self._learnt = count * self._shots
-        fourth = (away**4).sum(axis=0) / count / variance**2
+        fourth = (away**4).sum(axis=0) / count / np.maximum(variance, 1e-100) ** 2
         self.nominal_scale = NOMINAL if float(fourth.max()) < 3 + LIGHT else 0.0
         # No single row counts for more than the history's worst did: bursts are for limits.
         self._most = np.minimum(self._mean + np.maximum(CLIP * np.sqrt(variance), away.max(axis=0)), 1.0)
