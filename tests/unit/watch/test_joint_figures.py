@@ -32,6 +32,16 @@ def test_ordinary_days_stay_below_the_limits_and_each_change_is_seen_where_it_is
     assert joint.scores(praised)[2] >= 1
 
 
+def test_shapley_values_of_a_day_add_up_to_its_joint_distance_and_a_lone_edit_has_the_largest_residual() -> None:
+    joint = JointFigures(days(24, 1), KINDS, DAY_S)
+    row = days(1, 2)[0]
+    row[12] += np.log(3)
+    residual, shapley = joint.decomposed(row)
+    z = joint._deviations(row)
+    np.testing.assert_allclose(shapley.sum(), z @ joint._close @ z)
+    assert int(residual.argmax()) == 12
+
+
 def test_a_level_that_lasted_is_taken_and_figures_without_value_are_passed_over() -> None:
     past = days(20, 3)
     past[:, 4] = np.nan
@@ -63,7 +73,14 @@ def test_day_to_day_learns_to_see_an_edit_of_two_qubits_on_a_small_device() -> N
     quiet, seen = long.score(chunk)
     assert quiet < 1 <= seen
     long.fit(past)
-    assert {a.channel for a in long.attribute(chunk)[:2]} == {"q0.readout_error", "q3.readout_error"}
+    told = long.attribute(chunk)
+    for method in ("own-score", "conditional-residual", "shapley"):
+        of = [a for a in told if a.method == method]
+        assert {a.channel for a in of[:2]} == {"q0.readout_error", "q3.readout_error"}
+        assert 0 < sum(a.share for a in of) <= 1 + 1e-9
+    assert told[0].method == "own-score"
+    short.fit(past.rows(0, 5))
+    assert {a.method for a in short.attribute(chunk)} <= {"own-score"}, "no past of its own yet"
 
 
 def test_a_part_of_another_chip_is_told_from_a_retuned_qubit() -> None:

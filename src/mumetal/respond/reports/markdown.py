@@ -102,7 +102,7 @@ def _claims(findings: Sequence[Finding], nothing: str) -> list[str]:
         return [nothing]
     lines = []
     for finding in findings[:MAX_FINDINGS]:
-        carried = ", ".join(f"{escaped(a.channel)} {a.share:.0%}" for a in finding.attribution[:3])
+        carried = ", ".join(f"{escaped(a.channel)} {a.share:.0%}" for a in finding.carriers[:3])
         claim = f"- **{escaped(finding.title)}** ({finding.severity.name.lower()}, confidence {finding.confidence:.2f}"
         if finding.false_per_week is not None:
             claim += f", by chance {often(finding.false_per_week)}"

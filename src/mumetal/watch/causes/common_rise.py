@@ -88,7 +88,7 @@ def coupled_pair(finding: Finding, scene: Scene) -> str:
     if not finding.rule.endswith(".readout_correlation") or not scene.series:
         return ""
     series = scene.series[0]
-    names = [a.channel for a in finding.attribution if a.channel in series.names][:2]
+    names = [a.channel for a in finding.carriers if a.channel in series.names][:2]
     columns = [i for i, name in enumerate(series.names) if CANARY.fullmatch(name)]
     if len(names) < 2 or len(columns) < FEWEST_CANARIES:
         return ""

@@ -122,9 +122,20 @@ class DayToDay:
         self._learnt = 0
 
     def attribute(self, window: Series) -> tuple[Attribution, ...]:
-        """Relative size of each figure's move in the last row; of a kind that moved together, each figure."""
+        """Relative size of each figure's move in the last row; of a kind that moved together, each figure.
+
+        Beside it, once the device's own past is told, the conditional residual and the exact Shapley value in it.
+        """
         self._check(window)
-        return shares(window.names, self._weights(window.values[-1]), "own-score") if len(window) else ()
+        if not len(window):
+            return ()
+        row = window.values[-1]
+        out = shares(window.names, self._weights(row), "own-score")
+        if self._joint is not None:
+            names = tuple(window.names[i] for i in self._measured)
+            residual, shapley = self._joint.decomposed(_logs(row[self._measured]))
+            out += (*shares(names, residual, "conditional-residual"), *shares(names, shapley, "shapley"))
+        return out
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Common relative change of all figures of one kind that passes the limit in one snapshot."""

@@ -84,6 +84,12 @@ class JointFigures:
         top = float(carried.max(initial=0.0))
         return np.asarray(carried / top * float(scores[which]) if top > 0 else carried, np.float64)
 
+    def decomposed(self, row: Array) -> tuple[Array, Array]:
+        """Return each figure's squared conditional residual and exact Shapley value of the joint distance, shape (C,) each."""
+        z = self._deviations(row)
+        pulled = self._close @ z
+        return np.asarray(pulled**2 / np.diag(self._close), np.float64), np.asarray(z * pulled, np.float64)
+
     @property
     def limits(self) -> Array:
         """The three statistics at which their scores are 1, shape (3,)."""
