@@ -1,5 +1,6 @@
 """Streams of few rows and many channels: calibration snapshots."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -79,11 +80,13 @@ class SnapshotMonitor:
         out: list[Finding] = []
         worst = 0.0
         for detector in self._detectors:
-            carried = detector.attribute(row)
+            key = (detector.info.plugin_id,)
+            # Scoring moves the level, so what is new is put down to figures by what was known before; that is asked rarely.
+            before = None if key in self._ongoing else deepcopy(detector)
             score = float(detector.score(row)[0])
             worst = max(worst, score)
-            key = (detector.info.plugin_id,)
             if score >= 1:
+                carried = () if before is None else before.attribute(row)
                 out += self._ongoing.seen(key, _finding(detector, row, score, carried))
             else:
                 out += self._ongoing.gone(key)

@@ -33,6 +33,7 @@ FOLDS = 5
 PULL = 0.05  # by which the level follows
 FALSE_PER_WEEK = 0.1  # what one device may raise falsely …
 MOST_OFTEN = 1 / 300  # … and no more often than once in so many snapshots: a dozen tell a tail badly
+MOST = 48  # figures asked whether they were edited, on a device with more
 SEEN_TOO = 0.25  # of the largest score: then few figures that were edited are named rather than all that moved
 LIFETIME = re.compile(r".*\.(T1|T2)", re.IGNORECASE)
 
@@ -48,6 +49,7 @@ class JointFigures:
 
     def __init__(self, logs: Array, kinds: tuple[str, ...], interval_s: float) -> None:
         self._mean: Array = np.zeros(len(kinds))
+        self._inverse: Array = np.empty((0, 0))
         self._names = sorted(set(kinds))
         self._kind = np.array([self._names.index(k) for k in kinds], np.int64)
         self._better = np.array([1.0 if LIFETIME.fullmatch(k) else -1.0 for k in self._names])
@@ -74,7 +76,7 @@ class JointFigures:
         z = self._deviations(row)
         which = int(scores.argmax())
         if which == 0 or scores[0] >= SEEN_TOO * scores[which]:
-            _, carried = inclusion([Look(rows=z[None], precision=self._close)], self._known)
+            carried = self._edited(z)
         else:
             medians = self._medians(z)
             sign = np.sign(medians)[self._kind]
@@ -89,6 +91,26 @@ class JointFigures:
         z = self._deviations(row)
         pulled = self._close @ z
         return np.asarray(pulled**2 / np.diag(self._close), np.float64), np.asarray(z * pulled, np.float64)
+
+    @property
+    def _close(self) -> Array:
+        """Inverse covariance by which edited figures are told, shape (C, C); made when it is first asked for."""
+        if not self._inverse.size:
+            self._inverse = np.asarray(np.linalg.inv(self._near(np.arange(self._z.shape[1]))), np.float64)
+        return self._inverse
+
+    def _near(self, columns: NDArray[np.int64]) -> Array:
+        z = self._z[:, columns]
+        return np.asarray(CLOSE * z.T @ z / len(z) + (1 - CLOSE) * np.eye(columns.size), np.float64)
+
+    def _edited(self, z: Array) -> Array:
+        """Evidence that each figure was edited, shape (C,), among those whose conditional residuals are largest."""
+        residual = (self._close @ z) ** 2 / np.diag(self._close)
+        columns = np.sort(np.argsort(-residual, kind="stable")[:MOST])
+        out = np.zeros(z.size)
+        precision = np.asarray(np.linalg.inv(self._near(columns)), np.float64)
+        _, out[columns] = inclusion([Look(rows=z[None, columns], precision=precision)], self._known[columns])
+        return out
 
     @property
     def limits(self) -> Array:
@@ -131,7 +153,7 @@ class JointFigures:
         # (a·1 + b·ZᵀZ)⁻¹ by the identity of Woodbury: as many rows as snapshots, however many figures.
         self._z, self._a = z, 1 - EMPIRICAL
         self._core = np.linalg.inv(np.eye(len(z)) * len(z) / EMPIRICAL + z @ z.T / self._a)
-        self._close = np.linalg.inv(CLOSE * z.T @ z / len(z) + (1 - CLOSE) * np.eye(z.shape[1]))
+        self._inverse = np.empty((0, 0))
         self._diagonal = 1 / self._a - np.einsum("ij,ik,kj->j", z, self._core, z, optimize=True) / self._a**2
 
     def _deviations(self, row: Array) -> Array:
