@@ -16,7 +16,7 @@ from mumetal.watch.covert.proportions import signed_root
 from mumetal.watch.covert.references import apart, widened
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind, shift_bound
-from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
+from mumetal.watch.detectors.standard import Array, Standardised, shares
 
 CANARY = re.compile(r".*canary.*error.*", re.IGNORECASE)
 LONGEST = 4_096  # rows
@@ -63,20 +63,6 @@ class CanaryRise(Standardised):
     def watches(cls, history: Series) -> bool:
         """Say whether there is a canary."""
         return bool(canary_channels(history.names))
-
-    def fit(self, history: Series) -> None:
-        """Learn the ordinary share of failures.
-
-        Raises:
-            BadInputError: No canary, or too few rows.
-        """
-        self._choose(history)
-        super().fit(history)
-
-    def fit_scaled(self, scale: Scale, history: Series) -> None:
-        """Learn with a scale that is known already."""
-        self._choose(history)
-        super().fit_scaled(scale, history)
 
     def _choose(self, history: Series) -> None:
         self._columns = canary_channels(history.names)

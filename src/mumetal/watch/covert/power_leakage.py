@@ -14,7 +14,7 @@ from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.leakage_share import LAGS, leakage_channels, repeated
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import COMPARED_HZ, Array, Scale, Standardised, rate_of, shares, units_of
+from mumetal.watch.detectors.standard import COMPARED_HZ, Array, Standardised, rate_of, shares, units_of
 
 TECHNIQUE = "collection.controller_power_trace"
 LONGEST = 8_192  # rows
@@ -56,20 +56,6 @@ class PowerLeakage(Standardised):
     def watches(cls, history: Series) -> bool:
         """Say whether something that may leak is recorded beside what is played."""
         return bool(leakage_channels(history.names, units_of(history))[0]) and rate_of(history.t_ns) <= COMPARED_HZ
-
-    def fit(self, history: Series) -> None:
-        """Learn the ordinary leak.
-
-        Raises:
-            BadInputError: No channel that leaks beside one of what is played, or too few rows.
-        """
-        self._choose(history)
-        super().fit(history)
-
-    def fit_scaled(self, scale: Scale, history: Series) -> None:
-        """Learn with a scale that is known already."""
-        self._choose(history)
-        super().fit_scaled(scale, history)
 
     def _choose(self, history: Series) -> None:
         self._leaking, self._played = leakage_channels(history.names, units_of(history))

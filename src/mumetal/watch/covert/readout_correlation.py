@@ -14,7 +14,7 @@ from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
+from mumetal.watch.detectors.standard import Array, Standardised, shares
 
 TECHNIQUE = "collection.readout_crosstalk"
 RESIDUAL = re.compile(r"(q\d+)\.(readout_residual|readout_error|canary_error)")
@@ -49,20 +49,6 @@ class ReadoutCorrelation(Standardised):
     def watches(cls, history: Series) -> bool:
         """Say whether two qubits have readout residuals."""
         return len(residual_channels(history.names)) > 1
-
-    def fit(self, history: Series) -> None:
-        """Learn the ordinary correlations.
-
-        Raises:
-            BadInputError: Fewer than two qubits with readout residuals, or too few rows.
-        """
-        self._choose(history)
-        super().fit(history)
-
-    def fit_scaled(self, scale: Scale, history: Series) -> None:
-        """Learn with a scale that is known already."""
-        self._choose(history)
-        super().fit_scaled(scale, history)
 
     def _choose(self, history: Series) -> None:
         self._columns = residual_channels(history.names)

@@ -16,7 +16,7 @@ from mumetal.watch.covert.proportions import signed_root
 from mumetal.watch.covert.references import GUARD, believed
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares
+from mumetal.watch.detectors.standard import Array, Standardised, shares
 
 TECHNIQUE = "collection.reset_leakage"
 COUNT = re.compile(r"(.+)\.(ones|shots)_after_([01])")
@@ -69,20 +69,6 @@ class ResetLeakage(Standardised):
     def watches(cls, history: Series) -> bool:
         """Say whether first measurements of a qubit are counted."""
         return bool(handover_channels(history.names))
-
-    def fit(self, history: Series) -> None:
-        """Learn the ordinary difference.
-
-        Raises:
-            BadInputError: No qubit with all four counts, or too few rows.
-        """
-        self._choose(history)
-        super().fit(history)
-
-    def fit_scaled(self, scale: Scale, history: Series) -> None:
-        """Learn with a scale that is known already."""
-        self._choose(history)
-        super().fit_scaled(scale, history)
 
     def _choose(self, history: Series) -> None:
         found = handover_channels(history.names)

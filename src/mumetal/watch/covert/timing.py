@@ -16,7 +16,7 @@ from mumetal.watch.covert.memory import MOST, STEP, Memory, rise
 from mumetal.watch.covert.references import FEWEST, apart, common_change
 from mumetal.watch.covert.spans import Spans, spans_up_to
 from mumetal.watch.detectors.power import blind
-from mumetal.watch.detectors.standard import Array, Scale, Standardised, shares, units_of
+from mumetal.watch.detectors.standard import Array, Standardised, shares, units_of
 
 TECHNIQUE = "exfiltration.timing_covert_channel"
 TIMING = re.compile(r"(?!.*\.(spread|offset)$).*(timing|jitter).*", re.IGNORECASE)
@@ -46,20 +46,6 @@ class TimingDetector(Standardised):
     def watches(cls, history: Series) -> bool:
         """Say whether there is pulse timing."""
         return bool(timing_channels(history.names, units_of(history))[0])
-
-    def fit(self, history: Series) -> None:
-        """Learn what is ordinary.
-
-        Raises:
-            BadInputError: No timing channel in seconds, or too few rows.
-        """
-        self._choose(history)
-        super().fit(history)
-
-    def fit_scaled(self, scale: Scale, history: Series) -> None:
-        """Learn with a scale that is known already."""
-        self._choose(history)
-        super().fit_scaled(scale, history)
 
     def _choose(self, history: Series) -> None:
         self._data, self._reference = timing_channels(history.names, units_of(history))

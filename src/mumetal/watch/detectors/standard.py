@@ -138,11 +138,23 @@ class Standardised:
         self.fit_scaled(Scale(history), history)
 
     def fit_scaled(self, scale: Scale, history: Series) -> None:
-        """Learn with a scale that is known already."""
+        """Learn with a scale that is known already.
+
+        Raises:
+            BadInputError: The history lacks a channel that it needs.
+        """
+        self._choose(history)
         self._scale = scale
         z, seen = scale.apply(history.values)
         self.fit_z(z, seen)
         self.reset()
+
+    def _choose(self, history: Series) -> None:
+        """Pick the channels it looks at, where it does not look at all.
+
+        Raises:
+            BadInputError: The history lacks a channel that it needs.
+        """
 
     def score(self, chunk: Series) -> Array:
         """Score the rows that follow the last chunk, shape (n,).
