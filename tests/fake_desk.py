@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from mumetal.app.desk import Change, Overview, StreamHealth, StreamState
 from mumetal.core import LOCAL
 from mumetal.core.artefact import Evidence
 from mumetal.core.check import LATEST_NS
@@ -19,7 +20,6 @@ from mumetal.core.incident import Incident, IncidentState, Label, TimelineEntry
 from mumetal.core.ports import Truth
 from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
-from mumetal.serve.desk import Change, Overview, StreamHealth, StreamState
 
 S = 10**9
 NOW = 1_795_370_400 * S

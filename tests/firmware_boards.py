@@ -4,10 +4,10 @@ from pathlib import Path
 
 import msgspec
 
+from mumetal.app.firmware.stock import RELEASED
 from mumetal.core import LOCAL
-from mumetal.serve.firmware.book import Book
-from mumetal.serve.firmware.record import OBSERVED, QUOTE, BoardRecord, Proof, Released, Stage, Verdict
-from mumetal.serve.firmware.stock import RELEASED
+from mumetal.trust.firmware.book import Book
+from mumetal.trust.firmware.record import OBSERVED, QUOTE, BoardRecord, Proof, Released, Stage, Verdict
 
 S = 10**9
 NOW = 1_795_370_400 * S

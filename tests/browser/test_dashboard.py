@@ -18,12 +18,12 @@ from tests.needs import need
 from tests.trust_keys import counting
 from tests.unit.trust.ledger.books import entry
 
+from mumetal.app import wiring
+from mumetal.app.audit_desk import AuditDesk
 from mumetal.core.clock import ManualClock
 from mumetal.core.settings import ServeSettings
-from mumetal.serve import wiring
-from mumetal.serve.api.app import create_app
 from mumetal.serve.api.server import Server
-from mumetal.serve.audit_desk import AuditDesk
+from mumetal.serve.web import create_app
 from mumetal.trust.ledger.local import open_local
 
 FLAGS = (

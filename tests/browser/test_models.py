@@ -15,10 +15,10 @@ from tests.model_files import House, background, pca_model
 from tests.needs import need
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
 
+from mumetal.app.models.live import LiveModels
 from mumetal.core.settings import ServeSettings
-from mumetal.serve.api.app import create_app
 from mumetal.serve.api.server import Server
-from mumetal.serve.live_models import LiveModels
+from mumetal.serve.web import create_app
 
 
 @pytest.fixture

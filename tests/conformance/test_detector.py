@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from mumetal.app.models.encoders import shipped
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Detector
 from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
-from mumetal.serve.encoders import shipped
 from mumetal.watch.contrastive.encoder import Encoder
 from mumetal.watch.listed import DETECTORS
 

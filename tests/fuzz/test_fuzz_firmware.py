@@ -12,7 +12,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.scan.firmware import baseline, hwh
 from mumetal.scan.firmware.diff import decode
 from mumetal.scan.firmware.inspect import inspect
-from mumetal.serve.firmware import fleet as firmware_fleet
+from mumetal.trust.firmware import fleet as firmware_fleet
 from mumetal.trust.firmware import release
 
 EACH = 800

@@ -12,11 +12,12 @@ from tests.trust_keys import ALICE, BOB, T0, a_root, counting
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.ports import LedgerEntry
 from mumetal.formats import dsse, in_toto
-from mumetal.serve import witnesses
-from mumetal.trust.keys import chain, plan, public, root, sealed
+from mumetal.trust.keys import plan, public, root, sealed
 from mumetal.trust.ledger import checkpoint, extract, journal, merkle, note, proof, record, tiles
+from mumetal.trust.ledger import witness_places as witnesses
 from mumetal.trust.ledger.proof import Proof
 from mumetal.trust.signing import approvals
+from mumetal.trust.signing import root_chain as chain
 
 ENTRY = record.encode(LedgerEntry(tenant="t", t_ns=T0, actor="a", action="b", subject="c", why="d"))
 NOTE = checkpoint.sign(checkpoint.Checkpoint(origin="log", size=1, root=merkle.leaf(ENTRY)), ALICE)

@@ -7,6 +7,10 @@ from pathlib import Path
 from tests.unit.trust.firmware.makers import IMAGE, NOW, envelope, root
 
 from mumetal.access.local import LocalOperator
+from mumetal.app import wiring
+from mumetal.app.firmware.drift import incidents_since
+from mumetal.app.pipeline import history
+from mumetal.app.pipeline.judge import Judge, Rooms
 from mumetal.catalog.calibrations import snapshots
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.connect.stores.store import LogStore
@@ -14,10 +18,7 @@ from mumetal.core import LOCAL
 from mumetal.core.clock import ManualClock
 from mumetal.core.settings import Settings, WatchSettings
 from mumetal.respond.triage import Inventory, Triage
-from mumetal.serve import wiring
-from mumetal.serve.firmware.fleet import Board, BoardFiles, all_entries, incidents_since
-from mumetal.serve.pipeline import history
-from mumetal.serve.pipeline.judge import Judge, Rooms
+from mumetal.trust.firmware.fleet import Board, BoardFiles, all_entries
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
 from mumetal.trust.firmware.rollout import INSTALL, RESTORE, ROLLOUT, Outcome, Plan, Report, Rollout
 from mumetal.trust.ledger.local import open_local

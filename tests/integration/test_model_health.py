@@ -8,17 +8,19 @@ import pytest
 from tests.model_files import AllowAll, background, pca_model, promises
 from tests.web_client import WebClient
 
+from mumetal.app import wiring
+from mumetal.app.models.health import ModelHealth, Pace
+from mumetal.app.models.live import LiveModels
+from mumetal.app.stack import Stack
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.series import Channel, Series
 from mumetal.core.settings import ServeSettings, Settings, StoreSettings, WatchSettings
 from mumetal.respond.triage import Inventory
-from mumetal.serve import ledgers, models, wiring
-from mumetal.serve.api.app import create_app
-from mumetal.serve.live_models import LiveModels
-from mumetal.serve.pipeline.model_health import ModelHealth, Pace
-from mumetal.serve.pipeline.stack import Stack
+from mumetal.serve.web import create_app
+from mumetal.trust.ledger import opening as ledgers
 from mumetal.trust.models import lineage
+from mumetal.trust.models import opening as models
 from mumetal.trust.models.gates import REQUIRED
 from mumetal.trust.models.lifecycle import HEALTH_AGENT
 from mumetal.trust.models.record import State
@@ -41,7 +43,9 @@ class Ground:
         )
         folder.mkdir(parents=True, exist_ok=True)
         self.ledger = ledgers.open_ledger(folder, self.clock)
-        self.desk = models.attach(folder, ledger=self.ledger, authorizer=AllowAll(), clock=self.clock, actor="operator")
+        self.desk = models.attach(
+            folder, ledger=self.ledger, authorizer=AllowAll(), clock=self.clock, actor="operator", owner="operator"
+        )
         self.models = LiveModels(self.desk)
         self.stack = Stack(
             self.settings,

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from tests.platform_repository import Lab
 
+from mumetal.app import wiring
+from mumetal.app.replay import Replayed, replay
+from mumetal.app.stack import Stack
 from mumetal.connect.sources import open_source
 from mumetal.core.clock import SystemClock
 from mumetal.core.event import Event
@@ -14,10 +17,8 @@ from mumetal.core.incident import IncidentState
 from mumetal.core.settings import Settings, StoreSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory
-from mumetal.serve import ledgers, wiring
-from mumetal.serve.cli.watch import spec_of
-from mumetal.serve.pipeline.stack import Stack
-from mumetal.serve.replay import Replayed, replay
+from mumetal.serve.cli.watch.once import spec_of
+from mumetal.trust.ledger import opening as ledgers
 
 ORDINARY = 45
 COMMITS = "watch.authored.commits"

@@ -11,6 +11,8 @@ import pytest
 from tests.web_client import WebClient
 from typer.testing import CliRunner
 
+from mumetal.app import wiring
+from mumetal.app.stack import Stack
 from mumetal.catalog import calibrations
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
@@ -18,10 +20,9 @@ from mumetal.core.ports import Truth
 from mumetal.core.series import Series
 from mumetal.core.settings import ServeSettings, Settings, StoreSettings, WatchSettings
 from mumetal.respond.triage import Inventory
-from mumetal.serve import ledgers, wiring
-from mumetal.serve.api.app import create_app
 from mumetal.serve.cli.app import app
-from mumetal.serve.pipeline.stack import Stack
+from mumetal.serve.web import create_app
+from mumetal.trust.ledger import opening as ledgers
 from mumetal.twin.lab import Lab, Pace
 from mumetal.watch.covert.codes import Codes
 
@@ -126,7 +127,7 @@ def test_the_page_says_what_a_running_stack_could_have_seen_and_measures_anew_wh
     for _ in range(12):
         stack.push(Delivery(source="test", data=(rows(twin.advance(10.0), "control"),), cursor=""))
     assert "awg.timing_residual" not in client.get("/power").text  # what was measured is kept for a while
-    monkeypatch.setattr("mumetal.serve.power_ledger.FRESH_S", 0.0)
+    monkeypatch.setattr("mumetal.watch.power.book.FRESH_S", 0.0)
     for _ in range(200):
         seen = client.get("/power?lasting=60").text
         if "control/awg.timing_residual" in seen:

@@ -14,17 +14,18 @@ from tests.fake_desk import FakeDesk
 from tests.web_client import WebClient
 from typer.testing import CliRunner
 
+from mumetal.app import running, wiring
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.connect.stores.sighting_rows import Choice
 from mumetal.core import LOCAL
 from mumetal.core.clock import SystemClock
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.settings import ServeSettings, Settings, StoreSettings
-from mumetal.serve import ledgers, running, wiring
-from mumetal.serve.api.app import create_app
-from mumetal.serve.api.scans import Scans
+from mumetal.serve.api.scan.scans import Scans
 from mumetal.serve.cli.app import app
 from mumetal.serve.session import Session
+from mumetal.serve.web import create_app
+from mumetal.trust.ledger import opening as ledgers
 from mumetal.trust.ledger.reading import LedgerReader
 
 RUN = CliRunner()

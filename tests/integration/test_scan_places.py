@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mumetal.serve.rule_cards import cards
+from mumetal.scan.report.cards import cards
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from mumetal.core.errors import RejectedError
 from mumetal.core.settings import ServeSettings
-from mumetal.serve.api.app import create_app
 from mumetal.serve.cli.app import app
-from mumetal.serve.firmware.book import Book
+from mumetal.serve.web import create_app
 from mumetal.trust.attest.quote import Challenge, Quote, decode, extend, load_key, verify
+from mumetal.trust.firmware.book import Book
 from mumetal.trust.ledger.reading import LedgerReader
 
 NOW = 1_795_000_000 * 10**9

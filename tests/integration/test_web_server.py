@@ -18,8 +18,8 @@ from tests.fake_desk import FakeDesk
 
 from mumetal.core.errors import UnavailableError
 from mumetal.core.settings import ServeSettings
-from mumetal.serve.api.app import create_app
 from mumetal.serve.api.server import Server
+from mumetal.serve.web import create_app
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """One person at one machine: the simplest honest answer to "may they?"."""
 
 import hmac
+import os
+import pwd
 from collections.abc import Collection, Mapping
 
 from mumetal.core import check
@@ -65,3 +67,11 @@ class LocalOperator:
         if allowed is not True:
             raise RejectedError("denied: the local operator may not do this", where="access.local")
         return Permit(policy="access.local.operator", policy_version="1")
+
+
+def os_user() -> str:
+    """Return the operating system's name for whoever runs this process."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid{os.geteuid()}"

@@ -4,6 +4,8 @@
 
     MumetalError
     ├── BadInputError      the input is wrong; retrying will not help        exit 2
+    │   ├── MissingError   it names what is not there
+    │   └── TooLargeError  it is larger than what is taken
     ├── UnavailableError   something is away or full; retrying may help      exit 3
     └── RejectedError      a security check said no; never swallowed         exit 4
 
@@ -40,6 +42,14 @@ class BadInputError(MumetalError):
     """The input is wrong and will stay wrong: retrying will not help."""
 
     exit_code = 2
+
+
+class MissingError(BadInputError):
+    """What was asked for by its address is not there."""
+
+
+class TooLargeError(BadInputError):
+    """The input is larger than what is taken."""
 
 
 class UnavailableError(MumetalError):

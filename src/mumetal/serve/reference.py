@@ -6,8 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from mumetal.core.settings import Settings
-from mumetal.watch.detectors.standard import Standardised
-from mumetal.watch.listed import LISTED, LIVE
+from mumetal.watch.api import LISTED, LIVE, Standardised
 
 HEAD = """# Settings
 

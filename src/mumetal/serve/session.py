@@ -7,23 +7,29 @@ from typing import Self
 
 from msgspec import Struct
 
+from mumetal.app import wiring
+from mumetal.app.audit_desk import AuditDesk
+from mumetal.app.settings_told import CHANGE, START, changes, last_told, told
 from mumetal.core import LOCAL
+from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
 from mumetal.core.ports import Request
 from mumetal.core.settings import Settings, path_in
-from mumetal.respond.reports.markdown import report
-from mumetal.serve import demo as demonstration
-from mumetal.serve import ledgers, wiring, witnesses
-from mumetal.serve.acts import Acts
-from mumetal.serve.api.app import create_app
-from mumetal.serve.api.scans import Scans
+from mumetal.respond.api import incident_report
+from mumetal.serve.api.scan.scans import Scans
 from mumetal.serve.api.server import Server
-from mumetal.serve.audit_desk import AuditDesk
-from mumetal.serve.demo import Demonstration
-from mumetal.serve.firmware.book import FOLDER, Book
-from mumetal.serve.pipeline.ledger_watch import LedgerWatch
-from mumetal.serve.settings_told import CHANGE, START, changes, last_told, told
+from mumetal.serve.web import create_app
+from mumetal.trust.api import (
+    FIRMWARE_FOLDER,
+    FirmwareBook,
+    LedgerSay,
+    LedgerWatch,
+    open_ledger,
+    silent_ledger,
+    witness_places,
+)
+from mumetal.twin.api import DEMONSTRATION_NOTICE, Demonstration, score_demonstration
 
 SETTLE_S = 3.0
 
@@ -69,16 +75,16 @@ class Session:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, demo: Demonstration | None, say: ledgers.Say = ledgers.silent
+        self, settings: Settings, clock: Clock, demo: Demonstration | None, say: LedgerSay = silent_ledger
     ) -> None:
         self._clock = clock
         self._settings = settings
         self._demo = demo
-        self.notice = demonstration.NOTICE if demo else ""
+        self.notice = DEMONSTRATION_NOTICE if demo else ""
         self._began_ns = clock.now_ns()
         self._began = time.monotonic()
-        folder, seen = Path(settings.store.directory), witnesses.places(settings.witnesses)
-        self._ledger = ledgers.open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True)
+        folder, seen = Path(settings.store.directory), witness_places(settings.witnesses)
+        self._ledger = open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True)
         watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen)
         try:
             self.stack = wiring.build(
@@ -99,7 +105,7 @@ class Session:
                 ledger=self._ledger,
                 report=self._report,
                 models=self.stack.models,
-                firmware=Book(path_in(settings, FOLDER)),
+                firmware=FirmwareBook(path_in(settings, FIRMWARE_FOLDER)),
                 scans=Scans(filing=self.stack.filing, rows=self.stack.sightings),
                 audit=AuditDesk(self._ledger, wiring.authorizer(), clock, seen),
             ),
@@ -148,7 +154,7 @@ class Session:
 
     def _report(self, tenant: str, incident_id: str) -> str:
         incident = self.stack.incident(tenant, incident_id)
-        return report(incident, self.stack.findings(tenant, incident.findings))
+        return incident_report(incident, self.stack.findings(tenant, incident.findings))
 
     def settle(self) -> None:
         """Stop acting, and give what is on its way a moment to be scored."""
@@ -163,7 +169,7 @@ class Session:
         incidents = list(self.stack.incidents(tenant, limit=1_000))
         findings = self.stack.findings(tenant, [f for i in incidents for f in i.findings])
         truth = self.stack.truth()
-        judged = demonstration.score(truth, incidents, findings)
+        judged = score_demonstration(truth, incidents, findings)
         born = [e.t_ns for i in incidents for e in i.timeline[:1]]
         return Summary(
             seconds=lasted,

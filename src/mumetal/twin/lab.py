@@ -16,7 +16,9 @@ from mumetal.core.event import Event, EventClass, Status
 from mumetal.core.ports import PluginInfo, Truth
 from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.twin.devices.canary import Canaries
 from mumetal.twin.devices.chip import Chip
+from mumetal.twin.devices.handover import Handover
 from mumetal.twin.knobs import Bench, Floats
 from mumetal.twin.people import CALIBRATOR, People, digest
 from mumetal.twin.replay import Recorder
@@ -24,9 +26,7 @@ from mumetal.twin.scenarios import find
 from mumetal.twin.scenarios.schedule import Planned, Schedule
 from mumetal.twin.scenarios.spec import Stage
 from mumetal.twin.signals import cryostat
-from mumetal.twin.signals.canary import Canaries
 from mumetal.twin.signals.cryostat import Cryostat
-from mumetal.twin.signals.handover import Handover
 from mumetal.twin.signals.load import Activity, QueueLoad
 from mumetal.twin.signals.magnetic import Magnetometer
 from mumetal.twin.signals.power import RackPower

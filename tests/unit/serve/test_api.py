@@ -14,8 +14,8 @@ from tests.web_client import WebClient
 from mumetal.core.errors import UnavailableError
 from mumetal.core.incident import IncidentState, Label
 from mumetal.core.settings import ServeSettings
-from mumetal.serve.api.app import create_app
 from mumetal.serve.api.identity import Peer
+from mumetal.serve.web import create_app
 
 OTHER = Peer(name="eve", organisation="rival", verified=True)
 JSON = {"Content-Type": "application/json"}

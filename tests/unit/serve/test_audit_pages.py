@@ -12,23 +12,23 @@ from tests.web_client import WebClient
 from typer.testing import CliRunner
 
 from mumetal.access.local import LocalOperator
+from mumetal.app import wiring
+from mumetal.app.audit_desk import AuditDesk, moment
+from mumetal.core.acts import Acts
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import RejectedError
 from mumetal.core.ports import Authorizer, LedgerEntry, Permit, Request
 from mumetal.core.settings import ServeSettings
-from mumetal.serve import wiring
-from mumetal.serve.acts import Acts
-from mumetal.serve.api.app import create_app
 from mumetal.serve.api.identity import Peer
-from mumetal.serve.audit_desk import AuditDesk, moment
 from mumetal.serve.cli.app import app
-from mumetal.serve.witnesses import places
+from mumetal.serve.web import create_app
 from mumetal.trust.keys import public as publics
 from mumetal.trust.ledger.folder import LedgerFolder
 from mumetal.trust.ledger.local import open_local
 from mumetal.trust.ledger.log import MerkleLedger
 from mumetal.trust.ledger.reading import LedgerReader
 from mumetal.trust.ledger.witness import Witness
+from mumetal.trust.ledger.witness_places import places
 
 BAD = "\"'><script>alert(1)</script>{{7*191}}"
 COUNT = 130

@@ -10,20 +10,22 @@ import pytest
 from tests.trust_keys import ALICE, BOB, CAROL, MALLORY, T0, a_root
 from typer.testing import CliRunner
 
+from mumetal.app import wiring
+from mumetal.app.replay import replay
 from mumetal.connect.sources import open_source
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import BadInputError
 from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory
-from mumetal.serve import ledgers, wiring
-from mumetal.serve.calibrations import CalibrationWatch, SignedFolder, signed_folder
 from mumetal.serve.cli.app import app
-from mumetal.serve.replay import replay
-from mumetal.trust.keys import chain, sealed
+from mumetal.trust.keys import sealed
 from mumetal.trust.keys.hybrid import SoftKey
 from mumetal.trust.keys.root import TrustRoot
+from mumetal.trust.ledger import opening as ledgers
 from mumetal.trust.signing import calibration
+from mumetal.trust.signing import root_chain as chain
+from mumetal.trust.signing.signed_calibrations import CalibrationWatch, SignedFolder, signed_folder
 
 WHERE = ("2026-03-01T08:00:00+00:00", "2026-03-02T08:00:00+00:00")
 DONE = calibration.Recalibration(
@@ -143,7 +145,7 @@ def settings(lab: Lab, store: Path) -> Settings:
 
 
 def test_recorded_files_become_an_incident_or_not(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mumetal.serve.replay.SystemClock", lambda: ManualClock(T0))
+    monkeypatch.setattr("mumetal.app.replay.SystemClock", lambda: ManualClock(T0))
 
     def raised(store: str) -> list[str]:
         (tmp_path / store).mkdir()

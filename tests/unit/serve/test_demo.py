@@ -8,7 +8,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.ports import Truth
-from mumetal.serve.demo import fresh_folder, score
+from mumetal.twin.demonstration import fresh_folder, score
 
 S = 10**9
 T0 = 1_790_000_000 * S

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from mumetal.app.models.adapting import adapted_encoders, place
+from mumetal.app.models.encoders import shipped
 from mumetal.connect.stores.store import LogStore
 from mumetal.core.clock import SystemClock
 from mumetal.core.delivery import Delivery
@@ -15,8 +17,6 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.series import Channel, Series
 from mumetal.core.settings import StoreSettings
 from mumetal.serve.cli.app import app
-from mumetal.serve.encoder_adapting import adapted_encoders, place
-from mumetal.serve.encoders import shipped
 from mumetal.watch.ensemble import Ensemble, extras_for
 
 ROWS = 4_200

@@ -1,21 +1,20 @@
 """Where a lab demands it, no image is brought out without an approval that others signed; verdicts are on the ledger first."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 from tests.unit.serve.test_firmware_commands import NEW, OLD, Site, run
 
+from mumetal.app.firmware.operating import operating
 from mumetal.core import LOCAL
 from mumetal.core.clock import SystemClock
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.ports import LedgerEntry
-from mumetal.serve.demands import demand_of
-from mumetal.serve.firmware.book import Book
-from mumetal.serve.firmware.rolling import entering
+from mumetal.trust.firmware.book import Book
 from mumetal.trust.keys import public as publics
 from mumetal.trust.ledger.reading import LedgerReader
+from mumetal.trust.signing.demand_setting import demand_of
 
 PEOPLE = ("carol", "dave", "ann")
 WHAT = ["--action", "firmware.rollout", "--resource", "firmware:gateware@2"]
@@ -122,7 +121,7 @@ def test_a_board_that_changed_is_on_the_ledger_and_one_that_did_not_is_not(tmp_p
 def test_while_another_command_holds_the_ledger_nothing_is_recorded(tmp_path: Path) -> None:
     site = Site(tmp_path)
     book = Book(tmp_path / "state")
-    with entering(book, clock=SystemClock(), entropy=os.urandom, operator="operator"):
+    with operating(book, clock=SystemClock(), operator="operator"):
         said = run("firmware", "inventory", site.fleet, *site.trust, *site.state, code=3)
     assert "try again when it has ended" in said
     assert book.boards(LOCAL) == []

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from mumetal.core import LOCAL
 from mumetal.serve.cli.app import app
-from mumetal.serve.firmware.book import Book
+from mumetal.trust.firmware.book import Book
 from mumetal.trust.firmware.rollout import Rollout
 
 OLD = images.bit(images.configuration(images.frames(seed=1)))

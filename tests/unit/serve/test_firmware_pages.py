@@ -11,9 +11,9 @@ from tests.web_client import WebClient
 from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.settings import ServeSettings
-from mumetal.serve.api.app import create_app
-from mumetal.serve.firmware.book import Book
-from mumetal.serve.firmware.record import OBSERVED, BoardRecord, Proof, Stage, Verdict, decode, encode
+from mumetal.serve.web import create_app
+from mumetal.trust.firmware.book import Book
+from mumetal.trust.firmware.record import OBSERVED, BoardRecord, Proof, Stage, Verdict, decode, encode
 
 BAD = "\"'><script>alert(1)</script>{{7*191}}"
 T = 1_795_000_000 * 10**9

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.serve.test_firmware_commands import NEW, OLD, Site, run
 
 from mumetal.core.errors import BadInputError, UnavailableError
-from mumetal.serve.firmware.mirror import open_mirror
+from mumetal.trust.firmware.mirror import open_mirror
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -6,9 +6,9 @@ from tests.web_client import WebClient
 
 from mumetal.core.errors import RejectedError
 from mumetal.core.settings import ServeSettings
-from mumetal.serve.api.app import create_app
 from mumetal.serve.api.identity import Peer, peer_of_certificate, tenant_by_organisation
 from mumetal.serve.api.server import Server, tls_of
+from mumetal.serve.web import create_app
 
 HOST = "http://127.0.0.1:8470"
 

@@ -8,23 +8,23 @@ import pytest
 from tests.trust_keys import T0, counting
 from tests.unit.trust.ledger.books import WITNESS
 
+from mumetal.app.settings_told import changes, last_told, told
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Severity
 from mumetal.core.ports import LedgerEntry
 from mumetal.core.settings import ServeSettings, Settings, StoreSettings, WatchSettings
-from mumetal.serve import ledgers
-from mumetal.serve.pipeline.ledger_watch import LedgerWatch
 from mumetal.serve.session import Session
-from mumetal.serve.settings_told import changes, last_told, told
-from mumetal.serve.witnesses import places
 from mumetal.trust.keys import public as publics
 from mumetal.trust.ledger import log
+from mumetal.trust.ledger import opening as ledgers
 from mumetal.trust.ledger.folder import LedgerFolder
 from mumetal.trust.ledger.local import open_local
 from mumetal.trust.ledger.log import MerkleLedger
 from mumetal.trust.ledger.reading import LedgerReader
+from mumetal.trust.ledger.upkeep import LedgerWatch
 from mumetal.trust.ledger.witness import Witness
+from mumetal.trust.ledger.witness_places import places
 
 S = 10**9
 DAY = 86_400 * S

@@ -14,17 +14,22 @@ from tests.fakes_ports import T0
 from tests.model_files import House, background, pca_model, promises
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
 
+from mumetal.app import wiring
+from mumetal.app.models import live as live_models
+from mumetal.app.models.live import LiveModels
+from mumetal.app.models.registry import changing
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.ports import Scene
 from mumetal.core.series import Channel, Series
 from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.formats import canonical
-from mumetal.serve import ledgers, live_models, models, shipped_models, wiring
 from mumetal.serve.cli.status import status
-from mumetal.serve.live_models import LiveModels
+from mumetal.trust.ledger import opening as ledgers
 from mumetal.trust.models import manifest as manifests
+from mumetal.trust.models import opening as models
 from mumetal.trust.models import report as reports
+from mumetal.trust.models import shipped as shipped_models
 from mumetal.trust.models.files.inspect import Kind
 from mumetal.trust.models.gates import REQUIRED
 from mumetal.trust.models.record import State
@@ -165,7 +170,7 @@ def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, mon
 
 
 def test_status_names_what_does_not_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with models.changing(tmp_path, make=True) as desk:
+    with changing(tmp_path, make=True) as desk:
         version = desk.lifecycle.register(desk.actor, "cryo", pca_model(background()), promises())
         said = tuple(GateOutcome(gate=g, passed=True, reason="measured") for g in sorted(REQUIRED))
         report = GateReport(name="cryo", version=version, data="0" * 64, t_ns="1", outcomes=said)

@@ -11,12 +11,12 @@ from tests.unit.trust.models.test_lifecycle import GATES, to_active
 from tests.unit.trust.models.test_lifecycle import report as gates_report
 from tests.web_client import WebClient
 
+from mumetal.app import wiring
+from mumetal.app.models.live import LiveModels
 from mumetal.core.settings import ServeSettings
-from mumetal.serve import wiring
-from mumetal.serve.api.app import create_app
 from mumetal.serve.api.identity import Peer
-from mumetal.serve.live_models import LiveModels
-from mumetal.serve.pages import model_views
+from mumetal.serve.pages.trust import model_views
+from mumetal.serve.web import create_app
 from mumetal.trust.models.lifecycle import Lifecycle
 from mumetal.trust.models.manifest import DataSet
 from mumetal.trust.models.record import State

@@ -11,6 +11,7 @@ import pytest
 from tests.fake_desk import DEVICES, NOW, FakeDesk, S
 from tests.web_client import WebClient
 
+from mumetal.app.desk import Overview
 from mumetal.core.artefact import Evidence
 from mumetal.core.delivery import Quarantined
 from mumetal.core.event import Event
@@ -18,9 +19,9 @@ from mumetal.core.finding import Attribution, CauseVerdict
 from mumetal.core.incident import TimelineEntry
 from mumetal.core.ports import LedgerEntry, Truth
 from mumetal.core.settings import ServeSettings
-from mumetal.serve.api.app import create_app
-from mumetal.serve.desk import Overview
-from mumetal.serve.pages import render, views
+from mumetal.serve.pages import render
+from mumetal.serve.pages.watch import views
+from mumetal.serve.web import create_app
 
 BAD = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*191}}"
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mumetal.app.pipeline.backlog import Backlog
+from mumetal.app.pipeline.changes import calibration_change, changes
+from mumetal.app.pipeline.live import LiveFeed, thin
+from mumetal.app.pipeline.rates import Rates
+from mumetal.app.pipeline.scorer import Scorer
+from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.core.clock import SystemClock
 from mumetal.core.delivery import Receipt
 from mumetal.core.errors import UnavailableError
 from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
-from mumetal.serve.pipeline.backlog import Backlog
-from mumetal.serve.pipeline.changes import calibration_change, changes
-from mumetal.serve.pipeline.live import LiveFeed, thin
-from mumetal.serve.pipeline.rates import Rates
-from mumetal.serve.pipeline.scorer import Scorer
-from mumetal.serve.pipeline.watermarks import Watermarks
 
 T0 = 1_790_000_000 * 10**9
 

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from mumetal.catalog.techniques import techniques
 from mumetal.core.settings import ServeSettings
-from mumetal.serve.api.app import create_app
 from mumetal.serve.cli.app import app
+from mumetal.serve.web import create_app
 
 
 def test_the_page_lists_every_technique_and_says_blind() -> None:

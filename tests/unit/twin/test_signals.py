@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mumetal.twin.devices.canary import thermal
 from mumetal.twin.knobs import Bench, Floats
 from mumetal.twin.signals import cryostat, frequency
-from mumetal.twin.signals.canary import thermal
 from mumetal.twin.signals.cryostat import Cryostat
 from mumetal.twin.signals.dephasing import Dephasing
 from mumetal.twin.signals.frequency import DRIFT_HZ, STEP_HZ, YEAR_S, Frequency

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 import mumetal.watch
+from mumetal.app.models.encoders import named, shipped
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.series import Channel, Series
-from mumetal.serve.encoders import named, shipped
 from mumetal.watch.contrastive.encoder import Encoder
 from mumetal.watch.detectors.shape import Shape
 

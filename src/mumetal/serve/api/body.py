@@ -2,7 +2,7 @@
 
 from fastapi import Request
 
-from mumetal.serve.api.problems import TooLargeError
+from mumetal.core.errors import TooLargeError
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
+from mumetal.app.desk import Caller
 from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError, RejectedError
 
@@ -25,14 +26,6 @@ class Peer:
     name: str = "operator"
     organisation: str = ""
     verified: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """A peer, and the tenant it belongs to."""
-
-    actor: str
-    tenant: str
 
 
 TenantOf = Callable[[Peer], str]

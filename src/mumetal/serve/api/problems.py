@@ -5,17 +5,16 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
-from mumetal.core.errors import BadInputError, MumetalError, RejectedError, UnavailableError
+from mumetal.core.errors import (
+    BadInputError,
+    MissingError,
+    MumetalError,
+    RejectedError,
+    TooLargeError,
+    UnavailableError,
+)
 
 RETRY_AFTER_S = 2
-
-
-class MissingError(BadInputError):
-    """What was asked for by its address is not there."""
-
-
-class TooLargeError(BadInputError):
-    """The body is larger than this server takes."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -68,7 +68,7 @@ class Server:
     """The application on a socket, in a thread of its own.
 
     Args:
-        app: From :func:`mumetal.serve.api.app.create_app`.
+        app: From :func:`mumetal.serve.web.create_app`.
         settings: Where to listen.
 
     Raises:

@@ -19,13 +19,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mumetal.app.models.registry import changing
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import MumetalError
 from mumetal.numerics import drift
 from mumetal.numerics.normal import chi2_upper, z_upper
 from mumetal.numerics.ranking import auc
-from mumetal.serve import models
 from mumetal.trust.benchmark.scorers import background, pca_model, promises
+from mumetal.trust.models import opening as models
 from mumetal.trust.models.files.inspect import Kind
 from mumetal.trust.models.gates import REQUIRED, judge
 from mumetal.trust.models.gates.trial import Trial
@@ -54,7 +55,7 @@ class Row:
 def registry(folder: Path, versions: int) -> None:
     """Fill a registry with versions that were active one after the other."""
     for seed in range(versions):
-        with models.changing(folder, make=True) as desk:
+        with changing(folder, make=True) as desk:
             act, who = desk.lifecycle, desk.actor
             version = act.register(who, "m", pca_model(background(seed=seed)), promises())
             active = desk.registry.record("m").in_state(State.ACTIVE)
@@ -102,7 +103,7 @@ def t5(trials: int) -> Iterator[Row]:
         times, spent = [], []
         for _ in range(10):
             began, used = time.perf_counter(), time.process_time()
-            with models.changing(store) as desk:
+            with changing(store) as desk:
                 desk.lifecycle.roll_back(desk.actor, "m", "bench")
             with models.reading(store) as opened:
                 opened.load("m")

@@ -11,7 +11,7 @@ def main() -> None:
     0 clean, 1 findings, 2 bad input, 3 unavailable, 4 refused by a security check.
     """
     if sys.argv[1:2] == ["scan"]:  # a scan before every commit starts without the rest of the house
-        from mumetal.serve.cli.scan import alone as run
+        from mumetal.serve.cli.scan.scan import alone as run
     else:
         from mumetal.serve.cli.app import app as run
 

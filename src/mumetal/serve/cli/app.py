@@ -5,23 +5,14 @@ from typing import Annotated
 import typer
 
 from mumetal import __version__
-from mumetal.serve.cli import (
-    audit,
-    bench,
-    calibration,
-    check,
-    firmware,
-    incident,
-    keys,
-    model,
-    power,
-    scan,
-    status,
-    twin,
-    up,
-    watch,
-)
+from mumetal.serve.cli import bench, check, status
 from mumetal.serve.cli.guarded import guarded
+from mumetal.serve.cli.scan import scan
+from mumetal.serve.cli.triage import incident
+from mumetal.serve.cli.trust import audit, calibration, firmware, keys, model
+from mumetal.serve.cli.twin import twin
+from mumetal.serve.cli.watch import once as watch
+from mumetal.serve.cli.watch import power, up
 
 app = typer.Typer(
     name="mumetal",

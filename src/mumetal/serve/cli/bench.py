@@ -42,7 +42,7 @@ def watch(
     as_json: JsonOption = False,
 ) -> int:
     """Score labelled series and attacked calibrations by our detectors and their peers in one run; print tables with intervals."""
-    from mumetal.serve.encoders import named, shipped
+    from mumetal.app.models.encoders import named, shipped
     from mumetal.watch.benchmark.chips import trials as chip_trials
     from mumetal.watch.benchmark.daily import trials as daily_trials
     from mumetal.watch.benchmark.equal_recall import compared

@@ -46,10 +46,9 @@ def check(
     as_json: JsonOption = False,
 ) -> int:
     """Check settings, sources, inventory and ledger without starting anything."""
-    from mumetal.connect.sources import open_source
-    from mumetal.serve import ledgers, wiring
-    from mumetal.trust.ledger.former import FORMER
-    from mumetal.trust.ledger.reading import LedgerReader
+    from mumetal.app import wiring
+    from mumetal.connect.api import open_source
+    from mumetal.trust.api import FORMER_LEDGER, LEDGER_FOLDER, LedgerReader, find_ledger
 
     lines: list[Line] = []
     chosen = wiring.load(settings, wiring.Overrides(store=store, sources=source or ()))
@@ -78,9 +77,9 @@ def check(
 
     def ledger() -> str:
         store = Path(chosen.store.directory)
-        if not (store / ledgers.FOLDER).exists() and not (store / FORMER).exists():
+        if not (store / LEDGER_FOLDER).exists() and not (store / FORMER_LEDGER).exists():
             return "none yet"
-        reader = LedgerReader(ledgers.find(store))
+        reader = LedgerReader(find_ledger(store))
         reader.verify()
         return f"{reader.count} entries hold, {reader.signed} under the log's signed checkpoint"
 
@@ -101,7 +100,8 @@ def show_settings(
     as_json: JsonOption = False,
 ) -> int:
     """Print the settings in force, as TOML that can be saved and edited."""
-    from mumetal.serve import reference, wiring
+    from mumetal.app import wiring
+    from mumetal.serve import reference
 
     chosen = wiring.load(settings, wiring.Overrides(store=store))
     typer.echo(msgspec.json.encode(chosen).decode() if as_json else reference.as_toml(chosen), nl=as_json)

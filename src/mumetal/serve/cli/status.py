@@ -24,10 +24,10 @@ NEXT_KNOWN = (
 
 def status(*, settings: SettingsOption = None, store: StoreOption = None, as_json: JsonOption = False) -> int:
     """Say what is going on, and what to do next."""
-    from mumetal.connect.stores.incidents import IncidentStore
-    from mumetal.serve import running, wiring
+    from mumetal.app import running, wiring
+    from mumetal.app.models.live import degraded, looked_up
+    from mumetal.connect.api import IncidentStore
     from mumetal.serve.cli import show
-    from mumetal.serve.live_models import degraded, looked_up
 
     chosen = wiring.load(settings, wiring.Overrides(store=store))
     directory = Path(chosen.store.directory)

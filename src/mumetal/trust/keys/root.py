@@ -1,7 +1,7 @@
 """The trust root: which keys there are, whose they are, until when, and which role needs how many of them.
 
 A root is canonical JSON in a signed envelope, numbered from 1. Each version names its successor's signers: see
-:mod:`mumetal.trust.keys.chain`. What counts towards a threshold are *owners*, not keys, so that nobody approves twice.
+:mod:`mumetal.trust.signing.root_chain`. What counts towards a threshold are *owners*, not keys, so that nobody approves twice.
 """
 
 import base64

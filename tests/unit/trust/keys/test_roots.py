@@ -6,9 +6,10 @@ import pytest
 from tests.trust_keys import ALICE, BOB, CAROL, DAY, MALLORY, T0, YEAR, a_root, soft, trusted
 
 from mumetal.core.errors import BadInputError, RejectedError
-from mumetal.trust.keys import chain, inventory
+from mumetal.trust.keys import inventory
 from mumetal.trust.keys import root as roots
 from mumetal.trust.keys.root import Role, TrustRoot
+from mumetal.trust.signing import root_chain as chain
 
 FIRST = chain.sign_root(a_root(), [ALICE, BOB])
 DAVE = soft("dave")

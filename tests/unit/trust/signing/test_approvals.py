@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.formats import dsse
 from mumetal.serve.cli.app import app
-from mumetal.trust.keys import chain, sealed
+from mumetal.trust.keys import sealed
 from mumetal.trust.keys.hybrid import SoftKey
 from mumetal.trust.signing import approvals
+from mumetal.trust.signing import root_chain as chain
 from mumetal.trust.signing.approvals import Approval
 from mumetal.trust.signing.envelopes import add_signature
 

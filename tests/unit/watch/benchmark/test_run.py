@@ -12,9 +12,9 @@ import typer
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from mumetal.app.models.encoders import shipped
 from mumetal.core.errors import BadInputError
 from mumetal.serve.cli import bench
-from mumetal.serve.encoders import shipped
 from mumetal.watch.benchmark.evaluate import run
 from mumetal.watch.benchmark.peers import DEEP, Contender, StaticLimits, contenders, ours
 from mumetal.watch.benchmark.sets import labelled, series_of

@@ -1,0 +1,1 @@
+"""What joins what firmware says of itself with who signed it."""

@@ -1,0 +1,1 @@
+"""What joins the registry of models with the watch."""

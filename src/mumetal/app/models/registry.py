@@ -1,0 +1,32 @@
+"""The registry of models, changed by the operating system's user while no stack runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mumetal.access.api import LocalOperator, os_user
+from mumetal.core import LOCAL
+from mumetal.trust.api import MODEL_ACTIONS, READ_TRAINING_DATA, ApprovalDemand, ModelDesk, changing_models
+
+
+@contextmanager
+def changing(
+    store: Path, *, root: Path | None = None, key: str = "", make: bool = False, demand: ApprovalDemand | None = None
+) -> Iterator[ModelDesk]:
+    """Open a store's registry to be changed by whoever runs this process.
+
+    Args:
+        store: The store's folder.
+        root: Trust root; without it the registry's own.
+        key: URI of the key to sign with; without it the registry's own.
+        make: Make the registry's own key and root where there are none.
+        demand: Signed approvals that a promotion needs at this lab.
+
+    Raises:
+        UnavailableError: A running stack holds the ledger.
+        RejectedError: Root or key do not hold.
+    """
+    actor = os_user()
+    allowed = LocalOperator(principal=actor, tenant=LOCAL, actions=(*MODEL_ACTIONS, READ_TRAINING_DATA))
+    with changing_models(store, actor=actor, authorizer=allowed, root=root, key=key, make=make, demand=demand) as desk:
+        yield desk

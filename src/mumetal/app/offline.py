@@ -1,0 +1,84 @@
+"""Work on a store's folder while no stack runs on it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mumetal.app import wiring
+from mumetal.app.desk import Change
+from mumetal.app.pipeline import history
+from mumetal.app.pipeline.filing import Filed, Filing
+from mumetal.app.pipeline.judge import Judge, Rooms
+from mumetal.connect.api import IncidentStore, sink_name
+from mumetal.core import settings as settings_file
+from mumetal.core.acts import Acts
+from mumetal.core.clock import SystemClock
+from mumetal.core.finding import Finding
+from mumetal.core.incident import Incident
+from mumetal.core.ports import Request
+from mumetal.core.settings import Settings, TriageSettings
+from mumetal.respond.api import Inventory, Triage
+from mumetal.scan.api import ScanReport
+from mumetal.trust.api import open_ledger, opened_ledger
+
+
+def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+    """Change an incident: permitted, written to the ledger, then done.
+
+    Raises:
+        RejectedError: The actor may not.
+        BadInputError: No such incident, or the state cannot follow.
+    """
+    clock = SystemClock()
+    kept = IncidentStore(folder / "incidents.sqlite")
+    try:
+        with opened_ledger(folder, clock) as ledger:
+            before = kept.incident(tenant, incident_id)
+            triage = Triage(TriageSettings(), Inventory())
+            triage.restore([before], _findings(kept, tenant, before))
+            request = Request(tenant=tenant, principal=actor, action="incident.change", resource=incident_id)
+            with Acts(ledger, wiring.authorizer(), clock).act(request, change.words()):
+                after = triage.change(
+                    incident_id,
+                    actor,
+                    clock.now_ns(),
+                    state=change.state,
+                    owner=change.owner,
+                    label=change.label,
+                    note=change.note,
+                )
+                kept.put([], [after])
+    finally:
+        kept.close()
+    return after
+
+
+def file_offline(settings: Settings, report: ScanReport, tenant: str, actor: str) -> Filed:
+    """File a scan's report in a store's folder, as the running stack would.
+
+    Raises:
+        RejectedError: The actor may not.
+        BadInputError: The report cannot be filed.
+    """
+    folder = settings_file.path_in(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = IncidentStore(folder / "incidents.sqlite", sinks=[sink_name(spec) for spec in settings.sinks])
+    ledger = open_ledger(folder, SystemClock(), key=settings.ledger_key)
+    try:
+        triage = Triage(settings.triage, wiring.inventory(settings))
+        history.restore(triage, kept)
+        rooms = Rooms(
+            store=None,
+            incidents=kept,
+            triage=triage,
+            ledger=ledger,
+            authorizer=wiring.authorizer(),
+            clock=SystemClock(),
+        )
+        return Filing(rooms, Judge(rooms)).file(report, tenant, actor)
+    finally:
+        ledger.close()
+        kept.close()
+
+
+def _findings(kept: IncidentStore, tenant: str, incident: Incident) -> Sequence[Finding]:
+    return kept.findings(tenant, incident.findings)

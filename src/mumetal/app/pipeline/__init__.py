@@ -1,0 +1,1 @@
+"""From a door to a ranked incident: intake, commit, scoring, judgement."""

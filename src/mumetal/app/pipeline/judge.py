@@ -1,0 +1,104 @@
+"""From findings to ranked incidents: grouped, written to the ledger, kept and queued for the sinks in one transaction."""
+
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+
+from mumetal.app.desk import Change
+from mumetal.connect.api import IncidentStore
+from mumetal.core.acts import Acts, Begun
+from mumetal.core.artefact import Evidence
+from mumetal.core.clock import Clock
+from mumetal.core.finding import Finding
+from mumetal.core.incident import Incident
+from mumetal.core.ports import Authorizer, Ledger, Request, Store
+from mumetal.respond.api import Triage
+
+AGENT = "mumetal.triage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """What the judge needs of the other rooms; without a ``store`` no finding may point into a stream."""
+
+    store: Store | None
+    incidents: IncidentStore
+    triage: Triage
+    ledger: Ledger
+    authorizer: Authorizer
+    clock: Clock
+
+
+class Judge:
+    """Turns findings into incidents, one caller at a time.
+
+    A page is an act: it is permitted, written to the ledger, then done, and its outcome is a second entry.
+
+    Args:
+        rooms: Stores, triage, ledger and authorizer.
+    """
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._acts = Acts(rooms.ledger, rooms.authorizer, rooms.clock)
+        self._lock = threading.Lock()
+
+    def take(self, findings: Sequence[Finding]) -> list[Incident]:
+        """Group findings, keep them, page what is new and unexplained; returns the incidents that changed."""
+        if not findings:
+            return []
+        rooms = self._rooms
+        with self._lock:
+            proven = [self._with_digests(f) for f in findings]
+            changed = rooms.triage.add(proven, rooms.clock.now_ns())
+            pages = rooms.triage.pages()
+            with ExitStack() as paging:
+                for incident in pages:
+                    paging.enter_context(self._page(incident))
+                rooms.incidents.put(proven, changed)
+        return changed
+
+    def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+        """Do what a person asks of an incident: permit, ledger, act, outcome.
+
+        Raises:
+            RejectedError: The actor may not.
+            BadInputError: The tenant has no such incident, or the state cannot follow.
+        """
+        rooms = self._rooms
+        with self._lock:
+            before = rooms.incidents.incident(tenant, incident_id)
+            request = Request(tenant=tenant, principal=actor, action="incident.change", resource=before.incident_id)
+            with self._acts.act(request, change.words()):
+                # a resolved incident is on no board after a restart; one that is there already stays as it is
+                rooms.triage.restore([before], rooms.incidents.findings(tenant, before.findings))
+                after = rooms.triage.change(
+                    incident_id,
+                    actor,
+                    rooms.clock.now_ns(),
+                    state=change.state,
+                    owner=change.owner,
+                    label=change.label,
+                    note=change.note,
+                )
+                rooms.incidents.put([], [after])
+        return after
+
+    def _page(self, incident: Incident) -> AbstractContextManager[Begun]:
+        request = Request(
+            tenant=incident.tenant, principal=AGENT, action="incident.page", resource=incident.incident_id
+        )
+        return self._acts.act(request, f"priority {incident.priority:.3f}, findings {' '.join(incident.findings[:20])}")
+
+    def _with_digests(self, finding: Finding) -> Finding:
+        """Pin each pointer into a stream to the bytes as they were committed."""
+        return replace(finding, evidence=tuple(self._pin(finding, e) for e in finding.evidence))
+
+    def _pin(self, finding: Finding, evidence: Evidence) -> Evidence:
+        if evidence.scheme != "series" or evidence.digest or self._rooms.store is None:
+            return evidence
+        query = evidence.query
+        device, stream = evidence.series_place()
+        pinned = self._rooms.store.evidence(finding.tenant, device, stream, int(query["start"]), int(query["stop"]))
+        return replace(pinned, note=evidence.note)

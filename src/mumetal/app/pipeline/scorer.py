@@ -1,0 +1,118 @@
+"""The scoring thread: committed data in, findings out, in the order of the log."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from mumetal.app.pipeline.backlog import Backlog
+from mumetal.app.pipeline.judge import Judge
+from mumetal.app.pipeline.live import LiveFeed
+from mumetal.app.pipeline.watermarks import Watermarks
+from mumetal.core.clock import Clock
+from mumetal.core.delivery import Datum
+from mumetal.core.event import Event
+from mumetal.core.finding import Finding
+from mumetal.core.series import Series
+from mumetal.watch.api import Watch
+
+TICK_S = 0.5
+LATENCIES = 100_000
+DRAIN_S = 60.0  # so long a stop waits for what is committed and not scored
+LEAVE_S = 30.0  # then for the datum in hand
+
+
+class Scorer:
+    """Drives the watchers.
+
+    Args:
+        watch: The watchers.
+        judge: Takes their findings.
+        backlog: What is committed and waits.
+        feed: Live samples for the pages.
+        marks: How far each stream has been scored, kept over restarts.
+        clock: Time.
+        failed: Told when the thread dies of an error, so that the stack can stop aloud.
+        inspect: Looks at each piece of data beside the watchers.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        judge: Judge,
+        backlog: Backlog,
+        feed: LiveFeed,
+        marks: Watermarks,
+        clock: Clock,
+        failed: Callable[[BaseException], None],
+        inspect: Callable[[Datum], Sequence[Finding]],
+    ) -> None:
+        self._watch = watch
+        self._judge = judge
+        self._backlog = backlog
+        self._feed = feed
+        self._marks = marks
+        self._clock = clock
+        self._failed = failed
+        self._inspect = inspect
+        self._extra: list[Finding] = []
+        self._extra_lock = threading.Lock()
+        self._leave = threading.Event()
+        self._ticked = 0.0
+        self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
+        self.latencies_s: list[float] = []
+
+    def start(self) -> None:
+        """Begin to score."""
+        self._thread.start()
+
+    def join(self, drain_s: float = DRAIN_S) -> None:
+        """Wait until the closed backlog is worked off, ``drain_s`` at most; what is left is scored after a restart."""
+        self._thread.join(timeout=drain_s)
+        self._leave.set()
+        self._thread.join(timeout=LEAVE_S)
+
+    def report(self, finding: Finding) -> None:
+        """Take a finding from a door."""
+        with self._extra_lock:
+            self._extra.append(finding)
+
+    def _run(self) -> None:
+        try:
+            while True:
+                closing = self._backlog.closed
+                waiting = self._backlog.take(TICK_S)
+                for _, datum, at_ns in waiting:
+                    self._score(datum, at_ns)
+                    if self._leave.is_set():
+                        return
+                self._tick(now=closing)
+                if closing and not waiting:
+                    return
+        except Exception as error:
+            self._failed(error)
+            raise
+
+    def _score(self, datum: Datum, at_ns: int) -> None:
+        """Judge one datum; what it raises is out before the next is looked at, however many wait."""
+        findings = self._watch.observe(datum)
+        findings += self._inspect(datum)
+        if len(self.latencies_s) < LATENCIES:
+            self.latencies_s.append((time.monotonic_ns() - at_ns) / 1e9)
+        if findings:
+            self._judge.take(findings)
+        if not isinstance(datum, Event):
+            self._marks.note(datum)
+        if isinstance(datum, Series):
+            self._feed.put(datum)
+        self._marks.save()
+
+    def _tick(self, *, now: bool = False) -> None:
+        """Let time pass, when it is time or ``now``: only here, where nothing waits, is a stream's silence its own."""
+        at = time.monotonic()
+        if not now and at - self._ticked < TICK_S:
+            return
+        self._ticked = at
+        with self._extra_lock:
+            extra, self._extra = self._extra, []
+        self._judge.take([*self._watch.tick(self._clock.now_ns()), *extra])
+        self._marks.save()

@@ -1,0 +1,305 @@
+"""The whole stack in one process: opened, started, looked at through :class:`~mumetal.app.desk.Desk`, stopped."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mumetal.app.desk import Change, Overview, StreamHealth, StreamState
+from mumetal.app.models.health import ModelHealth, Pace
+from mumetal.app.models.live import LiveModels
+from mumetal.app.pipeline import history
+from mumetal.app.pipeline.backlog import Backlog
+from mumetal.app.pipeline.changes import changes
+from mumetal.app.pipeline.filing import Filing
+from mumetal.app.pipeline.intake import SourceRunner
+from mumetal.app.pipeline.judge import Judge, Rooms
+from mumetal.app.pipeline.live import LiveFeed
+from mumetal.app.pipeline.rates import Rates
+from mumetal.app.pipeline.scorer import Scorer
+from mumetal.app.pipeline.watermarks import Watermarks
+from mumetal.connect.api import IncidentStore, LogStore, Outbox, SightingRows
+from mumetal.core import LOCAL
+from mumetal.core.check import LATEST_NS
+from mumetal.core.clock import Clock
+from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
+from mumetal.core.errors import UnavailableError
+from mumetal.core.event import Event
+from mumetal.core.finding import Finding
+from mumetal.core.incident import Incident, IncidentState
+from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Truth
+from mumetal.core.series import Series
+from mumetal.core.settings import Settings
+from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.respond.api import Inventory, Triage
+from mumetal.trust.api import CalibrationWatch, SignedFolder
+from mumetal.watch.api import TimingCodes, Watch
+
+ADMIT_S = 2.0
+DOOR_WAIT_S = 3_600.0
+TICK_S = 5.0
+MAINTAIN_S = 60.0
+DAY_NS = 86_400 * 10**9
+EVENTS = 100_000
+
+
+class Stack:
+    """One process that reads, commits, watches, judges and hands over.
+
+    Args:
+        settings: What was set.
+        clock: Time.
+        inventory: Workloads and how critical they are.
+        ledger: Where decisions are written.
+        authorizer: Who decides.
+        models: The models it watches with; none where nothing is given.
+        pace: How often their health is looked at.
+        sources: What to read, with the tenant each reads for.
+        sinks: Where findings go, by name.
+        calibrations: What explains a change of calibration; without it none is asked for.
+        tick: Called every few seconds beside the scoring; what it returns is judged like any finding.
+        notice: What a reader of the pages should know of this run.
+        truth: What a twin really did; nothing when none runs.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        inventory: Inventory,
+        ledger: Ledger,
+        authorizer: Authorizer,
+        models: LiveModels | None = None,
+        pace: Pace | None = None,
+        sources: Sequence[tuple[Source, str]] = (),
+        sinks: Sequence[tuple[str, Sink]] = (),
+        calibrations: SignedFolder | None = None,
+        codes: TimingCodes | None = None,
+        tick: Callable[[], Sequence[Finding]] = tuple,
+        notice: str = "",
+        truth: Callable[[], Sequence[Truth]] = tuple,
+    ) -> None:
+        self._clock = clock
+        self._alerts_per_week, self._codes = settings.watch.alerts_per_week, codes
+        self._notice = notice
+        self._truth = truth
+        self._tick = tick
+        self.ledger = ledger
+        self.models = models if models is not None else LiveModels()
+        directory = Path(settings.store.directory)
+        self.store = LogStore(directory / "telemetry", settings.store, clock)
+        self._incidents = IncidentStore(directory / "incidents.sqlite", sinks=[name for name, _ in sinks])
+        triage = Triage(settings.triage, inventory)
+        history.restore(triage, self._incidents)
+        self._feed = LiveFeed()
+        self._rates = Rates()
+        self.backlog = Backlog()
+        self._calibrations = (
+            CalibrationWatch(calibrations, self.store.snapshots, clock) if calibrations is not None else None
+        )
+        self._marks = Watermarks(directory / "scored.json")
+        self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
+        scenes = history.SceneReader(self.store)
+        self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.watching, codes)
+        self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock) for name, sink in sinks]
+        self._sinks = [sink for _, sink in sinks]
+        rooms = Rooms(
+            store=self.store,
+            incidents=self._incidents,
+            triage=triage,
+            ledger=ledger,
+            authorizer=authorizer,
+            clock=clock,
+        )
+        self._judge = Judge(rooms)
+        self.filing = Filing(rooms, self._judge)
+        self.error: BaseException | None = None
+        self.failed = threading.Event()
+        self.scorer = Scorer(
+            self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail, self._inspect
+        )
+        self._health = ModelHealth(self.models, self.store, self.scorer.report, clock, self._fail, pace)
+        self._runners = [
+            SourceRunner(
+                source, tenant, self.store.cursor(source.name), self._commit_patiently, self.scorer.report, clock
+            )
+            for source, tenant in sources
+        ]
+        self._stopping = threading.Event()
+        self._maintainer = threading.Thread(target=self._maintain, name="maintenance", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._judge.take(history.prime(self._watch, self.store, self._marks))
+        self.scorer.start()
+        for box in self.outboxes:
+            box.start()
+        for runner in self._runners:
+            runner.start()
+        self._maintainer.start()
+        self._health.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._health.stop()
+        for runner in self._runners:
+            runner.stop()
+        self.backlog.close()
+        self.scorer.join()
+        self._fitting.shutdown(cancel_futures=True)
+        self._feed.stop()
+        self._marks.save(now=True)
+        for box in self.outboxes:
+            box.stop()
+        for sink in self._sinks:
+            sink.close()
+        self._maintainer.join(timeout=10)
+        self.store.close()
+        self._incidents.close()
+
+    def _fail(self, error: BaseException) -> None:
+        self.error = error
+        self.failed.set()
+
+    def _inspect(self, datum: Datum) -> Sequence[Finding]:
+        return self._calibrations.inspect(datum) if self._calibrations is not None else ()
+
+    def _maintain(self) -> None:
+        last = time.monotonic()
+        try:
+            while not self._stopping.wait(TICK_S):
+                for finding in self._tick():
+                    self.scorer.report(finding)
+                if time.monotonic() - last >= MAINTAIN_S:
+                    self._compact()
+                    last = time.monotonic()
+        except Exception as caught:
+            self._fail(caught)
+            raise
+
+    def _compact(self) -> None:
+        now_ns = self._clock.now_ns()
+        try:
+            self.store.maintain(now_ns)
+        except (OSError, UnavailableError) as error:  # the watching goes on
+            self.scorer.report(
+                Finding(
+                    rule="serve.maintenance_failed",
+                    title="The store cannot be compacted",
+                    detail=str(error)[:4_000],
+                    remedy="Free space on the disk of the store; it is tried again every minute.",
+                    start_ns=now_ns - now_ns % DAY_NS,
+                    stop_ns=now_ns,
+                    confidence=1.0,
+                )
+            )
+
+    def _commit(self, delivery: Delivery, wait_s: float) -> Receipt:
+        self.backlog.admit(wait_s)
+        receipt = self.store.append(delivery)
+        at_ns = self._clock.monotonic_ns()
+        self._rates.note(receipt, len(delivery.quarantined), at_ns / 1e9)
+        self.backlog.put(receipt.sequence, receipt.fresh, at_ns)
+        return receipt
+
+    def _commit_patiently(self, delivery: Delivery) -> Receipt:
+        return self._commit(delivery, DOOR_WAIT_S)
+
+    @property
+    def sightings(self) -> SightingRows:
+        """What scans found."""
+        return self._incidents.sightings
+
+    @property
+    def values_total(self) -> int:
+        """Values committed since the start."""
+        return self._rates.values
+
+    # --- Desk ---
+
+    def push(self, delivery: Delivery) -> Receipt:
+        """Commit a pushed delivery; durable when it returns."""
+        return self._commit(delivery, ADMIT_S)
+
+    def overview(self, tenant: str) -> Overview:
+        """Return the fleet in one glance."""
+        now_ns = self._clock.now_ns()
+        found = self._incidents.incidents(tenant)
+        status = [s for s in self._watch.status() if s.tenant == tenant]
+        devices = sorted({device for device, _ in self.store.streams(tenant)} | {s.device for s in status})
+        snapshots = [s for device in devices for s in self.store.snapshots(tenant, device, 2)]
+        streams = tuple(
+            StreamHealth(
+                device=s.device,
+                stream=s.stream,
+                state=StreamState(str(s.state)),
+                reason=s.reason,
+                channels=s.channels,
+                rate_hz=s.rate_hz,
+                last_ns=s.last_ns,
+                score=s.score,
+            )
+            for s in status
+        )
+        return Overview(
+            now_ns=now_ns,
+            streams=streams,
+            rows_total=self._rates.rows,
+            values_per_s=self._rates.values_per_s(self._clock.monotonic_ns() / 1e9),
+            quarantined=self._rates.quarantined,
+            changes=changes(found, snapshots, self._rates.quarantined, now_ns),
+            alerts_per_week=self._alerts_per_week,
+            codes=self._codes,
+            notice=" ".join(filter(None, (self._notice, self.models.words if tenant == LOCAL else ""))),
+        )
+
+    def incidents(self, tenant: str, state: IncidentState | None = None, limit: int = 100) -> Sequence[Incident]:
+        """Return incidents, highest priority first; unexplained before explained."""
+        return self._incidents.incidents(tenant, state, limit)
+
+    def incident(self, tenant: str, incident_id: str) -> Incident:
+        """Return one incident."""
+        return self._incidents.incident(tenant, incident_id)
+
+    def findings(self, tenant: str, finding_ids: Sequence[str]) -> Sequence[Finding]:
+        """Return findings, in the order asked for."""
+        return self._incidents.findings(tenant, finding_ids)
+
+    def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+        """Change an incident: authorised, written to the ledger, then done."""
+        return self._judge.change(tenant, incident_id, actor, change)
+
+    def series(
+        self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int, points: int = 2_000
+    ) -> Sequence[Series]:
+        """Return samples thinned to about ``points`` rows."""
+        return self.store.thinned(tenant, device, stream, start_ns, stop_ns, points)
+
+    def live(self, tenant: str, device: str) -> Iterator[Series | None]:
+        """Yield samples as they arrive."""
+        return self._feed.read(tenant, device)
+
+    def events(self, tenant: str, device: str, start_ns: int, stop_ns: int, limit: int = 200) -> Sequence[Event]:
+        """Return a device's events in order of time."""
+        found = self.store.events(tenant, start_ns, stop_ns, EVENTS)
+        return [e for e in found if e.device in {device, "-"}][-limit:]
+
+    def snapshots(
+        self, tenant: str, device: str, limit: int = 10, until_ns: int = LATEST_NS
+    ) -> Sequence[DeviceSnapshot]:
+        """Return a device's newest snapshots before ``until_ns``, oldest first."""
+        return self.store.snapshots(tenant, device, limit, until_ns)
+
+    def quarantine(self, tenant: str, limit: int = 100) -> Sequence[Quarantined]:
+        """Return refused input, newest first."""
+        return self.store.quarantine(tenant, limit)
+
+    def truth(self) -> Sequence[Truth]:
+        """Return what the twin really did."""
+        return self._truth()

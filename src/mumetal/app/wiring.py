@@ -1,0 +1,183 @@
+"""Builds a stack from settings: the one place that knows every room."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from mumetal.access.api import LocalOperator
+from mumetal.app.models.live import LiveModels
+from mumetal.app.pipeline.filing import SCAN_AGENT
+from mumetal.app.pipeline.judge import AGENT
+from mumetal.app.stack import Stack
+from mumetal.connect.api import open_sink, open_source, sink_name
+from mumetal.core import LOCAL
+from mumetal.core import settings as settings_file
+from mumetal.core.clock import Clock
+from mumetal.core.errors import BadInputError
+from mumetal.core.finding import Finding
+from mumetal.core.ports import Ledger, Source, Truth
+from mumetal.core.settings import Settings
+from mumetal.respond.api import Inventory, decode_inventory
+from mumetal.trust.api import ADOPT_MODEL, HEALTH_AGENT, RELEASE_AGENT, demand_of, signed_calibrations
+from mumetal.watch.api import MAX_TIMING_CODES_FILE, TimingCodes, decode_timing_codes
+
+DEFAULT_FILE = Path("mumetal.toml")
+OPERATOR = "operator"
+# registering and reading training data stay with the operating system's user at the command line
+OPERATOR_ACTIONS = (
+    "incident.change",
+    "scan.file",
+    "ledger.read",
+    "ledger.export",
+    "stack.start",
+    "settings.change",
+    "credential.revoke",
+    "model.approve",
+    "model.promote",
+    "model.rollback",
+    "model.undo",
+    "model.retire",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What the command line says over the settings file; None leaves a setting as it is."""
+
+    store: Path | None = None
+    sources: Sequence[str] = ()
+    sinks: Sequence[str] = ()
+    host: str | None = None
+    port: int | None = None
+    learning_rows: int | None = None
+
+
+def load(path: Path | None, overrides: Overrides) -> Settings:
+    """Return the settings of a file with the command line's over them.
+
+    Raises:
+        BadInputError: The file is not there or says something impossible.
+    """
+    file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    if file is None:
+        settings = Settings()
+    else:
+        try:
+            settings = settings_file.decode(file.read_bytes(), str(file))
+        except OSError as error:
+            raise BadInputError(
+                error.strerror or str(error), where=str(file), hint="name a settings file that can be read"
+            ) from None
+    replaced = msgspec.structs.replace
+    if overrides.store is not None:
+        settings = replaced(settings, store=replaced(settings.store, directory=str(overrides.store)))
+    if overrides.host is not None:
+        settings = replaced(settings, serve=replaced(settings.serve, host=overrides.host))
+    if overrides.port is not None:
+        settings = replaced(settings, serve=replaced(settings.serve, port=overrides.port))
+    if overrides.learning_rows is not None:
+        settings = replaced(settings, watch=replaced(settings.watch, learning_rows=overrides.learning_rows))
+    return replaced(
+        settings,
+        sources=(*settings.sources, *overrides.sources),
+        sinks=(*settings.sinks, *overrides.sinks),
+    )
+
+
+def inventory(settings: Settings) -> Inventory:
+    """Return the workloads of the inventory file; without one every device counts the same."""
+    if not settings.triage.inventory:
+        return Inventory()
+    path = Path(settings.triage.inventory)
+    try:
+        return decode_inventory(path.read_bytes(), str(path))
+    except OSError as error:
+        raise BadInputError(
+            error.strerror or str(error), where=str(path), hint="set triage.inventory to a file that can be read"
+        ) from None
+
+
+def timing_codes(settings: Settings) -> TimingCodes | None:
+    """Return the pulse timing codes of the lab's own; None where no file is set.
+
+    Raises:
+        BadInputError: The file cannot be read, or is no such file.
+    """
+    if not settings.watch.timing_codes:
+        return None
+    path = Path(settings.watch.timing_codes)
+    try:
+        with path.open("rb") as file:
+            return decode_timing_codes(file.read(MAX_TIMING_CODES_FILE + 1), str(path))
+    except OSError as error:
+        raise BadInputError(
+            error.strerror or str(error), where=str(path), hint="set watch.timing_codes to a file that can be read"
+        ) from None
+
+
+def authorizer() -> LocalOperator:
+    """Return who decides until there is more than one operator: one person, and agents with one verb each."""
+    agents = {
+        AGENT: ("incident.page",),
+        SCAN_AGENT: ("incident.change",),
+        HEALTH_AGENT: ("model.rollback",),
+        RELEASE_AGENT: (ADOPT_MODEL,),
+    }
+    return LocalOperator(OPERATOR, LOCAL, OPERATOR_ACTIONS, agents=agents)
+
+
+def sources_of(settings: Settings) -> list[tuple[Source, str]]:
+    """Open every source that is set, with the tenant it reads for."""
+    return [
+        (open_source(spec), dict(parse_qsl(spec.partition("?")[2])).get("tenant", LOCAL)) for spec in settings.sources
+    ]
+
+
+def build(
+    settings: Settings,
+    clock: Clock,
+    ledger: Ledger,
+    *,
+    tick: Callable[[], Sequence[Finding]] = tuple,
+    notice: str = "",
+    truth: Callable[[], Sequence[Truth]] = tuple,
+) -> Stack:
+    """Build a stack, not started yet.
+
+    Args:
+        settings: What was set.
+        clock: Time.
+        ledger: Where decisions are written; whoever opened it closes it after the stack.
+        tick: Called when there is time; what it returns is judged like any finding.
+        notice: What a reader of the pages should know of this run.
+        truth: What a twin really did.
+
+    Raises:
+        MumetalError: A source, a sink, the inventory or the folder cannot be used.
+    """
+    settings_file.path_in(settings).mkdir(parents=True, exist_ok=True)
+    decides = authorizer()
+    return Stack(
+        settings,
+        clock,
+        inventory=inventory(settings),
+        ledger=ledger,
+        authorizer=decides,
+        models=LiveModels.open(
+            settings_file.path_in(settings),
+            ledger=ledger,
+            authorizer=decides,
+            clock=clock,
+            demand=demand_of(settings.approvals),
+        ),
+        sources=sources_of(settings),
+        sinks=[(sink_name(spec), open_sink(spec)) for spec in settings.sinks],
+        calibrations=signed_calibrations(settings.calibrations),
+        codes=timing_codes(settings),
+        tick=tick,
+        notice=notice,
+        truth=truth,
+    )

@@ -1,0 +1,16 @@
+"""The front door of connect: what ``app`` and ``serve`` may use of it."""
+
+from typing import TYPE_CHECKING
+
+from mumetal.core.front_door import opened
+
+if TYPE_CHECKING:
+    from mumetal.connect.sinks import open_sink, sink_name
+    from mumetal.connect.sinks.outbox import Outbox
+    from mumetal.connect.sources import open_source
+    from mumetal.connect.stores.incidents import IncidentStore
+    from mumetal.connect.stores.sighting_rows import Choice, Sighting, SightingRows
+    from mumetal.connect.stores.store import LogStore
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = opened(__name__)

@@ -1,0 +1,270 @@
+"""``mumetal audit``: read the ledger and prove that nobody rewrote it."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, seconds
+
+if TYPE_CHECKING:
+    from mumetal.core.ports import LedgerEntry
+    from mumetal.trust.api import Checkpoint
+
+LedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", help="A ledger's folder, or a copy, in place of --store.")
+]
+KeyOption = Annotated[
+    Path | None, typer.Option("--key", help="The log's public key, kept elsewhere [default: its own].")
+]
+WitnessedOption = Annotated[
+    list[Path] | None, typer.Option("--witnessed", help="A witness's folder or note; may be given several times.")
+]
+WitnessKeyOption = Annotated[Path | None, typer.Option("--witness-key", help="The witness's public key.")]
+
+
+def _path(settings: Path | None, store: Path | None, ledger: Path | None = None) -> Path:
+    """Return the folder of the ledger that is meant."""
+    from mumetal.app import wiring
+    from mumetal.core.errors import BadInputError
+    from mumetal.trust.api import FORMER_LEDGER, LEDGER_FOLDER, find_ledger
+
+    if ledger is not None:
+        return ledger
+    directory = Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
+    for folder in (directory, directory / "demo"):
+        if (folder / LEDGER_FOLDER).exists() or (folder / FORMER_LEDGER).exists():
+            return find_ledger(folder)
+    raise BadInputError("there is no ledger here", where=str(directory), hint="run `mumetal up` first, or name --store")
+
+
+def verify(
+    *,
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    ledger: LedgerOption = None,
+    key: KeyOption = None,
+    witnessed: WitnessedOption = None,
+    witness_key: WitnessKeyOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Check every entry of the ledger; ends with 4 when one was altered, removed, reordered or cut off."""
+    path = _path(settings, store, ledger)
+    from mumetal.trust.api import LedgerFolder, examine_ledger, ledger_key
+
+    folder = LedgerFolder(path)
+    origin, public = ledger_key(path, key)
+    found = examine_ledger(folder, public=public, witnessed=_witnessed(path, key, witnessed, witness_key))
+    signed = found.checkpoint.size if found.checkpoint else 0
+    if as_json:
+        facts = {
+            "ledger": str(path),
+            "origin": origin,
+            "entries": found.count,
+            "signed": signed,
+            "vouched": found.vouched,
+            "clock_steps": found.clock_steps,
+            "damages": [{"start": d.start, "stop": d.stop, "what": d.what} for d in found.damages],
+            "verified": not found.damages,
+        }
+        typer.echo(msgspec.json.encode(facts).decode())
+        return 4 if found.damages else 0
+    for damage in found.damages[:20]:
+        typer.echo(f"entries {damage.start} to {damage.stop - 1}: {damage.what}")
+    found.refuse()
+    typer.echo(f"{path}: {found.count} entries hold, {signed} of them under the log's signed checkpoint.")
+    if found.vouched:
+        typer.echo(f"A witness vouches for the first {found.vouched}; for the rest only the log's own key does.")
+    else:
+        typer.echo("No witness vouches for them: whoever has the log's key could have written them all anew.")
+    if found.clock_steps:
+        typer.echo(f"{found.clock_steps} entries are dated before the one before: a clock was set back.")
+    return 0
+
+
+def _witnessed(
+    path: Path, key: Path | None, places: Sequence[Path] | None, witness_key: Path | None
+) -> "Sequence[Checkpoint]":
+    from mumetal.core.errors import BadInputError
+    from mumetal.trust.api import ledger_key, witnessed
+
+    if not places:
+        return ()
+    if witness_key is None:
+        raise BadInputError("the witness's public key is missing", hint="name it with --witness-key")
+    origin, public = ledger_key(path, key)
+    name, witness_public = ledger_key(path, witness_key)
+    return witnessed(places, name=name, public=witness_public, origin=origin, log_key=public)
+
+
+def show(
+    *,
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    ledger: LedgerOption = None,
+    last: Annotated[int, typer.Option("--last", min=1, max=100_000, help="The newest so many entries.")] = 20,
+    as_json: JsonOption = False,
+) -> int:
+    """Print the newest decisions: who, what, why, and how it ended."""
+    entries = _newest(_path(settings, store, ledger), last)
+    if as_json:
+        typer.echo(msgspec.json.encode([{"index": i, "entry": e} for i, e in entries]).decode())
+        return 0
+    for index, e in entries:
+        when = datetime.fromtimestamp(e.t_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        typer.echo(f"{index:6d}  {when}Z  {e.actor}  {e.action}  {e.subject}  {e.outcome or 'begun'}  {e.why}")
+    return 0
+
+
+def _newest(path: Path, last: int) -> "Sequence[tuple[int, LedgerEntry]]":
+    from mumetal.trust.api import LedgerFolder, decode_entry
+
+    folder = LedgerFolder(path)
+    count = folder.count()
+    return [(i, decode_entry(data, i)) for i, data in folder.entries(max(0, count - last), count)]
+
+
+def prove(
+    index: Annotated[int, typer.Argument(min=0, help="Which entry.")],
+    *,
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Print a proof that an entry is in the ledger, for somebody who has only the log's public key."""
+    from mumetal.trust.api import LedgerFolder, encode_proof, prove_entry
+
+    del as_json  # it is JSON either way
+    typer.echo(encode_proof(prove_entry(LedgerFolder(_path(settings, store, ledger)), index)), nl=False)
+    return 0
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="A proof of one entry, or an export with proofs (JSON lines).")],
+    *,
+    key: Annotated[Path, typer.Option("--key", help="The log's public key.")],
+    as_json: JsonOption = False,
+) -> int:
+    """Check a proof; ends with 4 when the entry is not in the ledger that the key signed."""
+    from mumetal.core.errors import BadInputError
+    from mumetal.trust.api import (
+        MAX_EXTRACT_LINE,
+        MAX_LEDGER_PROOF,
+        decode_proof,
+        ledger_key,
+        read_whole,
+        verify_extract,
+    )
+
+    if _begins_an_extract(path):
+        origin, public = ledger_key(path.parent, key)
+        with path.open("rb") as lines:
+            whole = verify_extract(
+                iter(lambda: lines.readline(MAX_EXTRACT_LINE + 1), b""), origin=origin, public=public, where=str(path)
+            )
+        if as_json:
+            typer.echo(
+                msgspec.json.encode(
+                    {"entries": whole.count, "tree": whole.size, "complete": whole.complete, "verified": True}
+                ).decode()
+            )
+        else:
+            rest = "" if whole.complete else "; more matched than one export holds"
+            typer.echo(f"{path}: {whole.count} entries, each in the tree of {whole.size} that {origin} signed{rest}")
+        return 0
+    data = read_whole(path, MAX_LEDGER_PROOF)
+    if data is None:
+        raise BadInputError("there is no such file", where=str(path))
+    found = decode_proof(data, str(path))
+    origin, public = ledger_key(path.parent, key)
+    found.verify(origin, public)
+    entry = found.read()
+    if as_json:
+        typer.echo(msgspec.json.encode({"index": found.index, "entry": entry, "verified": True}).decode())
+    else:
+        typer.echo(f"entry {found.index} of {origin}: {entry.actor} {entry.action} {entry.subject} {entry.outcome}")
+    return 0
+
+
+def _begins_an_extract(path: Path) -> bool:
+    from mumetal.core.errors import BadInputError
+    from mumetal.trust.api import MAX_EXTRACT_LINE, is_extract
+
+    try:
+        with path.open("rb") as file:
+            return is_extract(file.readline(MAX_EXTRACT_LINE))
+    except OSError as error:
+        raise BadInputError(error.strerror or "cannot be read", where=str(path)) from None
+
+
+def export(
+    target: Annotated[Path, typer.Argument(help="Folder for the copy.")],
+    *,
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Copy the ledger up to its newest checkpoint, as static tiles that can be published and verified anywhere."""
+    from mumetal.trust.api import LedgerFolder
+    from mumetal.trust.api import export_ledger as copy
+
+    size = copy(LedgerFolder(_path(settings, store, ledger)), target)
+    if as_json:
+        typer.echo(msgspec.json.encode({"target": str(target), "entries": size}).decode())
+    else:
+        typer.echo(f"{target}: {size} entries; check it with `mumetal audit verify --ledger {target} --key …`")
+    return 0
+
+
+def witness(
+    state: Annotated[Path, typer.Argument(help="Folder where the witness keeps what it cosigned.")],
+    *,
+    name: Annotated[str, typer.Option("--name", help="The witness's name, as in its public key.")],
+    sign: Annotated[str, typer.Option("--sign", help="The witness's key, as a URI.")],
+    key: Annotated[Path, typer.Option("--key", help="The log's public key, got once and kept.")],
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    ledger: LedgerOption = None,
+    every: Annotated[str, typer.Option("--every", help="Go on, once in so long: 30s, 5m. Without it: once.")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Verify that the ledger continues what was witnessed before, and cosign it; ends with 4 when it does not."""
+    from mumetal.core.clock import SystemClock
+    from mumetal.serve.cli.trust.key_options import secrets
+    from mumetal.trust.api import LedgerFolder, Witness, checkpoint_of_note, ledger_key, open_key
+
+    path = _path(settings, store, ledger)
+    origin, public = ledger_key(path, key)
+    clock = SystemClock()
+    pause = seconds(every) if every else 0.0
+    signer = open_key(sign, secrets())
+    observer = Witness(name=name, signer=signer, folder=state, origin=origin, log_key=public, clock=clock)
+    while True:
+        found = checkpoint_of_note(observer.cosign(LedgerFolder(path)))
+        if as_json:
+            typer.echo(msgspec.json.encode({"origin": origin, "size": found.size, "root": found.root.hex()}).decode())
+        else:
+            typer.echo(f"{origin}: {found.size} entries continue what was witnessed; cosigned by {name}")
+        if not pause:
+            return 0
+        clock.sleep(pause)
+
+
+def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typer.Typer:
+    """Return the ``audit`` commands."""
+    group = typer.Typer(help="Read the ledger of decisions and prove that nobody rewrote it.", no_args_is_help=True)
+    for name, command in (
+        ("verify", verify),
+        ("show", show),
+        ("prove", prove),
+        ("check", check),
+        ("export", export),
+        ("witness", witness),
+    ):
+        group.command(name)(guard(command))
+    return group

@@ -1,0 +1,1 @@
+"""Pages on firmware, models and the ledger."""

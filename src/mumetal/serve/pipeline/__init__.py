@@ -1,1 +1,0 @@
-"""The running stack: doors, store, watchers, triage and hands, joined in one direction."""

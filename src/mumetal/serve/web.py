@@ -1,0 +1,118 @@
+"""Puts the web half together: guard, errors, API, push door and pages over one desk."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mumetal import __version__
+from mumetal.app.audit_desk import AuditDesk
+from mumetal.app.desk import Desk
+from mumetal.app.models.live import LiveModels
+from mumetal.core.errors import BadInputError, MumetalError, UnavailableError
+from mumetal.core.ports import Ledger
+from mumetal.core.settings import ServeSettings
+from mumetal.formats.arrow import from_arrow_stream
+from mumetal.formats.columnar import from_columnar_json
+from mumetal.serve.api.guard import HEADERS, Guard, is_loopback
+from mumetal.serve.api.identity import TenantOf, tenant_by_organisation
+from mumetal.serve.api.problems import problem, problem_of
+from mumetal.serve.api.scan.scans import Scans, scans_router
+from mumetal.serve.api.trust.firmware import firmware_api
+from mumetal.serve.api.watch.live import LiveDoor
+from mumetal.serve.api.watch.push import push_router
+from mumetal.serve.api.watch.reading import reading_router
+from mumetal.serve.pages.render import error_page, static_files
+from mumetal.serve.pages.scan.scans import scan_pages_router
+from mumetal.serve.pages.trust.audit import audit_router
+from mumetal.serve.pages.trust.firmware import firmware_router
+from mumetal.serve.pages.trust.models import models_router
+from mumetal.serve.pages.watch.routes import pages_router
+from mumetal.trust.api import FirmwareBook
+
+Report = Callable[[str, str], str]
+
+
+def create_app(
+    desk: Desk,
+    settings: ServeSettings,
+    *,
+    tenant_of: TenantOf = tenant_by_organisation,
+    ledger: Ledger | None = None,
+    report: Report | None = None,
+    scans: Scans | None = None,
+    firmware: FirmwareBook | None = None,
+    models: LiveModels | None = None,
+    audit: AuditDesk | None = None,
+) -> FastAPI:
+    """Return the application.
+
+    Args:
+        desk: The running stack.
+        settings: Where it will listen and what it takes.
+        tenant_of: Tenant of a peer; raises RejectedError for one that has none.
+        ledger: Where ``ledger:`` evidence is opened; without it such evidence is shown as a pointer only.
+        report: Draft report of (tenant, incident id), in Markdown; without it pages offer none.
+        models: The models that have pages, and the way to change them; without it the page says how to start.
+        scans: Where reports of scans are filed; without it the page says how to make one.
+        firmware: Book of the boards' firmware; without it the page says how to start one.
+        audit: What the audit pages read; without it there are none.
+    """
+    app = FastAPI(
+        title="Mumetal", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
+    )
+    app.state.identity_required = not is_loopback(settings.host)
+    app.state.tenant_of = tenant_of
+    app.state.stopping = threading.Event()
+    app.include_router(reading_router(desk, LiveDoor(app.state.stopping)))
+    max_body = settings.max_body_mib * 2**20
+    columnar, arrow = partial(from_columnar_json, limit=max_body), partial(from_arrow_stream, limit=max_body)
+    app.include_router(push_router(desk, max_body=max_body, columnar=columnar, arrow=arrow))
+    app.include_router(scans_router(scans, max_body=max_body))
+    app.include_router(scan_pages_router(desk, scans))
+    app.include_router(pages_router(desk, ledger=ledger, report=report))
+    app.include_router(models_router(desk, models))
+    app.include_router(firmware_api(firmware))
+    app.include_router(firmware_router(desk, firmware))
+    app.include_router(audit_router(desk, audit))
+    app.mount("/static", static_files(), name="static")
+    _answer_errors(app)
+    app.add_middleware(Guard, any_host=app.state.identity_required, refuse=_refuse)
+    return app
+
+
+def _refuse(request: Request, error: MumetalError) -> Response:
+    return problem(error) if request.url.path.startswith("/api/") else error_page(request, problem(error), error)
+
+
+def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(MumetalError)
+    def of_ours(request: Request, error: MumetalError) -> Response:
+        return _refuse(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    def of_parameters(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0] if error.errors() else {}
+        where = ".".join(str(part) for part in first.get("loc", ()))
+        return _refuse(request, BadInputError(str(first.get("msg", "the request cannot be read")), where=where))
+
+    @app.exception_handler(Exception)
+    def of_surprises(request: Request, _error: Exception) -> Response:
+        # answered outside the guard, so the headers are put on here; the server logs the error itself
+        answer = problem_of(500, detail="something broke here", hint="the server's log says what")
+        if not request.url.path.startswith("/api/"):
+            broken = UnavailableError("something broke here", hint="the server's log says what")
+            answer = error_page(request, answer, broken)
+        answer.headers.update(HEADERS)
+        return answer
+
+    @app.exception_handler(HTTPException)
+    def of_paths(request: Request, error: HTTPException) -> Response:
+        answer = problem_of(error.status_code, detail=str(error.detail))
+        if request.url.path.startswith("/api/"):
+            return answer
+        return error_page(request, answer, BadInputError("there is no such page", hint="start from the overview"))
