@@ -20,6 +20,7 @@ from mumetal.core.incident import Incident, IncidentState, Label, TimelineEntry
 from mumetal.core.ports import Truth
 from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
+from mumetal.core.subject import Subject
 
 S = 10**9
 NOW = 1_795_370_400 * S
@@ -99,8 +100,7 @@ def _finding(
     attribution += [Attribution(channel=c, share=b, method="own-score") for c, _, b in shares]
     return Finding(
         tenant=tenant,
-        device=device,
-        stream=stream,
+        subject=Subject.stream(device, stream),
         rule=rule,
         title=title,
         detail=detail,

@@ -9,6 +9,7 @@ from mumetal.core.event import Event
 from mumetal.core.finding import Attribution, Finding
 from mumetal.core.ports import Cause, Scene
 from mumetal.core.series import Channel, Series
+from mumetal.core.subject import Subject
 from mumetal.watch.causes import CAUSES
 
 EACH = pytest.mark.parametrize(("cause_id", "cause"), list(CAUSES), ids=[i for i, _ in CAUSES])
@@ -17,7 +18,7 @@ T0 = 1_760_000_000 * 10**9
 
 def finding(stream: str, rule: str) -> Finding:
     return Finding(
-        device="d", stream=stream, rule=rule, title="x", start_ns=T0 + 30 * 10**9, stop_ns=T0 + 40 * 10**9,
+        subject=Subject.stream("d", stream), rule=rule, title="x", start_ns=T0 + 30 * 10**9, stop_ns=T0 + 40 * 10**9,
         confidence=0.9, attribution=(Attribution(channel="q0.T1", share=0.9, method="own-score"),),
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import UnavailableError
 from mumetal.core.finding import Finding, Severity
+from mumetal.core.subject import Subject
 
 NASTY = 'a "quote", a \\ and a ]\nsecond line\x00 – ünïcode 🧊 <13>1 - forged'
 
@@ -30,8 +31,7 @@ def server(tmp_path: Path) -> Iterator[Rsyslogd]:
 
 def nasty(n: int) -> Finding:
     return Finding(
-        device="qpu1",
-        stream=f"s{n}",
+        subject=Subject.stream("qpu1", f"s{n}"),
         rule="watch.detectors.cusum",
         title=NASTY,
         start_ns=T0,

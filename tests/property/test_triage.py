@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mumetal.core.finding import CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.settings import TriageSettings
+from mumetal.core.subject import Subject
 from mumetal.respond.triage import Inventory, Triage
 from mumetal.respond.triage.adjacency import keys_of
 from mumetal.respond.triage.likelihood import combine
@@ -23,8 +24,7 @@ def a_finding(draw: st.DrawFn) -> Finding:
     start = draw(st.integers(0, 3_000))  # all within an hour: below the longest incident
     return Finding(
         tenant=draw(st.sampled_from(["local", "other"])),
-        device=draw(st.sampled_from(["a", "b", "c", "-"])),
-        stream=draw(st.sampled_from(["s", "t"])),
+        subject=Subject.stream(draw(st.sampled_from(["a", "b", "c", "-"])), draw(st.sampled_from(["s", "t"]))),
         rule=draw(st.sampled_from(["r1", "r2"])),
         title="t",
         start_ns=T0 + start * S,

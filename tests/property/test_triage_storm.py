@@ -10,6 +10,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import CauseVerdict, Finding, Severity
 from mumetal.core.incident import IncidentState
 from mumetal.core.settings import TriageSettings
+from mumetal.core.subject import Subject
 from mumetal.respond.triage import Inventory, Triage
 from mumetal.respond.triage import board as board_module
 
@@ -21,8 +22,7 @@ WARM = CauseVerdict(cause="watch.causes.warm_up", explained=True, log_likelihood
 def a_finding(rng: random.Random) -> Finding:
     start = rng.randrange(40_000)
     return Finding(
-        device=rng.choice("abcd-"),
-        stream=rng.choice("stu"),
+        subject=Subject.stream(rng.choice("abcd-"), rng.choice("stu")),
         rule=rng.choice(["r1", "r2"]),
         title="t",
         start_ns=T0 + start * S,

@@ -34,6 +34,7 @@ from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Truth
 from mumetal.core.series import Series
 from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Inventory, Triage
 from mumetal.trust.api import CalibrationWatch, SignedFolder
 from mumetal.watch.api import TimingCodes, Watch
@@ -190,6 +191,7 @@ class Stack:
         except (OSError, UnavailableError) as error:  # the watching goes on
             self.scorer.report(
                 Finding(
+                    subject=Subject(kind=SubjectKind.STORE, name="telemetry"),
                     rule="serve.maintenance_failed",
                     title="The store cannot be compacted",
                     detail=str(error)[:4_000],

@@ -8,6 +8,7 @@ from enum import IntEnum
 from mumetal.core import LOCAL, check
 from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError
+from mumetal.core.subject import Subject, SubjectKind
 
 
 class Severity(IntEnum):
@@ -68,14 +69,14 @@ class Finding:
 
     Args:
         tenant: Who owns the data.
-        device: Device concerned; ``"-"`` when none.
-        stream: Stream or artefact it was seen in.
+        subject: What it is said of.
         rule: Detector or rule id, dotted.
         title: One line for a person.
         detail: What was seen, with figures and units.
         remedy: What to do about it.
-        start_ns: First sample concerned, nanoseconds since 1970 UTC.
-        stop_ns: Just past the last sample concerned.
+        identity: What tells it from others of the same rule and subject, such as a place in a file; empty where its start does.
+        start_ns: When what was seen began, nanoseconds since 1970 UTC.
+        stop_ns: Just past its last sample.
         severity: How bad it is if true (OCSF scale).
         confidence: Probability that it is true, in [0, 1]; never folded into severity.
         false_per_week: How often ordinary data would do as much as its peak so far, 1/week; None where no tail says so.
@@ -84,13 +85,13 @@ class Finding:
         evidence: Where to look.
         causes: Innocent explanations considered.
         model_version: Version of the detector, rule set or model.
-        finding_id: 24 hex digits over tenant, device, stream, rule and start; derived, never given.
+        finding_id: 24 hex digits over tenant, subject, rule and identity; derived, never given.
     """
 
     tenant: str = LOCAL
-    device: str = "-"
-    stream: str = ""
+    subject: Subject
     rule: str
+    identity: str = ""
     title: str
     detail: str = ""
     remedy: str = ""
@@ -114,13 +115,25 @@ class Finding:
         check.fraction(self.confidence, "confidence")
         if self.false_per_week is not None and not 0 < self.false_per_week < math.inf:
             raise BadInputError(f"false alerts a week must be a positive number, not {self.false_per_week}")
+        check.text(self.identity, "identity", 1_000)
         check.text(self.title, "title", 300)
         check.text(self.detail, "detail")
         check.text(self.remedy, "remedy")
         if self.stop_ns < self.start_ns:
             raise BadInputError(f"a finding ends before it starts ({self.start_ns} > {self.stop_ns})")
-        identity = "\t".join((self.tenant, self.device, self.stream, self.rule, str(self.start_ns)))
-        object.__setattr__(self, "finding_id", hashlib.sha256(identity.encode()).hexdigest()[:24])
+        kind = () if self.subject.kind is SubjectKind.STREAM else (self.subject.kind.value,)
+        told = (*kind, self.tenant, self.device, self.stream, self.rule, self.identity or str(self.start_ns))
+        object.__setattr__(self, "finding_id", hashlib.sha256("\t".join(told).encode()).hexdigest()[:24])
+
+    @property
+    def device(self) -> str:
+        """Device concerned; ``"-"`` when none."""
+        return self.subject.device
+
+    @property
+    def stream(self) -> str:
+        """Name of the subject within its device: a stream, a file, a model."""
+        return self.subject.name
 
     @property
     def carriers(self) -> tuple[Attribution, ...]:

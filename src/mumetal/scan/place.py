@@ -8,7 +8,6 @@ from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.errors import BadInputError
 
 _FRAGMENT = re.compile(r"L(\d+)(?:C(\d+)-(\d+))?")
-_SECOND_NS = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +69,12 @@ def evidence_at(artefact: Artefact, start: int, stop: int, note: str = "") -> Ev
     return Evidence(uri=place_at(artefact, start, stop).uri, digest=artefact.digest, note=note)
 
 
-def time_of(artefact: Artefact, offset: int = 0) -> int:
-    """Return when the artefact was written, nanoseconds since 1970 UTC; the part below a second is ``offset``, bytes.
+def time_of(artefact: Artefact) -> int:
+    """Return when the artefact was written, nanoseconds since 1970 UTC.
 
     The source states the time in the fact ``t_ns`` (author date in a history, modification time in a tree); without it
-    the earliest time a finding may carry stands. The offset keeps findings of one rule in one file apart.
+    the earliest time a finding may carry stands.
     """
     said = dict(artefact.facts).get("t_ns", "")
     t_ns = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else check.EARLIEST_NS
-    if not check.EARLIEST_NS <= t_ns < check.LATEST_NS - _SECOND_NS:
-        t_ns = check.EARLIEST_NS
-    return t_ns - t_ns % _SECOND_NS + min(offset, _SECOND_NS - 1)
+    return t_ns if check.EARLIEST_NS <= t_ns < check.LATEST_NS else check.EARLIEST_NS

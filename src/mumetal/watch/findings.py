@@ -2,6 +2,7 @@
 
 from mumetal.core.artefact import Evidence
 from mumetal.core.finding import Attribution, Finding, Severity
+from mumetal.core.subject import Subject
 from mumetal.watch.hints import hint_for
 
 
@@ -24,8 +25,7 @@ def stream_finding(
     hint = hint_for(stream, lead, rule)
     return Finding(
         tenant=tenant,
-        device=device,
-        stream=stream,
+        subject=Subject.stream(device, stream),
         rule=rule,
         title=hint.title.format(device=device, stream=stream, channel=lead)[:300],
         detail=detail[:4_000],

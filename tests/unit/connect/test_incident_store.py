@@ -16,6 +16,7 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident, IncidentState, Label, TimelineEntry
+from mumetal.core.subject import Subject
 
 T0 = 1_800_000_000 * 10**9
 
@@ -23,8 +24,7 @@ T0 = 1_800_000_000 * 10**9
 def a_finding(n: int = 0, tenant: str = "local", title: str = "T1 fell") -> Finding:
     return Finding(
         tenant=tenant,
-        device="qpu1",
-        stream="calibration",
+        subject=Subject.stream("qpu1", "calibration"),
         rule="watch.detectors.cusum",
         title=title,
         start_ns=T0 + n,

@@ -16,6 +16,7 @@ from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
 from mumetal.core.incident import Action, Incident
 from mumetal.core.series import Channel, Series, epoch_of, sorted_by_time
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.core.technique import Conditions, Power
 
 T0 = 1_750_000_000 * 10**9
@@ -115,7 +116,14 @@ def test_evidence_opens_again() -> None:
 
 
 def finding(**changed: Any) -> Finding:
-    base: dict[str, Any] = {"rule": "r", "title": "t", "start_ns": T0, "stop_ns": T0, "confidence": 0.5}
+    base: dict[str, Any] = {
+        "subject": Subject.stream("d", "s"),
+        "rule": "r",
+        "title": "t",
+        "start_ns": T0,
+        "stop_ns": T0,
+        "confidence": 0.5,
+    }
     return Finding(**(base | changed))
 
 
@@ -132,6 +140,19 @@ def test_a_finding_is_known_by_where_and_when_it_began() -> None:
     ):
         with pytest.raises(BadInputError):
             finding(**bad)
+
+
+def test_a_finding_of_a_file_keeps_its_true_time_and_is_told_from_others_by_its_place() -> None:
+    file = Subject.path("a.py")
+    first, second = (finding(subject=file, identity=f"byte {at}") for at in (3, 90))
+    assert first.start_ns == second.start_ns
+    assert first.finding_id != second.finding_id
+    assert finding(subject=file, identity="byte 3", start_ns=T0 + 5, stop_ns=T0 + 5).finding_id == first.finding_id
+    assert (first.device, first.stream) == ("-", "a.py")
+    model = Subject(kind=SubjectKind.MODEL, name="a.py")
+    assert finding(subject=model, identity="byte 3").finding_id != first.finding_id
+    with pytest.raises(BadInputError, match="needs a name"):
+        Subject.stream("d", "")
 
 
 def test_one_accepted_cause_explains() -> None:

@@ -10,6 +10,7 @@ from tests.unit.connect.test_incident_store import T0, a_finding, an_incident
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident, IncidentState, Label
+from mumetal.core.subject import Subject
 from mumetal.formats import ocsf_findings
 
 BASE = {"activity_id", "category_uid", "class_uid", "metadata", "severity_id", "time", "type_uid"}
@@ -80,6 +81,6 @@ def test_numbers_stay_in_their_enumerations(severity: Severity, share: float) ->
 
 
 def test_a_text_that_is_no_text_is_refused() -> None:
-    bad = Finding(rule="r", title="\ud800", start_ns=T0, stop_ns=T0, confidence=1)
+    bad = Finding(subject=Subject.path("a.py"), rule="r", title="\ud800", start_ns=T0, stop_ns=T0, confidence=1)
     with pytest.raises(BadInputError, match="UTF-8"):
         ocsf_findings.encode(bad)

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from mumetal.core.finding import Attribution, Finding, Severity
+from mumetal.core.subject import Subject
 from mumetal.respond.triage.impact import change_of, decoherence, fidelity_loss, harm, thermal_population
 from mumetal.respond.triage.inventory import Inventory, Machine, decode_inventory
 
@@ -21,7 +22,7 @@ def finding(
     severity: Severity = Severity.LOW,
 ) -> Finding:
     return Finding(
-        device=device,
+        subject=Subject.stream(device, "s"),
         rule="r",
         title="t",
         detail=detail,

@@ -8,14 +8,14 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.finding import CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident
 from mumetal.core.settings import TriageSettings
+from mumetal.core.subject import Subject
 from mumetal.respond.reports import markdown
 from mumetal.respond.triage import Inventory, Triage
 
 
 def finding(n: int, **changes: object) -> Finding:
     fields: dict[str, object] = {
-        "device": "qpu1",
-        "stream": f"s{n}",
+        "subject": Subject.stream("qpu1", f"s{n}"),
         "rule": "watch.detectors.cusum",
         "title": f"T1 fell {n}",
         "detail": "from 120 µs to 40 µs",

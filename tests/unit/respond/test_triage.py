@@ -10,6 +10,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
 from mumetal.core.incident import IncidentState, Label
 from mumetal.core.settings import TriageSettings
+from mumetal.core.subject import Subject
 from mumetal.respond.triage import Inventory, Triage, decode_inventory
 from mumetal.respond.triage import board as board_module
 
@@ -38,8 +39,7 @@ def finding(
 ) -> Finding:
     return Finding(
         tenant=tenant,
-        device=device,
-        stream=stream,
+        subject=Subject.stream(device, stream),
         rule=rule,
         title=f"{rule} saw something",
         detail=detail,

@@ -8,6 +8,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.ports import Truth
+from mumetal.core.subject import Subject
 from mumetal.twin.demonstration import fresh_folder, score
 
 S = 10**9
@@ -21,7 +22,7 @@ def truth(kind: str, device: str, at: int) -> Truth:
 
 def finding(device: str, at: int, *, explained: bool = False) -> Finding:
     return Finding(
-        rule="r", title="t", device=device, start_ns=T0 + at * S, stop_ns=T0 + (at + 1) * S, confidence=0.9,
+        rule="r", title="t", subject=Subject.stream(device, "s"), start_ns=T0 + at * S, stop_ns=T0 + (at + 1) * S, confidence=0.9,
         causes=(WARM,) if explained else (),
     )  # fmt: skip
 

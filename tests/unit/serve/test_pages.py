@@ -19,6 +19,7 @@ from mumetal.core.finding import Attribution, CauseVerdict
 from mumetal.core.incident import TimelineEntry
 from mumetal.core.ports import LedgerEntry, Truth
 from mumetal.core.settings import ServeSettings
+from mumetal.core.subject import Subject
 from mumetal.serve.pages import render
 from mumetal.serve.pages.watch import views
 from mumetal.serve.web import create_app
@@ -158,8 +159,7 @@ def nasty(desk: FakeDesk) -> str:
     finding = dataclasses.replace(
         found,
         rule="nasty.rule",
-        device="aurora-27",
-        stream=BAD,
+        subject=Subject.stream("aurora-27", BAD),
         title=BAD,
         detail=BAD,
         remedy=BAD,

@@ -10,6 +10,7 @@ from mumetal.core.finding import Attribution, Finding
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
+from mumetal.core.subject import Subject
 from mumetal.watch.causes.authorised_recalibration import AuthorisedRecalibration
 from mumetal.watch.causes.co_tenant_load import CoTenantLoad
 from mumetal.watch.causes.pulse_tube import PulseTube
@@ -24,7 +25,7 @@ LEVELS = np.array([45.0, 3.5, 0.8, 0.1, 0.01])
 
 def finding(name: str, channels: tuple[str, ...], rule: str = "watch.detectors.ewma") -> Finding:
     return Finding(
-        device="lab", stream=name, rule=rule, title="x", start_ns=START, stop_ns=START + 300 * 10**9, confidence=0.9,
+        subject=Subject.stream("lab", name), rule=rule, title="x", start_ns=START, stop_ns=START + 300 * 10**9, confidence=0.9,
         attribution=tuple(Attribution(channel=c, share=1 / len(channels), method="own-score") for c in channels),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from mumetal.core.event import Event
 from mumetal.core.finding import Attribution, Finding
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
+from mumetal.core.subject import Subject
 from mumetal.watch.causes.co_tenant_load import CoTenantLoad
 from mumetal.watch.causes.early_line import early_line
 from mumetal.watch.causes.looked_at import looked_at
@@ -26,7 +27,7 @@ NS = 10**9
 def finding(name: str, channels: tuple[str, ...], start_s: float, rule: str = "watch.detectors.shape") -> Finding:
     start_ns = T0 + round(start_s * NS)
     return Finding(
-        device="lab", stream=name, rule=rule, title="x", start_ns=start_ns, stop_ns=start_ns + 1, confidence=0.9,
+        subject=Subject.stream("lab", name), rule=rule, title="x", start_ns=start_ns, stop_ns=start_ns + 1, confidence=0.9,
         attribution=tuple(Attribution(channel=c, share=1 / len(channels), method="own-score") for c in channels),
     )  # fmt: skip
 

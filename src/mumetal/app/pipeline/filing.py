@@ -26,6 +26,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.ports import Request
+from mumetal.core.subject import Subject
 from mumetal.scan.api import ScanReport, ToldFinding, reaches
 
 SCAN_AGENT = "mumetal.scan"
@@ -153,8 +154,8 @@ class Filing:
 
 
 def _sighting(told: ToldFinding, report: ScanReport, tenant: str, before: Sighting | None) -> Sighting:
-    """Return what is kept of a finding; its first time, and with it its identity, stays."""
-    first = before.first_ns if before else report.t_ns + int(told.fingerprint[:7], 16)
+    """Return what is kept of a finding; its first time stays."""
+    first = before.first_ns if before else report.t_ns
     seen = Sighting(
         tenant=tenant,
         target=report.target,
@@ -195,8 +196,9 @@ def finding_of(seen: Sighting, report: ScanReport) -> Finding:
     run = Evidence(uri=f"scan:{seen.target}/{seen.mode}/{kind}?t={report.t_ns}", note="the scan that found it")
     return Finding(
         tenant=seen.tenant,
-        stream=f"{seen.target}/{seen.path}",
+        subject=Subject.path(f"{seen.target}/{seen.path}"[:4_096]),
         rule=seen.rule,
+        identity=seen.fingerprint,
         title=seen.title,
         detail=seen.detail,
         remedy=seen.remedy,

@@ -9,6 +9,7 @@ from mumetal.core.delivery import Delivery, Receipt
 from mumetal.core.errors import MumetalError, UnavailableError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import Source
+from mumetal.core.subject import Subject, SubjectKind
 
 POLL_VALUES = 200_000
 POLL_PAUSE_S = 0.5
@@ -20,7 +21,7 @@ def unavailable_finding(source: Source, tenant: str, error: MumetalError, now_ns
     """Say that a source went away."""
     return Finding(
         tenant=tenant,
-        stream=source.name[:200],
+        subject=Subject(kind=SubjectKind.SOURCE, name=source.name[:200]),
         rule="serve.source_unavailable",
         title=f"Source {source.name[:200]} cannot be read",
         detail=str(error)[:4_000],

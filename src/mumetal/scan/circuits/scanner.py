@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
+from mumetal.core.subject import NO_DEVICE, Subject
 from mumetal.formats import circuit_json, openqasm, qpy
 from mumetal.formats.circuit import Circuit
 from mumetal.scan.circuits.context import Surroundings
@@ -72,13 +73,13 @@ class CircuitScanner:
 
     def _finding(self, artefact: Artefact, rule: CircuitRule, sign: Sign, name: str, number: int) -> Finding:
         line = max(sign.line, 1)
-        start = time_of(artefact, line * 1_000 + number)
+        start = time_of(artefact)
         device = self._around.device
         return Finding(
             tenant=artefact.tenant,
-            device=device.device if device else "-",
-            stream=artefact.uri,
+            subject=Subject.path(artefact.uri, device.device if device else NO_DEVICE),
             rule=rule.rule_id,
+            identity=f"line {line} circuit {number}",
             title=rule.title,
             detail=f"{artefact.uri}:{line}: {name}{sign.detail} {rule.why}"[:4_000],
             remedy=rule.remedy,
@@ -104,8 +105,9 @@ class CircuitScanner:
         start = time_of(artefact)
         yield Finding(
             tenant=artefact.tenant,
-            stream=artefact.uri,
+            subject=Subject.path(artefact.uri),
             rule="scan.circuits.old_qpy",
+            identity="header",
             title=f"QPY of format {read.version}, which can carry code",
             detail=(
                 f"{artefact.uri}: format {read.version} by qiskit {'.'.join(map(str, read.writer))}, {read.programs} programs, "

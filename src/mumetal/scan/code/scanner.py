@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
+from mumetal.core.subject import Subject
 from mumetal.scan.code.grants import Grant, grants
 from mumetal.scan.code.notebook import Joined, join
 from mumetal.scan.code.rule import CodeRule, Hit
@@ -85,12 +86,13 @@ def _finding(artefact: Artefact, rule: CodeRule, hit: Hit, starts: list[int], jo
     end = node.end_col_offset if node.end_lineno == node.lineno and node.end_col_offset else 0
     place = Place(path=path, line=line, column=node.col_offset + 1, end=end + 1 if end else node.col_offset + 2)
     offset = starts[min(node.lineno, len(starts)) - 1] + node.col_offset
-    t_ns = time_of(artefact, offset)
+    t_ns = time_of(artefact)
     detail = f"{path}:{line}:{node.col_offset + 1}: {hit.detail} {rule.why}"
     return Finding(
         tenant=artefact.tenant,
-        stream=artefact.uri,
+        subject=Subject.path(artefact.uri),
         rule=rule.rule_id,
+        identity=f"byte {offset}",
         title=rule.title,
         detail=detail[:4_000],
         remedy=rule.remedy,
@@ -110,11 +112,12 @@ def _is_pickled(data: bytes) -> bool:
 
 
 def _pickled(artefact: Artefact) -> Finding:
-    t_ns = time_of(artefact, 0)
+    t_ns = time_of(artefact)
     return Finding(
         tenant=artefact.tenant,
-        stream=artefact.uri,
+        subject=Subject.path(artefact.uri),
         rule="scan.code.pickled_payload",
+        identity="payload",
         title="A job's payload holds a pickle",
         detail=f"{artefact.uri}: {len(artefact.data)} bytes that only a pickle loader reads. A pickle is a program.",
         remedy="Refuse the job; send circuits as OpenQASM or QPY 13+ and data as JSON or NumPy arrays without objects.",
@@ -128,11 +131,12 @@ def _pickled(artefact: Artefact) -> Finding:
 
 
 def _too_wide(artefact: Artefact, grant: Grant) -> Finding:
-    t_ns = time_of(artefact, grant.line)
+    t_ns = time_of(artefact)
     return Finding(
         tenant=artefact.tenant,
-        stream=artefact.uri,
+        subject=Subject.path(artefact.uri),
         rule="scan.code.grants",
+        identity=f"line {grant.line}",
         title="Grants more than any job needs",
         detail=f"{artefact.uri}:{grant.line}: {grant.detail} One stolen key or one hostile job then reaches everything (CWE-732)."[
             :4_000

@@ -8,6 +8,7 @@ from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
+from mumetal.core.subject import Subject
 from mumetal.scan.crypto import certificates, jose, libraries, python, ssh
 from mumetal.scan.crypto.asset import Asset, Verdict, judge
 from mumetal.scan.firmware import keys
@@ -84,7 +85,7 @@ class CryptoScanner:
 
 def _finding(artefact: Artefact, verdict: Verdict, number: int) -> Finding:
     asset = verdict.asset
-    t_ns = time_of(artefact, number)
+    t_ns = time_of(artefact)
     ends = (
         f" Its use ends with {verdict.until} ({', '.join(dict.fromkeys(d.source for d in verdict.dates))})."
         if verdict.until
@@ -92,8 +93,9 @@ def _finding(artefact: Artefact, verdict: Verdict, number: int) -> Finding:
     )
     return Finding(
         tenant=artefact.tenant,
-        stream=artefact.uri,
+        subject=Subject.path(artefact.uri),
         rule=f"scan.crypto.{verdict.status}",
+        identity=f"asset {number}",
         title=f"{asset.name} for {asset.use.replace('-', ' ')}",
         detail=f"{asset.name} ({asset.note}): {verdict.reason}.{ends}",
         remedy=f"Use {verdict.replacement}." if verdict.replacement else "",

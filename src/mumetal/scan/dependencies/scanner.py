@@ -8,6 +8,7 @@ from mumetal.core.check import fraction
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
+from mumetal.core.subject import Subject
 from mumetal.scan.dependencies.pins import Pin, pins
 from mumetal.scan.dependencies.urgency import Urgency, urgency
 from mumetal.scan.dependencies.version import version_key, within
@@ -74,12 +75,13 @@ class DependencyScanner:
         fixed = ", ".join(span.fixed for span in weakness.affected)
         scored = f" {weakness.cvss4_score} {weakness.cvss4}" if weakness.cvss4 else ""
         score = f" CVSS 4.0:{scored} ({weakness.cvss4_by})."
-        start = time_of(artefact, pin.line)
+        start = time_of(artefact)
         confidence = GRADE_CONFIDENCE[weakness.grade.value] * (1.0 if pin.version else RANGE_CONFIDENCE)
         return Finding(
             tenant=artefact.tenant,
-            stream=artefact.uri,
+            subject=Subject.path(artefact.uri),
             rule=f"scan.dependencies.{weakness.id}",
+            identity=f"{said} line {pin.line}"[:1_000],
             title=f"{said}: {weakness.title}"[:300],
             detail=(
                 f"{artefact.uri}:{pin.line}: {said} is affected by {weakness.id}.{score} SSVC: {urgent.words} "

@@ -18,6 +18,7 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.firmware import FirmwareImage, Region
+from mumetal.core.subject import Subject
 
 MAX_DECLARATION = 1 << 20
 MAX_SHOWN = 12
@@ -159,8 +160,7 @@ def finding(image: FirmwareImage, change: Change, t_ns: int, *, device: str = "-
     more = f"; and {len(change.items) - MAX_SHOWN} more" if len(change.items) > MAX_SHOWN else ""
     return Finding(
         tenant=image.tenant,
-        device=device,
-        stream=image.uri,
+        subject=Subject.path(image.uri, device),
         rule=f"scan.firmware.{change.rule}",
         title=f"{image.uri[-120:]}: undeclared change of {change.rule}, {len(change.items)} in all",
         detail=f"{shown[:3_900]}{more}",

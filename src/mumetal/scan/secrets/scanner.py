@@ -9,6 +9,7 @@ from typing import Literal
 from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.finding import Finding
 from mumetal.core.ports import PluginInfo
+from mumetal.core.subject import Subject
 from mumetal.scan.place import evidence_at, time_of
 from mumetal.scan.secrets.candidate import Candidate
 from mumetal.scan.secrets.check import judged
@@ -120,7 +121,7 @@ class SecretScanner:
 
     def _finding(self, artefact: Artefact, hit: Candidate, mark: str) -> Finding:
         rule = hit.rule
-        t_ns = time_of(artefact, hit.start)
+        t_ns = time_of(artefact)
         said = masked(hit.value)
         advice = self.advice.get(rule.vendor)
         belief, level = risk(hit, artefact.uri, dict(artefact.facts), self.config.now_ns)
@@ -128,8 +129,9 @@ class SecretScanner:
         how = ", encoded" if hit.encoded else ""
         return Finding(
             tenant=artefact.tenant,
-            stream=artefact.uri,
+            subject=Subject.path(artefact.uri),
             rule=f"scan.secrets.{rule.id}",
+            identity=f"byte {hit.start}",
             title=title,
             detail=f"{title}: {said}{how}, fingerprint {mark}.",
             remedy=advice.revoke if advice else "Revoke it where it was issued, then keep the new one out of the text.",

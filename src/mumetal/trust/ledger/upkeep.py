@@ -6,11 +6,11 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.errors import UnavailableError
 from mumetal.core.finding import Finding, Severity
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.ledger.folder import LedgerFolder
 from mumetal.trust.ledger.log import MerkleLedger
 from mumetal.trust.ledger.witness_places import WitnessPlace, state
 
-STREAM = "ledger"
 UNPUBLISHED = "serve.ledger_unpublished"
 SET_BACK = "serve.ledger_clock_set_back"
 REFUTED = "serve.ledger_refuted"
@@ -109,7 +109,7 @@ class LedgerWatch:
     def _finding(self, rule: str, title: str, detail: str, remedy: str, severity: Severity) -> Finding:
         now = self._clock.now_ns()
         return Finding(
-            stream=STREAM,
+            subject=Subject(kind=SubjectKind.LEDGER, name="ledger"),
             rule=rule,
             title=title,
             detail=detail[:4_000],

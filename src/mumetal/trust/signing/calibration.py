@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from mumetal.core import subject as subjects
 from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.finding import Attribution, Finding, Severity
@@ -225,8 +226,7 @@ def finding_of(after: DeviceSnapshot, changes: Sequence[Change]) -> Finding:
     worst = ", ".join(f"{c.channel} {c.before:.6g} → {c.after:.6g}" for c in changes[:5])
     return Finding(
         tenant=after.tenant,
-        device=after.device,
-        stream="calibration",
+        subject=subjects.Subject.stream(after.device, "calibration"),
         rule=RULE,
         title=f"{len(changes)} calibrated figures changed without a signed recalibration",
         detail=f"Largest first: {worst}."[:4_000],

@@ -11,6 +11,7 @@ from mumetal.core.event import Event
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
 from mumetal.core.snapshot import MAX_PARAMETERS, VERIFIED, DeviceSnapshot
+from mumetal.core.subject import Subject
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.authored.figures import Moves
 from mumetal.watch.authored.habits import BARE, EDITED, FEW, LEARNT, MORE, PRAISED, Habits, Signs
@@ -149,8 +150,7 @@ def _finding(snapshot: DeviceSnapshot, moves: Moves, signs: Signs, written: list
     stranger = any(not n for n in written) and not any(a.endswith(VERIFIED) for a in snapshot.authors)
     return Finding(
         tenant=snapshot.tenant,
-        device=snapshot.device,
-        stream=STREAM,
+        subject=Subject.stream(snapshot.device, STREAM),
         rule=CommitMonitor.info.plugin_id,
         title=title[:300],
         detail=detail[:4_000],
@@ -198,7 +198,7 @@ def record_finding(event: Event, known: bool) -> Finding | None:
     else:
         return None
     return Finding(
-        tenant=event.tenant, device=event.device, stream=STREAM, rule="watch.authored.history", title=title[:300],
+        tenant=event.tenant, subject=Subject.stream(event.device, STREAM), rule="watch.authored.history", title=title[:300],
         detail=detail[:4_000], remedy=remedy, start_ns=event.t_ns, stop_ns=event.t_ns + 1, severity=severity,
         confidence=confidence, techniques=techniques,
         evidence=(Evidence(uri=f"event:{event.event_id}", note=event.activity),),

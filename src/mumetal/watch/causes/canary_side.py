@@ -9,6 +9,7 @@ from mumetal.core.finding import Attribution, Finding
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core.subject import Subject
 from mumetal.watch.causes.common_rise import CANARY
 from mumetal.watch.causes.shift import shifts
 
@@ -48,7 +49,13 @@ def canary_side(finding: Finding, scene: Scene, block: int = BLOCK) -> tuple[Fin
     )
     rest = tuple(s for s in scene.series if s is not canaries)
     canaries = _coarse(canaries, start_ns, finding.stop_ns, block)
-    moved = replace(finding, stream=canaries.stream, rule="watch.canaries", start_ns=start_ns, attribution=carried)
+    moved = replace(
+        finding,
+        subject=Subject.stream(finding.device, canaries.stream),
+        rule="watch.canaries",
+        start_ns=start_ns,
+        attribution=carried,
+    )
     return moved, replace(scene, series=(canaries, *rest))
 
 

@@ -9,6 +9,7 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.event import Event, Status
 from mumetal.core.finding import Attribution, Finding, Severity
 from mumetal.core.ports import PluginInfo
+from mumetal.core.subject import Subject
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
 from mumetal.watch.detectors.power import blind
@@ -140,8 +141,7 @@ class ExportWatch:
         said = "exports" if export else "asks for the state of jobs"
         return Finding(
             tenant=event.tenant,
-            device=event.device,
-            stream="events",
+            subject=Subject.stream(event.device, "events"),
             rule=self.info.plugin_id,
             title=f"{event.actor[:80]} {said} far beyond its habit",
             detail=f"{seen:.4g} {what} by {event.activity[:80]} and the like within {span * 10} s, where its past makes "

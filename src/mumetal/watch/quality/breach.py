@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mumetal.core.artefact import Evidence
 from mumetal.core.finding import Attribution, Finding, Severity
 from mumetal.core.ports import PluginInfo
+from mumetal.core.subject import Subject, SubjectKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,9 @@ class Breach:
         name = f"{device}/{stream}" if stream else device
         return Finding(
             tenant=tenant,
-            device=device,
-            stream=stream,
+            subject=Subject.stream(device, stream)
+            if stream
+            else Subject(kind=SubjectKind.DEVICE, name=device, device=device),
             rule=self.info.plugin_id,
             title=f"{self.info.title}: {name}" + (f" ({count} channels)" if count > 1 else ""),
             detail=self.detail + (f" Concerned: {listed}." if listed else ""),

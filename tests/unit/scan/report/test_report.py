@@ -14,6 +14,7 @@ from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import PluginInfo
+from mumetal.core.subject import Subject
 from mumetal.scan.engine import scan_blobs
 from mumetal.scan.report import as_json, baseline, junit, sarif, text
 from mumetal.scan.report.entry import Entry, Remembering, entries
@@ -55,7 +56,7 @@ class LineRule:
         for number, line in enumerate(artefact.data.split(b"\n"), 1):
             if self.word in line:
                 yield Finding(
-                    stream=artefact.uri, rule="scan.line.word", title="A word", start_ns=10**18 + number,
+                    subject=Subject.path(artefact.uri), rule="scan.line.word", title="A word", start_ns=10**18 + number,
                     stop_ns=10**18 + number, confidence=0.5, severity=Severity.LOW,
                     evidence=(Evidence(uri=f"file:{artefact.uri}#L{number}C1-4"),),
                 )  # fmt: skip

@@ -3,6 +3,7 @@
 from mumetal.core import LOCAL
 from mumetal.core.artefact import Evidence
 from mumetal.core.finding import Attribution, Finding, Severity
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.models.health.checkup import Checkup
 
 TECHNIQUES = ("impair.detector_model_swap",)
@@ -12,7 +13,7 @@ def refused(name: str, version: str, why: str, now_ns: int, tenant: str = LOCAL)
     """Say that an active version no longer verifies, so that the watch goes on without it."""
     return Finding(
         tenant=tenant,
-        stream=f"model:{name}",
+        subject=Subject(kind=SubjectKind.MODEL, name=name),
         rule="trust.models.health.refused",
         title=f"{name}: the active version does not verify"[:300],
         detail=why,
@@ -44,7 +45,7 @@ def findings(
         found.append(
             Finding(
                 tenant=tenant,
-                stream=f"model:{checkup.name}",
+                subject=Subject(kind=SubjectKind.MODEL, name=checkup.name),
                 rule=f"trust.models.health.{what}",
                 title=f"{checkup.name}: {title}"[:300],
                 detail=detail,
