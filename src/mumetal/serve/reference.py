@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from mumetal.core.settings import Settings
-from mumetal.watch.api import LISTED, LIVE, Standardised
+from mumetal.watch.api import LISTED, LIVE
 
 HEAD = """# Settings
 
@@ -91,7 +91,7 @@ def detectors_page() -> str:
         lines += ["| detector | title | needs | family | techniques | rows |", "|---|---|---|---|---|---|"]
         for make in LISTED:
             if (make in LIVE) is live:
-                told = (make.needs, f"`{make.family}`") if issubclass(make, Standardised) and live else ("–", "–")
+                told = (make.info.needs, f"`{make.info.family}`") if live else ("–", "–")
                 techniques = ", ".join(f"`{t}`" for t in make.info.techniques)
                 lines.append(
                     f"| `{make.info.plugin_id}` | {make.info.title} | {told[0]} | {told[1]} | {techniques} | {make.info.min_history} |"

@@ -104,7 +104,7 @@ def raised(
         true_per_week: Real events a week on one stream, beforehand.
     """
     chosen = ensemble.members[member]
-    score, rule = float(scores[member]), chosen.detector.info.plugin_id
+    score = float(scores[member])
     agreeing = [
         m.detector.info.plugin_id.rsplit(".", 1)[-1]
         for i, m in enumerate(ensemble.members)
@@ -121,7 +121,7 @@ def raised(
         tenant=window.tenant,
         device=window.device,
         stream=window.stream,
-        rule=rule,
+        info=chosen.detector.info,
         start_ns=start_ns,
         stop_ns=int(window.t_ns[-1]) + 1,
         confidence=ensemble.confidence(chosen.family, scores, regime, true_per_week),

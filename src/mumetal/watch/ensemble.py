@@ -1,6 +1,5 @@
 """The detectors that watch one fast stream: fitted, calibrated and scored together."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,17 +14,16 @@ from mumetal.watch.calibrate import Calibration, calibrate_each
 from mumetal.watch.covert.codes import Codes
 from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.detectors.held_out import folds, held_out_scores
+from mumetal.watch.detectors.ported import Ported
 from mumetal.watch.detectors.shape import Shape
 from mumetal.watch.detectors.standard import Scale, Standardised
 from mumetal.watch.learned import Learned, Watching, adapted_to, fitting
-from mumetal.watch.listed import watching
+from mumetal.watch.listed import Make, watching
 from mumetal.watch.regimes import Regimes
 
 Array = NDArray[np.float64]
 NEVER = 1e-300  # 1/week: rarer than any tail can tell
 PIECE = 2048  # rows scored at once: they stay in the processor's cache
-
-Make = Callable[[], Standardised]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +49,24 @@ class Ensemble:
     def __init__(self, history: Series, extra: tuple[tuple[Make, str], ...] = ()) -> None:
         self.regimes = Regimes(history)
         self.scale = Scale(history, self.regimes)
-        makes: list[tuple[Make, str]] = [(listed, listed.family) for listed in watching(history)]
-        makes += extra
+        makes = (*watching(history), *extra)
         halves = folds(history, 2, self.regimes)
         labels = self.regimes.labels(history.values)
         members: list[Member] = []
+        self._left_out: list[str] = []
         for make, family in makes:
             detector = make()
             if len(history) // 2 < detector.info.min_history:
                 continue
-            detector.fit_scaled(self.scale, history)
-            held_out = held_out_scores(make, halves) if detector.held_out is None else detector.held_out
-            detector.score_z(*self.scale.apply(history.values))  # its state goes on from the end of the history
+            try:
+                detector.fit_scaled(self.scale, history)
+                held_out = held_out_scores(make, halves) if detector.held_out is None else detector.held_out
+            except BadInputError as error:
+                if not isinstance(detector, Ported):
+                    raise
+                self._left_out.append(error.message)
+                continue
+            detector.score_rows(history, *self.scale.apply(history.values))  # its state goes on from the history's end
             members.append(
                 Member(
                     detector=detector,
@@ -117,22 +121,29 @@ class Ensemble:
         detector = self.members[member].detector
         return carried(self.scale, ordinary, window) if detector.joint else detector.attribute(window)
 
-    def score(self, values: Array) -> Array:
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Which detectors of other packages do not watch though they should, and why."""
+        failed = (m.detector.failed for m in self.members if isinstance(m.detector, Ported))
+        return (*self._left_out, *filter(None, failed))
+
+    def score(self, rows: Series) -> Array:
         """Score rows that follow the last ones.
 
         Args:
-            values: Shape (n, C); NaN means not observed.
+            rows: Of the history's channel map, n of them; NaN means not observed.
 
         Returns:
             Scores, shape (n, M). Afterwards ``apart``, shape (n, M), tells which rows came in a lasting state that the history
             does not hold, as the member judges.
         """
-        out = np.empty((values.shape[0], len(self.members)))
+        out = np.empty((len(rows), len(self.members)))
         self.apart = np.zeros(out.shape, bool)
-        for start in range(0, values.shape[0], PIECE):
-            z, seen = self.scale.apply(values[start : start + PIECE])
+        for start in range(0, len(rows), PIECE):
+            piece = rows.rows(start, start + PIECE)
+            z, seen = self.scale.apply(piece.values)
             for column, member in enumerate(self.members):
-                out[start : start + PIECE, column] = member.detector.score_z(z, seen)
+                out[start : start + PIECE, column] = member.detector.score_rows(piece, z, seen)
                 if member.detector.apart is not None:
                     self.apart[start : start + PIECE, column] = member.detector.apart
         return out
@@ -143,7 +154,7 @@ def extras_for(history: Series, models: tuple[Watching, ...] = ()) -> tuple[tupl
     out: list[tuple[Make, str]] = []
     if MatchedTemplate.watches(history):
         codes = [model for model in models if isinstance(model, Codes)]
-        out += [(partial(MatchedTemplate, own.sequences), MatchedTemplate.family) for own in codes]
+        out += [(partial(MatchedTemplate, own.sequences), MatchedTemplate.info.family) for own in codes]
     out += [(partial(Learned, model), f"model.{model.name}") for model in fitting(models, history)]
     if Shape.watches(history):
         out += [(model.make, "encoder") for model in adapted_to(models, history)]

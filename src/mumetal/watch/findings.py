@@ -1,9 +1,10 @@
-"""How a finding is put into words, with its techniques and where to look."""
+"""How a finding on a stream is put into words, with its techniques and where to look."""
 
 from mumetal.core.artefact import Evidence
 from mumetal.core.finding import Attribution, Finding, Severity
+from mumetal.core.ports import PluginInfo
 from mumetal.core.subject import Subject
-from mumetal.watch.hints import hint_for
+from mumetal.watch.stream_words import kind_of
 
 
 def stream_finding(
@@ -11,7 +12,7 @@ def stream_finding(
     tenant: str,
     device: str,
     stream: str,
-    rule: str,
+    info: PluginInfo,
     start_ns: int,
     stop_ns: int,
     confidence: float,
@@ -20,24 +21,25 @@ def stream_finding(
     attribution: tuple[Attribution, ...] = (),
     severity: Severity | None = None,
 ) -> Finding:
-    """Put what was seen in a stream into a finding; the hint table gives title, techniques, severity and remedy."""
+    """Put what was seen in a stream into a finding: in the plug-in's own words, or in those of its kind of stream."""
     lead = attribution[0].channel if attribution else "no single channel"
-    hint = hint_for(stream, lead, rule)
+    kind = kind_of(stream, lead)
+    words, techniques = (info.words, info.techniques) if info.words is not None else (kind.words, kind.techniques)
     return Finding(
         tenant=tenant,
         subject=Subject.stream(device, stream),
-        rule=rule,
-        title=hint.title.format(device=device, stream=stream, channel=lead)[:300],
+        rule=info.plugin_id,
+        title=words.title.format(device=device, stream=stream, channel=lead)[:300],
         detail=detail[:4_000],
-        remedy=hint.remedy,
+        remedy=words.remedy,
         start_ns=start_ns,
         stop_ns=stop_ns,
-        severity=hint.severity if severity is None else severity,
+        severity=words.severity if severity is None else severity,
         confidence=confidence,
         false_per_week=false_per_week,
         attribution=attribution,
-        techniques=hint.techniques,
-        evidence=(marked(device, stream, rule, start_ns, stop_ns),),
+        techniques=techniques,
+        evidence=(marked(device, stream, info.plugin_id, start_ns, stop_ns),),
     )
 
 

@@ -1,6 +1,7 @@
 """All detectors, listed explicitly, and the one rule of which watch a live stream: each says itself whether it does."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from mumetal.core.ports import Detector
@@ -22,11 +23,13 @@ from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.nearest import Nearest
+from mumetal.watch.detectors.ported import Ported
 from mumetal.watch.detectors.shape import Shape
 from mumetal.watch.detectors.spectral import Spectral
 from mumetal.watch.detectors.standard import Standardised
 from mumetal.watch.detectors.sub_pca import SubPca
 
+Make = Callable[[], Standardised]
 DETECTORS: Registry[Callable[[], Detector]] = Registry("detector", "mumetal.detectors")
 # In this order they watch, and name the channels of what several of them see at once.
 Listed = type[Standardised] | type[Identity] | type[DayToDay]
@@ -53,9 +56,17 @@ LISTED: tuple[Listed, ...] = (
 )
 for _make in LISTED:
     DETECTORS.add(_make.info.plugin_id, cast("Callable[[], Detector]", _make))
-LIVE: tuple[type[Standardised], ...] = tuple(m for m in LISTED if issubclass(m, Standardised) and m.family)
+LIVE: tuple[type[Standardised], ...] = tuple(m for m in LISTED if issubclass(m, Standardised) and m.info.family)
+OWN = frozenset(make.info.plugin_id for make in LISTED)
 
 
-def watching(history: Series) -> tuple[type[Standardised], ...]:
-    """Return the detectors that watch a live stream like this one, in the order of the list."""
-    return tuple(make for make in LIVE if make.watches(history))
+def outside() -> tuple[tuple[str, Callable[[], Detector]], ...]:
+    """Return the detectors that other packages brought, by id."""
+    return tuple((plugin_id, make) for plugin_id, make in DETECTORS if plugin_id not in OWN)
+
+
+def watching(history: Series) -> tuple[tuple[Make, str], ...]:
+    """Return what watches a live stream like this one, with its family: this room's in the order of the list, then others'."""
+    own: list[tuple[Make, str]] = [(make, make.info.family) for make in LIVE if make.watches(history)]
+    others = [(partial(Ported, make), plugin_id) for plugin_id, make in outside() if make().watches(history)]
+    return (*own, *others)

@@ -119,6 +119,8 @@ class StreamMonitor:
         if self.unseen:
             shown = ", ".join(self.unseen[:5])
             parts.append(f"{len(self.unseen)} of {self.channels} channels not observed lately: {shown}")
+        if self._ensemble is not None:
+            parts += self._ensemble.left_out
         if self._strange:
             parts.append("in a state hardly seen while learning: the strictest thresholds hold")
         if self.late:
@@ -262,7 +264,7 @@ class StreamMonitor:
     def _judge(self, chunk: Series) -> list[Finding]:
         ensemble = self._ensemble
         assert ensemble is not None
-        scores = ensemble.score(chunk.values)
+        scores = ensemble.score(chunk)
         regimes = ensemble.regimes.labels(chunk.values)
         self._strange = bool(regimes[-1] == SPARSE)
         together = self._together(ensemble, chunk, scores, int(regimes[-1]))
@@ -347,7 +349,7 @@ class StreamMonitor:
         except BadInputError as error:
             self._reason = error.message
             return
-        ensemble.score(last(self._history.series(), min(CATCH_UP, self._seen_rows - refit.seen_rows)).values)
+        ensemble.score(last(self._history.series(), min(CATCH_UP, self._seen_rows - refit.seen_rows)))
         self._install(ensemble, refit.models)
 
 

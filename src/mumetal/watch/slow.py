@@ -124,7 +124,7 @@ def _finding(detector: Detector, row: Series, score: float, carried: tuple[Attri
         tenant=row.tenant,
         device=row.device,
         stream=row.stream,
-        rule=detector.info.plugin_id,
+        info=detector.info,
         start_ns=t,
         stop_ns=t + 1,
         confidence=CONFIDENCE.get(detector.info.plugin_id, 0.8),

@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 
 
 class Detector(Protocol):
-    """Looks at one stream. Consecutive chunks give the same scores as one long series (causal, prefix-invariant)."""
+    """Looks at one stream. Consecutive chunks give the same scores as one long series (causal, prefix-invariant).
+
+    Listed, it watches every live stream of which :meth:`watches` says so: its threshold is learnt from the stream's own
+    past and the alert budget, and what it raises is told in ``info.words``.
+    """
 
     info: PluginInfo
+
+    def watches(self, history: Series) -> bool:
+        """Say whether it looks at a live stream with such channels, at such a rate and for so long."""
 
     def fit(self, history: Series) -> None:
         """Learn what is ordinary, and start afresh.

@@ -52,9 +52,9 @@ class CanaryRise(Standardised):
         reference="Wilks 1938, doi:10.1214/aoms/1177732360; McCullagh 1983, doi:10.1214/aos/1176346056 (quasi-likelihood); Kudo 1963, doi:10.1093/biomet/50.3-4.403 (one-sided, joint)",
         techniques=("impair.crosstalk_hammering", "impair.config_edit"),
         min_history=64,
+        family="level",
+        needs="a canary's error rate, …canary…error…",
     )
-    family = "level"
-    needs = "a canary's error rate, …canary…error…"
 
     accumulates = True
     _spans: tuple[int, ...] = ()

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mumetal.core.finding import Attribution, Finding
-from mumetal.core.ports import PluginInfo
+from mumetal.core.finding import Attribution, Finding, Severity
+from mumetal.core.ports import PluginInfo, Words
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.technique import Conditions, Power
@@ -69,6 +69,11 @@ class CanaryWitness:
         reference="arXiv 2504.04285 (misreported calibrations); two-sample z test on log ratios",
         techniques=(TECHNIQUE,),
         min_history=FEWEST_SNAPSHOTS,
+        words=Words(
+            title="Reported errors of {device} disagree with its canaries ({channel})",
+            severity=Severity.HIGH,
+            remedy="Run an independent benchmark and compare it with the reported calibration before scheduling work.",
+        ),
     )
 
     def __init__(self) -> None:
@@ -239,7 +244,7 @@ def _finding(snapshot: DeviceSnapshot, found: Disagreement) -> Finding:
         tenant=snapshot.tenant,
         device=snapshot.device,
         stream="calibration",
-        rule=CanaryWitness.info.plugin_id,
+        info=CanaryWitness.info,
         start_ns=snapshot.t_ns,
         stop_ns=snapshot.t_ns + 1,
         confidence=0.95,

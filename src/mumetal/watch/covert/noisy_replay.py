@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.finding import Attribution, Finding
+from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
+from mumetal.watch.covert.replay import REPLAY_WORDS
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.findings import stream_finding
 from mumetal.watch.rows import joined
 
 Array = NDArray[np.float64]
-RULE = "watch.covert.noisy_replay"
 BLOCK = 64  # rows compared at once
 REMEMBERED = 512  # blocks looked back: 32,768 rows
 MOST_VALUES = 500_000  # numbers kept, 4 MB: wide streams look back less far
@@ -33,6 +34,14 @@ class NoisyReplay:
     1/sqrt(1 + r): with r above 6% this is blind. Streams faster than 10 rows a second
     are searched in one block out of rate / 10, and every block once a copy is suspected.
     """
+
+    info = PluginInfo(
+        plugin_id="watch.covert.noisy_replay",
+        title="Repeated stretch of telemetry, noise laid over it",
+        reference="Mo and Sinopoli 2009, doi:10.1109/ALLERTON.2009.5394956 (replay attacks on control systems)",
+        techniques=("evasion.telemetry_replay",),
+        words=REPLAY_WORDS,
+    )
 
     def __init__(self) -> None:
         self._epoch = ""
@@ -122,7 +131,7 @@ class NoisyReplay:
             tenant=block.tenant,
             device=block.device,
             stream=block.stream,
-            rule=RULE,
+            info=NoisyReplay.info,
             start_ns=self._since,
             stop_ns=int(block.t_ns[-1]) + 1,
             confidence=0.95,

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
-from mumetal.core.finding import Attribution
-from mumetal.core.ports import PluginInfo
+from mumetal.core.finding import Attribution, Severity
+from mumetal.core.ports import PluginInfo, Words
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
@@ -44,9 +44,14 @@ class PowerLeakage(Standardised):
         "2013 (TVLA in practice); Fisher 1921, Metron 1:3-32 (correlation); Bartlett 1946 (serial correlation)",
         techniques=(TECHNIQUE, "collection.single_trace_reconstruction"),
         min_history=256,
+        family="covert.power",
+        needs="W, K or band… beside pulse energy or a flag of jobs, at most 1,000 rows/s",
+        words=Words(
+            title="{channel} of {device} tells more of what is played than before",
+            severity=Severity.HIGH,
+            remedy="Look for a removed filter or a probe on the supply and at who was at the rack; filter, and withhold the channel.",
+        ),
     )
-    family = "covert.power"
-    needs = "W, K or band… beside pulse energy or a flag of jobs, at most 1,000 rows/s"
 
     nominal_scale = 2.0
     accumulates = True

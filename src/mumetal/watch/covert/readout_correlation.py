@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
-from mumetal.core.finding import Attribution
-from mumetal.core.ports import PluginInfo
+from mumetal.core.finding import Attribution, Severity
+from mumetal.core.ports import PluginInfo, Words
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
@@ -37,9 +37,14 @@ class ReadoutCorrelation(Standardised):
         reference="Fisher 1921, Metron 1:3-32 (correlation); arXiv 2405.08962 (readout crosstalk side channel)",
         techniques=(TECHNIQUE, "collection.readout_end_to_end"),
         min_history=128,
+        family="covert.readout",
+        needs="readout_residual, readout_error or canary_error of two qubits",
+        words=Words(
+            title="Readout of two qubits of {device} moves together ({channel})",
+            severity=Severity.MEDIUM,
+            remedy="Do not give the qubits of one readout line to two tenants; check the multiplexer's isolation.",
+        ),
     )
-    family = "covert.readout"
-    needs = "readout_residual, readout_error or canary_error of two qubits"
 
     nominal_scale = 2.0
     accumulates = True

@@ -6,8 +6,8 @@ from collections import OrderedDict, deque
 import numpy as np
 from numpy.typing import NDArray
 
-from mumetal.core.finding import Attribution
-from mumetal.core.ports import PluginInfo
+from mumetal.core.finding import Attribution, Severity
+from mumetal.core.ports import PluginInfo, Words
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.power import blind
@@ -20,6 +20,11 @@ LONGEST = 256  # rows of a word
 PLAIN = math.log2(REMEMBERED) + 4  # bits by which a word is unlikely to be among those remembered by chance
 BIT = 1 / math.log(2)  # a surprise of s bits comes about by chance with probability 2^-s
 PRIME, BASE = (1 << 61) - 1, 1_000_003  # of the words' rolling hash (Karp and Rabin 1987, doi:10.1147/rd.312.0249)
+REPLAY_WORDS = Words(
+    title="{stream} of {device} repeats an earlier stretch",
+    severity=Severity.HIGH,
+    remedy="Read the sensor by another path and distrust this stream since the repeat began.",
+)
 
 
 class Replay(Standardised):
@@ -38,9 +43,10 @@ class Replay(Standardised):
         reference="Mo and Sinopoli 2009, doi:10.1109/ALLERTON.2009.5394956 (replay attacks on control systems)",
         techniques=(TECHNIQUE,),
         min_history=64,
+        family="covert.replay",
+        needs="any channel, at most 1,000 rows/s",
+        words=REPLAY_WORDS,
     )
-    family = "covert.replay"
-    needs = "any channel, at most 1,000 rows/s"
 
     tail_power = 1.0
     nominal_scale = BIT

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
-from mumetal.core.finding import Attribution
-from mumetal.core.ports import PluginInfo
+from mumetal.core.finding import Attribution, Severity
+from mumetal.core.ports import PluginInfo, Words
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
@@ -57,9 +57,14 @@ class ResetLeakage(Standardised):
         reference="Wilks 1938, doi:10.1214/aoms/1177732360 (likelihood ratio); Mi et al. 2022, doi:10.1145/3548606.3559380",
         techniques=(TECHNIQUE, "collection.residual_state"),
         min_history=32,
+        family="covert.reset",
+        needs="shots_after_0, ones_after_0, shots_after_1 and ones_after_1 of a qubit",
+        words=Words(
+            title="First measurements on {device} depend on the tenant before ({channel})",
+            severity=Severity.HIGH,
+            remedy="Reset twice between tenants or idle until it has decayed, and recalibrate the reset.",
+        ),
     )
-    family = "covert.reset"
-    needs = "shots_after_0, ones_after_0, shots_after_1 and ones_after_1 of a qubit"
 
     nominal_scale = 2.0
     accumulates = True

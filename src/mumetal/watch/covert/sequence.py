@@ -11,7 +11,7 @@ from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.spans import Spans, spans_up_to
-from mumetal.watch.covert.timing import CLIP, LEARNT_MOST, TECHNIQUE, TimingDetector
+from mumetal.watch.covert.timing import CLIP, LEARNT_MOST, TECHNIQUE, TIMING_WORDS, TimingDetector
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import COMPARED_HZ, Array, rate_of, shares
 
@@ -35,9 +35,10 @@ class SequenceCorrelation(TimingDetector):
         reference="Box and Pierce 1970, doi:10.1080/01621459.1970.10481180 (residual autocorrelations)",
         techniques=(TECHNIQUE,),
         min_history=4 * BLOCK,
+        family="covert.timing",
+        needs="a channel …timing… or …jitter… in seconds, at most 1,000 rows/s",
+        words=TIMING_WORDS,
     )
-    family = "covert.timing"
-    needs = "a channel …timing… or …jitter… in seconds, at most 1,000 rows/s"
 
     nominal_scale = 2.0
     accumulates = True

@@ -12,7 +12,7 @@ from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
 from mumetal.watch.covert.codes import CODES, Sequence
 from mumetal.watch.covert.spans import Spans, spans_up_to
-from mumetal.watch.covert.timing import CLIP, LEARNT_MOST, TECHNIQUE, TimingDetector
+from mumetal.watch.covert.timing import CLIP, LEARNT_MOST, TECHNIQUE, TIMING_WORDS, TimingDetector
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import COMPARED_HZ, Array, rate_of, shares
 
@@ -36,9 +36,10 @@ class MatchedTemplate(TimingDetector):
         reference="North 1943, doi:10.1109/PROC.1963.2383 (matched filter); Golomb 1967, Shift Register Sequences",
         techniques=(TECHNIQUE,),
         min_history=1_024,
+        family="covert.timing",
+        needs="a channel …timing… or …jitter… in seconds, at most 1,000 rows/s",
+        words=TIMING_WORDS,
     )
-    family = "covert.timing"
-    needs = "a channel …timing… or …jitter… in seconds, at most 1,000 rows/s"
 
     nominal_scale = 2.0
     accumulates = True

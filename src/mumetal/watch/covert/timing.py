@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
-from mumetal.core.finding import Attribution
-from mumetal.core.ports import PluginInfo
+from mumetal.core.finding import Attribution, Severity
+from mumetal.core.ports import PluginInfo, Words
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
@@ -37,6 +37,13 @@ def timing_channels(names: tuple[str, ...], units: tuple[str, ...]) -> tuple[lis
     reference = [i for i in timing if REFERENCE.fullmatch(names[i])]
     reference += [i for i, n in enumerate(names) if units[i] == "s" and i not in timing and REFERENCE.fullmatch(n)]
     return [i for i in timing if i not in reference], reference
+
+
+TIMING_WORDS = Words(
+    title="Pulse timing of {device} carries more than jitter",
+    severity=Severity.HIGH,
+    remedy="Compare the controller's firmware with its signed image, and stop exports from this controller.",
+)
 
 
 class TimingDetector(Standardised):
@@ -76,9 +83,10 @@ class TimingChannel(TimingDetector):
         reference="KL of a two-point mixture per pulse ≈ d⁴/4; noise-uncertainty wall: Tandra and Sahai 2008, doi:10.1109/JSTSP.2007.914879",
         techniques=(TECHNIQUE,),
         min_history=512,
+        family="covert.timing",
+        needs="a channel …timing… or …jitter… in seconds, better with …reference…",
+        words=TIMING_WORDS,
     )
-    family = "covert.timing"
-    needs = "a channel …timing… or …jitter… in seconds, better with …reference…"
 
     nominal_scale = 2.0  # averages of many blocks are nearly normal, and z² then falls as exp(-z²/2)
     accumulates = True

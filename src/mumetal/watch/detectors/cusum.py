@@ -32,8 +32,8 @@ class Cusum(Standardised):
         reference="Page 1954, doi:10.1093/biomet/41.1-2.100",
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=128,
+        family="level",
     )
-    family = "level"
     joint = True
 
     tail_power = 1.0  # the score itself has an exponential tail

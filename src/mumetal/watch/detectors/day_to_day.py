@@ -5,8 +5,8 @@ import re
 import numpy as np
 
 from mumetal.core.errors import BadInputError
-from mumetal.core.finding import Attribution
-from mumetal.core.ports import PluginInfo
+from mumetal.core.finding import Attribution, Severity
+from mumetal.core.ports import PluginInfo, Words
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.normal import z_upper
@@ -41,10 +41,21 @@ class DayToDay:
         reference="day-to-day spread measured on ibmq_athens and ibmq_valencia, 57 days (UST-QuAntiL/qprov-content)",
         techniques=("impair.calibration_misreport", "impair.config_edit"),
         min_history=1,
+        words=Words(
+            title="Calibration of {device} moved more than days do ({channel})",
+            severity=Severity.HIGH,
+            remedy="Compare with the change log, and with an independent measurement of the channels named.",
+        ),
     )
 
     def __init__(self) -> None:
         self._epoch = ""
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say no: it looks at calibrations, not at live streams."""
+        del history
+        return False
 
     def fit(self, history: Series) -> None:
         """Take the level of each figure from the history.

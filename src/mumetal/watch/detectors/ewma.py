@@ -33,8 +33,8 @@ class Ewma(Standardised):
         reference="Roberts 1959, doi:10.1080/00401706.1959.10489860; log-variance: Crowder and Hamilton 1992, doi:10.1080/00224065.1992.11979357",
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=128,
+        family="level",
     )
-    family = "level"
     joint = True
 
     accumulates = True

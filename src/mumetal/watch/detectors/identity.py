@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
-from mumetal.core.finding import Attribution
-from mumetal.core.ports import PluginInfo
+from mumetal.core.finding import Attribution, Severity
+from mumetal.core.ports import PluginInfo, Words
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.power import blind
@@ -37,12 +37,23 @@ class Identity:
         reference="Smith et al. 2022, arXiv:2211.07880; distances measured on IBM snapshots 2019–2026",
         techniques=("impair.device_substitution",),
         min_history=1,
+        words=Words(
+            title="Qubit frequencies are not those of {device}",
+            severity=Severity.CRITICAL,
+            remedy="Stop sending work, ask the provider which device answered, and run a spectroscopy canary.",
+        ),
     )
 
     def __init__(self) -> None:
         self._columns: NDArray[np.int64] = np.empty(0, np.int64)
         self._epoch = ""
         self._known = np.empty(0)
+
+    @classmethod
+    def watches(cls, history: Series) -> bool:
+        """Say no: it looks at calibrations, not at live streams."""
+        del history
+        return False
 
     def fit(self, history: Series) -> None:
         """Take the newest frequency of each qubit.

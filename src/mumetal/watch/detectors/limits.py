@@ -20,8 +20,8 @@ class Limits(Standardised):
         reference="Hampel 1974, doi:10.2307/2285666 (median and MAD)",
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering"),
         min_history=32,
+        family="level",
     )
-    family = "level"
     joint = True
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:

@@ -29,8 +29,8 @@ class Mahalanobis(Standardised):
         reference="Jackson and Mudholkar 1979, doi:10.1080/00401706.1979.10489779; Ledoit and Wolf 2004",
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=64,
+        family="level",
     )
-    family = "level"
     joint = True
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:

@@ -69,9 +69,9 @@ class Shape(Standardised):
         reference="forecast: Sims 1980; windows: Jolliffe 2002; bounded updates: Huber 1964, doi:10.1214/aoms/1177703732",
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=192,
+        family="shape",
+        needs="4,096 rows or more, at most 1,000 rows/s",
     )
-    family = "shape"
-    needs = "4,096 rows or more, at most 1,000 rows/s"
     joint = True
     makes: tuple[type[Windowed], ...] = (Forecast, SubPca)
     blocks = 4  # of the history, each judged by what the others teach; chosen on the public sets

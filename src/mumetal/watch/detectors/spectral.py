@@ -33,9 +33,9 @@ class Spectral(Standardised):
         reference="Welch 1967, doi:10.1109/TAU.1967.1161901; Whalen 1971 (detection of a line in noise)",
         techniques=("impair.crosstalk_hammering", "exfiltration.timing_covert_channel"),
         min_history=224,
+        family="spectral",
+        needs="8 rows/s or more",
     )
-    family = "spectral"
-    needs = "8 rows/s or more"
 
     tail_power = 1.0  # the score itself has an exponential tail
 

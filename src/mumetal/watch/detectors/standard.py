@@ -110,8 +110,6 @@ class Standardised:
     )
     part: float = 1.0  # share of the history it is fitted to; what depends on its length is set as for the whole
     nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
-    family: str = ""  # on a live stream exceedances of one family are one finding; empty: it watches none by itself
-    needs: str = "any channel"  # what a live stream must have, in words
 
     def __init__(self) -> None:
         self._scale: Scale | None = None
@@ -120,7 +118,7 @@ class Standardised:
     def watches(cls, history: Series) -> bool:
         """Say whether it watches a live stream with such channels, at such a rate and for so long."""
         del history
-        return bool(cls.family)
+        return bool(cls.info.family)
 
     def fit(self, history: Series) -> None:
         """Learn what is ordinary, and start afresh.
@@ -197,6 +195,11 @@ class Standardised:
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score standardised values (n, C), shape (n,)."""
         raise NotImplementedError
+
+    def score_rows(self, rows: Series, z: Array, seen: NDArray[np.bool_] | None) -> Array:
+        """Score rows of which the standardised values are known already, shape (n,)."""
+        del rows
+        return self.score_z(z, seen)
 
     def attribute_z(self, names: tuple[str, ...], z: Array, seen: NDArray[np.bool_] | None) -> tuple[Attribution, ...]:
         """Say which channels carry the score of the last row."""
