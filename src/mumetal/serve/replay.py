@@ -6,7 +6,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.access import scopes
+from mumetal.connect.stores.records.opening import open_records
 from mumetal.connect.stores.store import LogStore
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.delivery import Datum, Quarantined
@@ -21,7 +22,7 @@ from mumetal.respond.triage import Inventory, Triage
 from mumetal.serve import ledgers, wiring
 from mumetal.serve.calibrations import CalibrationWatch, signed_folder
 from mumetal.serve.pipeline import history
-from mumetal.serve.pipeline.judge import Judge, Rooms
+from mumetal.serve.pipeline.judge import AGENT, Judge, Rooms
 from mumetal.watch.watch import StreamStatus, Watch
 
 POLL_VALUES = 500_000
@@ -129,7 +130,7 @@ def replay(
     """
     clock = ManualClock(FOREVER_NS // 2)
     store = LogStore(directory / "telemetry", settings.store, clock)
-    kept = IncidentStore(directory / "incidents.sqlite")
+    kept = open_records(directory, clock=clock)
     ledger = ledgers.open_ledger(directory, SystemClock(), key=settings.ledger_key)
     try:
         rows, devices = read_all(store, sources, progress)
@@ -153,10 +154,11 @@ def replay(
                 judge.take([*watch.observe(datum), *extra, *watch.tick(t_ns)])
                 seen += len(datum) if isinstance(datum, Series) else 1
                 progress("watching", seen)
-        incidents = [i for tenant in kept.tenants() for i in kept.incidents(tenant, limit=10_000)]
+        owners = [scopes.agent(tenant, AGENT) for tenant in kept.tenants(scopes.whole_stack(AGENT))]
+        incidents = [i for scope in owners for i in kept.incidents(scope, limit=10_000)]
         return Replayed(
             incidents=incidents,
-            findings=[f for i in incidents for f in kept.findings(i.tenant, i.findings)],
+            findings=[f for i in incidents for f in kept.findings(scopes.agent(i.tenant, AGENT), i.findings)],
             streams=watch.status(),
             quarantined=[q for tenant in sorted({*store.tenants(), *devices}) for q in store.quarantine(tenant, 1_000)],
             rows=rows,

@@ -6,8 +6,10 @@ from typing import Any
 
 from fastapi import Request
 
+from mumetal.access import scopes
 from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError, RejectedError
+from mumetal.core.identity import Scope
 
 PEER = "mumetal_peer"
 
@@ -29,10 +31,11 @@ class Peer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A peer, and the tenant it belongs to."""
+    """A peer, the tenant it belongs to, and the scope of its records."""
 
     actor: str
     tenant: str
+    scope: Scope
 
 
 TenantOf = Callable[[Peer], str]
@@ -71,7 +74,7 @@ def caller_of(request: Request) -> Caller:
     """Return who calls, by the connection it came over.
 
     Raises:
-        RejectedError: The connection carries no identity although one is needed, or maps to no tenant.
+        RejectedError: The connection carries no identity although one is needed, maps to no tenant, or poses as an agent.
     """
     peer: Peer | None = request.scope.get("state", {}).get(PEER)
     if peer is None:
@@ -79,4 +82,5 @@ def caller_of(request: Request) -> Caller:
             raise RejectedError("no client certificate was presented", hint="connect with a certificate of client_ca")
         peer = Peer()
     tenant_of: TenantOf = request.app.state.tenant_of
-    return Caller(actor=peer.name, tenant=tenant_of(peer))
+    scope = scopes.person(tenant_of(peer), peer.name)
+    return Caller(actor=peer.name, tenant=scope.tenant, scope=scope)

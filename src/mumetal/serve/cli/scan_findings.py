@@ -12,7 +12,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 if TYPE_CHECKING:
-    from mumetal.connect.stores.sighting_rows import Sighting
+    from mumetal.core.sighting import Sighting
     from mumetal.serve.rule_cards import Card
 
 AROUND = 2
@@ -31,18 +31,20 @@ def findings(
     as_json: JsonOption = False,
 ) -> int:
     """List what recorded scans found, the gravest first."""
-    from mumetal.connect.stores.incidents import IncidentStore
-    from mumetal.connect.stores.sighting_rows import Choice
+    from mumetal.access import scopes
+    from mumetal.connect.stores.records.opening import open_records
     from mumetal.core.finding import Severity
+    from mumetal.core.sighting import Choice
     from mumetal.scan.report.entry import plain
     from mumetal.scan.report.outcome import level
+    from mumetal.serve import wiring
     from mumetal.serve.cli.incident import kept_in
 
     severity = (level(least) if least else None) or Severity.UNKNOWN
     chosen = Choice(target=target, rule=rule, path=path, least=severity, closed=None if closed else False)
-    kept = IncidentStore(kept_in(settings, store) / "incidents.sqlite")
+    kept, scope = open_records(kept_in(settings, store)), scopes.person(LOCAL, wiring.OPERATOR)
     try:
-        found = kept.sightings.listed(LOCAL, chosen, limit)
+        found = kept.sightings.listed(scope, chosen, limit)
     finally:
         kept.close()
     if as_json:
@@ -65,16 +67,17 @@ def finding(
     as_json: JsonOption = False,
 ) -> int:
     """Show one finding: why it matters, how it is mended, and the place as it is now. 1 while it stands."""
-    from mumetal.connect.stores.incidents import IncidentStore
-    from mumetal.connect.stores.sighting_rows import Choice
-    from mumetal.serve import reopen, scanning
+    from mumetal.access import scopes
+    from mumetal.connect.stores.records.opening import open_records
+    from mumetal.core.sighting import Choice
+    from mumetal.serve import reopen, scanning, wiring
     from mumetal.serve.cli.incident import kept_in
     from mumetal.serve.rule_cards import card_of
 
-    kept = IncidentStore(kept_in(settings, store) / "incidents.sqlite")
+    kept, scope = open_records(kept_in(settings, store)), scopes.person(LOCAL, wiring.OPERATOR)
     try:
         matching = [
-            s for s in kept.sightings.listed(LOCAL, Choice(closed=None), 1_000) if s.finding_id.startswith(finding_id)
+            s for s in kept.sightings.listed(scope, Choice(closed=None), 1_000) if s.finding_id.startswith(finding_id)
         ]
     finally:
         kept.close()

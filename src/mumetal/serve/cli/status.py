@@ -24,20 +24,22 @@ NEXT_KNOWN = (
 
 def status(*, settings: SettingsOption = None, store: StoreOption = None, as_json: JsonOption = False) -> int:
     """Say what is going on, and what to do next."""
-    from mumetal.connect.stores.incidents import IncidentStore
+    from mumetal.access import scopes
+    from mumetal.connect.stores.records.opening import open_records
+    from mumetal.connect.stores.records.place import has_records
     from mumetal.serve import running, wiring
     from mumetal.serve.cli import show
     from mumetal.serve.live_models import degraded, looked_up
 
     chosen = wiring.load(settings, wiring.Overrides(store=store))
     directory = Path(chosen.store.directory)
-    candidates = [d for d in (directory, directory / "demo") if (d / "incidents.sqlite").exists()]
+    candidates = [d for d in (directory, directory / "demo") if has_records(d)]
     alive = next((r for d in (directory, directory / "demo") if (r := running.read(d))), None)
     now_ns = time.time_ns()
     found = []
     if candidates:
-        kept = IncidentStore(candidates[0] / "incidents.sqlite")
-        found = list(kept.incidents(LOCAL, limit=10))
+        kept = open_records(candidates[0])
+        found = list(kept.incidents(scopes.person(LOCAL, wiring.OPERATOR), limit=10))
         kept.close()
     problems = looked_up(candidates[0] if candidates else directory)
     if as_json:

@@ -13,7 +13,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.access import scopes
+from mumetal.connect.stores.records.opening import open_records
+from mumetal.connect.stores.records.place import has_records
 from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.incident import IncidentState
@@ -21,6 +23,7 @@ from mumetal.core.ports import Ledger, LedgerEntry
 from mumetal.trust.firmware.rollout import MAX_BOARDS
 
 MAX_FILE = 1 << 20
+ROLLOUT_AGENT = "mumetal.rollout"
 MAX_IMAGE = 256 * 2**20
 Text = Annotated[str, Meta(min_length=1, max_length=4_096)]
 
@@ -123,13 +126,12 @@ def incidents_since(store: Path | None, start_ns: int) -> Callable[[str], str]:
     """
     if store is None:
         return lambda _device: ""
-    path = store / "incidents.sqlite"
-    if not path.exists():
+    if not has_records(store):
         raise BadInputError("there is no incident store here", where=str(store), hint="name a running stack's --store")
-    kept = IncidentStore(path)
+    kept, scope = open_records(store), scopes.agent(LOCAL, ROLLOUT_AGENT)
 
     def drifted(device: str) -> str:
-        for incident in kept.incidents(LOCAL, None, 1_000):
+        for incident in kept.incidents(scope, None, 1_000):
             quiet = incident.state in {IncidentState.EXPLAINED, IncidentState.RESOLVED}
             if incident.device == device and incident.stop_ns >= start_ns and not quiet:
                 return incident.title
