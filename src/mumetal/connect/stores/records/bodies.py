@@ -11,7 +11,7 @@ from mumetal.core.incident import Incident, LabelGiven
 from mumetal.core.operation import Asset, Job, OperatingState
 from mumetal.core.sighting import Sighting
 
-FEW, MORE = 8, 32
+FEW, MORE = 8, 16  # so that the longest finding there can be still fits into a record
 T = TypeVar("T")
 
 

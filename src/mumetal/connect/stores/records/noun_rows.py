@@ -53,7 +53,7 @@ class NounRows(Generic[N]):
         key, t_ns = list(self._table.primary_key.columns)[1], self._table.c.t_ns
         ids = {r[key.name] for r in rows}
         query = select(key, t_ns).where(self._table.c.tenant == scope.one_tenant(), key.in_(ids))
-        known = dict(db.execute(query).tuples().all())
+        known: dict[str, int] = {row[0]: row[1] for row in db.execute(query)}
         newest: dict[str, dict[str, Any]] = {}
         for row in rows:
             if row["t_ns"] >= known.get(row[key.name], 0):
