@@ -12,7 +12,7 @@ from mumetal.app.firmware.drift import incidents_since
 from mumetal.app.pipeline import history
 from mumetal.app.pipeline.judge import Judge, Rooms
 from mumetal.catalog.calibrations import snapshots
-from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.connect.stores.records.opening import open_records
 from mumetal.connect.stores.store import LogStore
 from mumetal.core import LOCAL
 from mumetal.core.clock import ManualClock
@@ -39,7 +39,7 @@ class World(ManualClock):
         settings = Settings(watch=WatchSettings(learning_s=60.0))
         self.twin = Lab(snapshots("brisbane")[:1], 7, NOW, device=BOARDS[0], pace=PACE)
         self.store = LogStore(folder / "telemetry", settings.store, self)
-        self.incidents = IncidentStore(folder / "incidents.sqlite")
+        self.incidents = open_records(folder, clock=self)
         self.ledger = open_local(folder / "ledger", clock=self, entropy=os.urandom)
         self.watch = Watch(settings.watch, self, history.SceneReader(self.store).scene)
         rooms = Rooms(

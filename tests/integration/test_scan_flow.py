@@ -14,13 +14,15 @@ from tests.fake_desk import FakeDesk
 from tests.web_client import WebClient
 from typer.testing import CliRunner
 
+from mumetal.access import scopes
 from mumetal.app import running, wiring
-from mumetal.connect.stores.incidents import IncidentStore
-from mumetal.connect.stores.sighting_rows import Choice
+from mumetal.connect.stores.records.opening import open_records
 from mumetal.core import LOCAL
 from mumetal.core.clock import SystemClock
 from mumetal.core.incident import Incident, IncidentState
+from mumetal.core.records import Records
 from mumetal.core.settings import ServeSettings, Settings, StoreSettings
+from mumetal.core.sighting import Choice
 from mumetal.serve.api.scan.scans import Scans
 from mumetal.serve.cli.app import app
 from mumetal.serve.session import Session
@@ -29,6 +31,7 @@ from mumetal.trust.ledger import opening as ledgers
 from mumetal.trust.ledger.reading import LedgerReader
 
 RUN = CliRunner()
+ME = scopes.person(LOCAL, "operator")
 
 
 def token() -> str:
@@ -54,8 +57,8 @@ class Repo:
             assert done.exit_code == code, done.output
         return done.output
 
-    def opened(self) -> IncidentStore:
-        return IncidentStore(self.store / "incidents.sqlite")
+    def opened(self) -> Records:
+        return open_records(self.store)
 
     def change(self, *words: str) -> None:
         incident = self.incident().incident_id
@@ -64,7 +67,7 @@ class Repo:
     def incident(self) -> Incident:
         kept = self.opened()
         try:
-            return next(i for i in kept.incidents(LOCAL) if "token" in i.title.lower() or "ibm" in i.title.lower())
+            return next(i for i in kept.incidents(ME) if "token" in i.title.lower() or "ibm" in i.title.lower())
         finally:
             kept.close()
 
@@ -83,31 +86,31 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
 def test_a_scan_is_filed_once_and_what_is_mended_closes_itself(repo: Repo) -> None:
     assert "new" in repo.scan(code=1)
     kept = repo.opened()
-    first = kept.sightings.listed(LOCAL)
-    incidents = kept.incidents(LOCAL)
+    first = kept.sightings.listed(ME)
+    incidents = kept.incidents(ME)
     assert {s.path for s in first} == {"src/run.py", "src/load.py"}
     assert len(incidents) == 2, "one for secrets, one for code"
     assert {s.incident_id for s in first} == {i.incident_id for i in incidents}
     repo.leak.write_text("# a line above\n\n" + repo.leak.read_text())
     assert "new" not in repo.scan(code=1)
-    again = kept.sightings.listed(LOCAL)
+    again = kept.sightings.listed(ME)
     assert {s.finding_id for s in again} == {s.finding_id for s in first}
     assert next(s.line for s in again if s.path == "src/run.py") == 3
     moved = next(s for s in again if s.path == "src/run.py")
-    assert kept.findings(LOCAL, [moved.finding_id])[0].evidence[0].uri == "file:src/run.py#L3"
-    assert len(kept.incidents(LOCAL)) == 2
+    assert kept.findings(ME, [moved.finding_id])[0].evidence[0].uri == "file:src/run.py#L3"
+    assert len(kept.incidents(ME)) == 2
 
     repo.leak.write_text("service = QiskitRuntimeService()\n")
     assert "1 closed" in repo.scan(code=1)
-    mended = kept.incident(LOCAL, moved.incident_id)
+    mended = kept.incident(ME, moved.incident_id)
     assert mended.state is IncidentState.RESOLVED
     assert any("no longer found" in e.what and e.actor == "mumetal.scan" for e in mended.timeline)
-    assert [s.path for s in kept.sightings.listed(LOCAL)] == ["src/load.py"]
+    assert [s.path for s in kept.sightings.listed(ME)] == ["src/load.py"]
 
     repo.write()
     assert "1 back again" in repo.scan(code=1)
-    assert kept.incident(LOCAL, moved.incident_id).state is IncidentState.OPEN
-    assert len(kept.incidents(LOCAL)) == 2
+    assert kept.incident(ME, moved.incident_id).state is IncidentState.OPEN
+    assert len(kept.incidents(ME)) == 2
     kept.close()
     ledger = LedgerReader(repo.store / "ledger")
     ledger.verify()
@@ -130,9 +133,9 @@ def test_a_scan_of_a_part_closes_nothing_beside_it(repo: Repo) -> None:
     repo.scan("src/load.py", code=1)
     repo.scan("--only", "code", code=1)
     kept = repo.opened()
-    assert len(kept.sightings.listed(LOCAL)) == 2
+    assert len(kept.sightings.listed(ME)) == 2
     repo.scan("src", code=1)
-    assert len(kept.sightings.listed(LOCAL)) == 1
+    assert len(kept.sightings.listed(ME)) == 1
     kept.close()
 
 
@@ -145,7 +148,7 @@ def test_a_baselined_finding_closes_with_its_reason(repo: Repo) -> None:
     Path("known.json").write_text(json.dumps(book))
     repo.scan("--baseline", "known.json", code=0)
     kept = repo.opened()
-    closed = kept.sightings.listed(LOCAL, Choice(closed=True))
+    closed = kept.sightings.listed(ME, Choice(closed=True))
     kept.close()
     assert len(closed) == 2
     assert all("a test key" in s.reason for s in closed)
@@ -170,7 +173,7 @@ def test_a_history_is_recorded_and_opened_again(repo: Repo) -> None:
         subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", *words], check=True)
     repo.scan("--history", "--only", "secrets", code=1)
     kept = repo.opened()
-    seen = kept.sightings.listed(LOCAL)[0]
+    seen = kept.sightings.listed(ME)[0]
     kept.close()
     assert seen.mode == "history"
     told = RUN.invoke(app, ["scan", "finding", seen.finding_id, "--store", str(repo.store)]).output

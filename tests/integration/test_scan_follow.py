@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.access import scopes
+from mumetal.connect.stores.records.opening import open_records
 from mumetal.core import LOCAL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,9 +90,9 @@ def test_a_log_is_followed_until_it_is_told_to_end(
     assert said.count("ibm-quantum.account") == 6, "the last line too"
     assert "Traceback" not in said
     assert said.count("read again from its start") == 2
-    kept = IncidentStore(store / "incidents.sqlite")
-    seen = kept.sightings.listed(LOCAL)
-    incidents = kept.incidents(LOCAL)
+    kept, me = open_records(store), scopes.person(LOCAL, "operator")
+    seen = kept.sightings.listed(me)
+    incidents = kept.incidents(me)
     kept.close()
     assert len(seen) == 5, "the one that came twice is one"
     assert {s.mode for s in seen} == {"stream"}

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 from tests.integration.rsyslog import Certificates, Rsyslogd, free_port, tls_driver
 from tests.needs import need
-from tests.unit.connect.test_incident_store import T0, a_finding, an_incident
+from tests.unit.connect.test_incident_store import ME, T0, a_finding, an_incident
 
+from mumetal.access import scopes
 from mumetal.connect.sinks import open_sink
 from mumetal.connect.sinks.outbox import Outbox
-from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.connect.stores.records.opening import open_records
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import UnavailableError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.subject import Subject
 
+WHOLE = scopes.whole_stack("mumetal.outbox")
 NASTY = 'a "quote", a \\ and a ]\nsecond line\x00 – ünïcode 🧊 <13>1 - forged'
 
 
@@ -63,10 +65,10 @@ def test_messages_arrive_whole_and_nothing_in_them_begins_another(server: Rsyslo
 
 def test_a_receiver_killed_and_restarted_again_and_again_loses_nothing(server: Rsyslogd, tmp_path: Path) -> None:
     clock = ManualClock(T0)
-    store = IncidentStore(tmp_path / "i.sqlite", sinks=["siem"])
-    outbox = Outbox(store.outbox, "siem", open_sink(f"syslog:127.0.0.1:{server.port}"), clock, longest_s=4)
+    store = open_records(tmp_path, sinks=["siem"])
+    outbox = Outbox(store.outbox, "siem", open_sink(f"syslog:127.0.0.1:{server.port}"), clock, WHOLE, longest_s=4)
     for round_ in range(4):
-        store.put([a_finding(1_000 * round_ + n) for n in range(300)], [])
+        store.put(ME, [a_finding(1_000 * round_ + n) for n in range(300)], [])
         outbox.run_once()
         server.kill()
         assert outbox.run_once() == 0

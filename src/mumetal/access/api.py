@@ -6,6 +6,10 @@ from mumetal.core.front_door import opened
 
 if TYPE_CHECKING:
     from mumetal.access.local import LocalOperator, os_user
+    from mumetal.access.scopes import acting as acting_scope
+    from mumetal.access.scopes import agent as agent_scope
+    from mumetal.access.scopes import person as person_scope
+    from mumetal.access.scopes import whole_stack as whole_stack_scope
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = opened(__name__)

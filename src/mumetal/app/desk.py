@@ -9,6 +9,7 @@ from mumetal.core.check import LATEST_NS
 from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
+from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState, Label
 from mumetal.core.ports import Truth
 from mumetal.core.series import Series
@@ -94,10 +95,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A peer, and the tenant it belongs to."""
+    """A peer, the tenant it belongs to, and the scope of its records."""
 
     actor: str
     tenant: str
+    scope: Scope
 
 
 class Desk(Protocol):

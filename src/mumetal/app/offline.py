@@ -1,18 +1,17 @@
 """Work on a store's folder while no stack runs on it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from mumetal.access.api import acting_scope
 from mumetal.app import wiring
 from mumetal.app.desk import Change
 from mumetal.app.pipeline import history
 from mumetal.app.pipeline.filing import Filed, Filing
 from mumetal.app.pipeline.judge import Judge, Rooms
-from mumetal.connect.api import IncidentStore, sink_name
+from mumetal.connect.api import open_records, sink_name
 from mumetal.core import settings as settings_file
 from mumetal.core.acts import Acts
 from mumetal.core.clock import SystemClock
-from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.ports import Request
 from mumetal.core.settings import Settings, TriageSettings
@@ -29,12 +28,12 @@ def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, chan
         BadInputError: No such incident, or the state cannot follow.
     """
     clock = SystemClock()
-    kept = IncidentStore(folder / "incidents.sqlite")
+    kept, scope = open_records(folder), acting_scope(tenant, actor)
     try:
         with opened_ledger(folder, clock) as ledger:
-            before = kept.incident(tenant, incident_id)
+            before = kept.incident(scope, incident_id)
             triage = Triage(TriageSettings(), Inventory())
-            triage.restore([before], _findings(kept, tenant, before))
+            triage.restore([before], kept.findings(scope, before.findings))
             request = Request(tenant=tenant, principal=actor, action="incident.change", resource=incident_id)
             with Acts(ledger, wiring.authorizer(), clock).act(request, change.words()):
                 after = triage.change(
@@ -46,7 +45,7 @@ def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, chan
                     label=change.label,
                     note=change.note,
                 )
-                kept.put([], [after])
+                kept.put(scope, [], [after])
     finally:
         kept.close()
     return after
@@ -61,7 +60,7 @@ def file_offline(settings: Settings, report: ScanReport, tenant: str, actor: str
     """
     folder = settings_file.path_in(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    kept = IncidentStore(folder / "incidents.sqlite", sinks=[sink_name(spec) for spec in settings.sinks])
+    kept = open_records(folder, sinks=[sink_name(spec) for spec in settings.sinks])
     ledger = open_ledger(folder, SystemClock(), key=settings.ledger_key)
     try:
         triage = Triage(settings.triage, wiring.inventory(settings))
@@ -78,7 +77,3 @@ def file_offline(settings: Settings, report: ScanReport, tenant: str, actor: str
     finally:
         ledger.close()
         kept.close()
-
-
-def _findings(kept: IncidentStore, tenant: str, incident: Incident) -> Sequence[Finding]:
-    return kept.findings(tenant, incident.findings)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mumetal.connect.api import Sighting
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.settings import ScanSettings
+from mumetal.core.sighting import Sighting
 from mumetal.git.repository import Git
 from mumetal.scan.api import (
     ScanLimits,

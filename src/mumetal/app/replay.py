@@ -6,10 +6,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
+from mumetal.access.api import agent_scope, whole_stack_scope
 from mumetal.app import wiring
 from mumetal.app.pipeline import history
-from mumetal.app.pipeline.judge import Judge, Rooms
-from mumetal.connect.api import IncidentStore, LogStore
+from mumetal.app.pipeline.judge import AGENT, Judge, Rooms
+from mumetal.connect.api import LogStore, open_records
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.delivery import Datum, Quarantined
 from mumetal.core.errors import BadInputError
@@ -128,7 +129,7 @@ def replay(
     """
     clock = ManualClock(FOREVER_NS // 2)
     store = LogStore(directory / "telemetry", settings.store, clock)
-    kept = IncidentStore(directory / "incidents.sqlite")
+    kept = open_records(directory, clock=clock)
     ledger = open_ledger(directory, SystemClock(), key=settings.ledger_key)
     try:
         rows, devices = read_all(store, sources, progress)
@@ -152,10 +153,11 @@ def replay(
                 judge.take([*watch.observe(datum), *extra, *watch.tick(t_ns)])
                 seen += len(datum) if isinstance(datum, Series) else 1
                 progress("watching", seen)
-        incidents = [i for tenant in kept.tenants() for i in kept.incidents(tenant, limit=10_000)]
+        owners = [agent_scope(tenant, AGENT) for tenant in kept.tenants(whole_stack_scope(AGENT))]
+        incidents = [i for scope in owners for i in kept.incidents(scope, limit=10_000)]
         return Replayed(
             incidents=incidents,
-            findings=[f for i in incidents for f in kept.findings(i.tenant, i.findings)],
+            findings=[f for i in incidents for f in kept.findings(agent_scope(i.tenant, AGENT), i.findings)],
             streams=watch.status(),
             quarantined=[q for tenant in sorted({*store.tenants(), *devices}) for q in store.quarantine(tenant, 1_000)],
             rows=rows,

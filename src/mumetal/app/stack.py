@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mumetal.access.api import agent_scope, whole_stack_scope
 from mumetal.app.desk import Change, Overview, StreamHealth, StreamState
 from mumetal.app.models.health import ModelHealth, Pace
 from mumetal.app.models.live import LiveModels
@@ -21,7 +22,7 @@ from mumetal.app.pipeline.live import LiveFeed
 from mumetal.app.pipeline.rates import Rates
 from mumetal.app.pipeline.scorer import Scorer
 from mumetal.app.pipeline.watermarks import Watermarks
-from mumetal.connect.api import IncidentStore, LogStore, Outbox, SightingRows
+from mumetal.connect.api import LogStore, Outbox, open_records
 from mumetal.core import LOCAL
 from mumetal.core.check import LATEST_NS
 from mumetal.core.clock import Clock
@@ -31,6 +32,7 @@ from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Truth
+from mumetal.core.records import SightingRecords
 from mumetal.core.series import Series
 from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
@@ -45,6 +47,7 @@ TICK_S = 5.0
 MAINTAIN_S = 60.0
 DAY_NS = 86_400 * 10**9
 EVENTS = 100_000
+OUTBOX_AGENT, DESK_AGENT = "mumetal.outbox", "mumetal.desk"
 
 
 class Stack:
@@ -93,7 +96,7 @@ class Stack:
         self.models = models if models is not None else LiveModels()
         directory = Path(settings.store.directory)
         self.store = LogStore(directory / "telemetry", settings.store, clock)
-        self._incidents = IncidentStore(directory / "incidents.sqlite", sinks=[name for name, _ in sinks])
+        self._incidents = open_records(directory, clock=clock, sinks=[name for name, _ in sinks])
         triage = Triage(settings.triage, inventory)
         history.restore(triage, self._incidents)
         self._feed = LiveFeed()
@@ -106,7 +109,8 @@ class Stack:
         self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
         scenes = history.SceneReader(self.store)
         self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.watching, codes)
-        self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock) for name, sink in sinks]
+        whole = whole_stack_scope(OUTBOX_AGENT)
+        self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock, whole) for name, sink in sinks]
         self._sinks = [sink for _, sink in sinks]
         rooms = Rooms(
             store=self.store,
@@ -214,7 +218,7 @@ class Stack:
         return self._commit(delivery, DOOR_WAIT_S)
 
     @property
-    def sightings(self) -> SightingRows:
+    def sightings(self) -> SightingRecords:
         """What scans found."""
         return self._incidents.sightings
 
@@ -232,7 +236,7 @@ class Stack:
     def overview(self, tenant: str) -> Overview:
         """Return the fleet in one glance."""
         now_ns = self._clock.now_ns()
-        found = self._incidents.incidents(tenant)
+        found = self._incidents.incidents(agent_scope(tenant, DESK_AGENT))
         status = [s for s in self._watch.status() if s.tenant == tenant]
         devices = sorted({device for device, _ in self.store.streams(tenant)} | {s.device for s in status})
         snapshots = [s for device in devices for s in self.store.snapshots(tenant, device, 2)]
@@ -263,15 +267,15 @@ class Stack:
 
     def incidents(self, tenant: str, state: IncidentState | None = None, limit: int = 100) -> Sequence[Incident]:
         """Return incidents, highest priority first; unexplained before explained."""
-        return self._incidents.incidents(tenant, state, limit)
+        return self._incidents.incidents(agent_scope(tenant, DESK_AGENT), state, limit)
 
     def incident(self, tenant: str, incident_id: str) -> Incident:
         """Return one incident."""
-        return self._incidents.incident(tenant, incident_id)
+        return self._incidents.incident(agent_scope(tenant, DESK_AGENT), incident_id)
 
     def findings(self, tenant: str, finding_ids: Sequence[str]) -> Sequence[Finding]:
         """Return findings, in the order asked for."""
-        return self._incidents.findings(tenant, finding_ids)
+        return self._incidents.findings(agent_scope(tenant, DESK_AGENT), finding_ids)
 
     def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
         """Change an incident: authorised, written to the ledger, then done."""

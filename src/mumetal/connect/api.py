@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from mumetal.connect.sinks import open_sink, sink_name
     from mumetal.connect.sinks.outbox import Outbox
     from mumetal.connect.sources import open_source
-    from mumetal.connect.stores.incidents import IncidentStore
-    from mumetal.connect.stores.sighting_rows import Choice, Sighting, SightingRows
+    from mumetal.connect.stores.records.opening import open_records
+    from mumetal.connect.stores.records.place import has_records
     from mumetal.connect.stores.store import LogStore
 
 if not TYPE_CHECKING:

@@ -8,7 +8,7 @@ from enum import IntEnum
 from mumetal.core import LOCAL, check
 from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError
-from mumetal.core.subject import Subject, SubjectKind
+from mumetal.core.subject import Subject
 
 
 class Severity(IntEnum):
@@ -121,8 +121,7 @@ class Finding:
         check.text(self.remedy, "remedy")
         if self.stop_ns < self.start_ns:
             raise BadInputError(f"a finding ends before it starts ({self.start_ns} > {self.stop_ns})")
-        kind = () if self.subject.kind is SubjectKind.STREAM else (self.subject.kind.value,)
-        told = (*kind, self.tenant, self.device, self.stream, self.rule, self.identity or str(self.start_ns))
+        told = (self.tenant, self.device, self.stream, self.rule, self.identity or str(self.start_ns))
         object.__setattr__(self, "finding_id", hashlib.sha256("\t".join(told).encode()).hexdigest()[:24])
 
     @property

@@ -94,6 +94,28 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelGiven:
+    """What somebody (``actor``) said an incident was, when (``t_ns``, nanoseconds since 1970 UTC), and from what.
+
+    ``basis`` is whose judgement it rests on, ``"person"``, ``"service"`` or ``"agent"``; empty when that was not kept.
+    """
+
+    tenant: str = LOCAL
+    incident_id: str
+    label: Label
+    t_ns: int
+    actor: str
+    basis: str = ""
+
+    def __post_init__(self) -> None:
+        check.name(self.tenant, "tenant")
+        check.name(self.incident_id, "incident id")
+        check.time_ns(self.t_ns, "time of the label")
+        check.text(self.actor, "actor", 200)
+        check.text(self.basis, "basis", 200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """Something proposed or done, with its bound and its undo.
 

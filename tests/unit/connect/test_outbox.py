@@ -9,28 +9,34 @@ from pathlib import Path
 
 import pytest
 from tests.fakes_ports import FakeSink
-from tests.unit.connect.test_incident_store import T0, a_finding, an_incident
+from tests.unit.connect.test_incident_store import ME, T0, a_finding, an_incident
 
+from mumetal.access import scopes
 from mumetal.connect.sinks.outbox import Outbox
-from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.connect.stores.records.opening import open_records
+from mumetal.connect.stores.records.outbox_rows import OutboxRows
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import UnavailableError
+from mumetal.core.identity import Scope
+from mumetal.core.records import Records
+
+WHOLE = scopes.whole_stack("mumetal.outbox")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[IncidentStore]:
-    opened = IncidentStore(tmp_path / "i.sqlite", sinks=["a", "b"])
+def store(tmp_path: Path) -> Iterator[Records]:
+    opened = open_records(tmp_path, sinks=["a", "b"])
     yield opened
     opened.close()
 
 
-def test_each_sink_gets_its_own_copy_in_order(store: IncidentStore) -> None:
+def test_each_sink_gets_its_own_copy_in_order(store: Records) -> None:
     clock = ManualClock(T0)
     sinks = {name: FakeSink() for name in "ab"}
-    boxes = {name: Outbox(store.outbox, name, sinks[name], clock) for name in "ab"}
+    boxes = {name: Outbox(store.outbox, name, sinks[name], clock, WHOLE) for name in "ab"}
     sinks["b"].away = True
-    store.put([a_finding(1), a_finding(2)], [an_incident(1)])
-    store.put([a_finding(3)], [])
+    store.put(ME, [a_finding(1), a_finding(2)], [an_incident(1)])
+    store.put(ME, [a_finding(3)], [])
     assert boxes["a"].run_once() == 4
     assert boxes["b"].run_once() == 0
     assert sinks["a"].got == [a_finding(1), a_finding(2), an_incident(1), a_finding(3)]
@@ -41,11 +47,11 @@ def test_each_sink_gets_its_own_copy_in_order(store: IncidentStore) -> None:
     assert sinks["b"].got == sinks["a"].got
 
 
-def test_waiting_grows_to_a_bound_and_ends_with_success(store: IncidentStore) -> None:
+def test_waiting_grows_to_a_bound_and_ends_with_success(store: Records) -> None:
     clock, sink = ManualClock(T0), FakeSink()
-    box = Outbox(store.outbox, "a", sink, clock, first_s=1, longest_s=8)
+    box = Outbox(store.outbox, "a", sink, clock, WHOLE, first_s=1, longest_s=8)
     sink.away = True
-    store.put([a_finding()], [])
+    store.put(ME, [a_finding()], [])
     tried_at = []
     for second in range(60):
         before = box.state().failures
@@ -61,33 +67,34 @@ def test_waiting_grows_to_a_bound_and_ends_with_success(store: IncidentStore) ->
     assert (box.state().failures, box.state().error) == (0, "")
 
 
-def test_what_a_sink_refuses_is_a_dead_letter_and_the_rest_goes_on(store: IncidentStore) -> None:
+def test_what_a_sink_refuses_is_a_dead_letter_and_the_rest_goes_on(store: Records) -> None:
     clock, sink = ManualClock(T0), FakeSink()
-    box = Outbox(store.outbox, "a", sink, clock)
+    box = Outbox(store.outbox, "a", sink, clock, WHOLE)
     sink.refuses = "poison"
-    store.put([a_finding(1), a_finding(2, title="poison"), a_finding(3)], [])
+    store.put(ME, [a_finding(1), a_finding(2, title="poison"), a_finding(3)], [])
     assert box.run_once() == 3
     assert sink.got == [a_finding(1), a_finding(3)]
-    (dead,) = store.outbox.dead("a", "local")
+    (dead,) = store.outbox.dead(ME, "a")
     assert dead.item_id == a_finding(2).finding_id
     assert dead.error == "refuses poison"
     assert box.run_once() == 0
 
 
-def test_the_queue_is_bounded_and_what_falls_out_is_seen(store: IncidentStore) -> None:
+def test_the_queue_is_bounded_and_what_falls_out_is_seen(store: Records) -> None:
+    assert isinstance(store.outbox, OutboxRows)
     store.outbox.max_waiting = 10
     for n in range(25):
-        store.put([a_finding(n)], [])
-    assert store.outbox.waiting("a") == 10
-    dead = store.outbox.dead("a", "local")
+        store.put(ME, [a_finding(n)], [])
+    assert store.outbox.waiting(WHOLE, "a") == 10
+    dead = store.outbox.dead(ME, "a")
     assert len(dead) == 15
     assert "full" in dead[0].error
     sink = FakeSink()
-    Outbox(store.outbox, "a", sink, ManualClock(T0)).run_once()
+    Outbox(store.outbox, "a", sink, ManualClock(T0), WHOLE).run_once()
     assert sink.got == [a_finding(n) for n in range(15, 25)]
 
 
-def test_the_thread_delivers_and_stops(store: IncidentStore) -> None:
+def test_the_thread_delivers_and_stops(store: Records) -> None:
     arrived = threading.Event()
 
     class Telling(FakeSink):
@@ -96,19 +103,19 @@ def test_the_thread_delivers_and_stops(store: IncidentStore) -> None:
             arrived.set()
 
     sink = Telling()
-    box = Outbox(store.outbox, "a", sink, SystemClock(), idle_s=0.01)
+    box = Outbox(store.outbox, "a", sink, SystemClock(), WHOLE, idle_s=0.01)
     box.start()
-    store.put([a_finding(1)], [])
+    store.put(ME, [a_finding(1)], [])
     assert arrived.wait(20)
     box.stop()
     assert sink.closed
     assert sink.got == [a_finding(1)]
 
 
-def test_a_store_that_is_away_is_waited_for(store: IncidentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    box = Outbox(store.outbox, "a", FakeSink(), ManualClock(T0))
+def test_a_store_that_is_away_is_waited_for(store: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Outbox(store.outbox, "a", FakeSink(), ManualClock(T0), WHOLE)
 
-    def away(sink: str, limit: int) -> list[object]:
+    def away(scope: Scope, sink: str, limit: int) -> list[object]:
         raise UnavailableError("locked")
 
     monkeypatch.setattr(store.outbox, "next", away)
@@ -122,17 +129,20 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from mumetal.connect.sinks import open_sink
 from mumetal.connect.sinks.outbox import Outbox
-from mumetal.connect.stores.incidents import IncidentStore
+from mumetal.access import scopes
+from mumetal.connect.stores.records.opening import open_records
 from mumetal.core.clock import SystemClock
 from mumetal.core.finding import Finding
+from mumetal.core.subject import Subject
 folder, start = Path(sys.argv[1]), int(sys.argv[2])
-store = IncidentStore(folder / "i.sqlite", sinks=["siem"])
-outbox = Outbox(store.outbox, "siem", open_sink(f"ocsf:{folder / 'out.jsonl'}"), SystemClock(), idle_s=0.001)
+store = open_records(folder, sinks=["siem"])
+me, whole = scopes.person("local", "alice"), scopes.whole_stack("mumetal.outbox")
+outbox = Outbox(store.outbox, "siem", open_sink(f"ocsf:{folder / 'out.jsonl'}"), SystemClock(), whole, idle_s=0.001)
 outbox.start()
 n = start
 while True:
-    f = Finding(rule="r", title=str(n), start_ns=1800000000 * 10**9 + n, stop_ns=1800000000 * 10**9 + n, confidence=0.5)
-    store.put([f], [])
+    f = Finding(subject=Subject.path("a"), rule="r", title=str(n), start_ns=1800000000 * 10**9 + n, stop_ns=1800000000 * 10**9 + n, confidence=0.5)
+    store.put(me, [f], [])
     print(n, flush=True)
     n += 1
 """
@@ -148,10 +158,10 @@ def test_kill_9_loses_nothing_and_keeps_the_order(tmp_path: Path) -> None:
                 done = int(child.stdout.readline())
             child.kill()
             done = max([done, *(int(x) for x in child.stdout.read().split(b"\n")[:-1] if x)])
-    store = IncidentStore(tmp_path / "i.sqlite", sinks=["siem"])
+    store = open_records(tmp_path, sinks=["siem"])
     from mumetal.connect.sinks import open_sink
 
-    outbox = Outbox(store.outbox, "siem", open_sink(f"ocsf:{tmp_path / 'out.jsonl'}"), ManualClock(T0))
+    outbox = Outbox(store.outbox, "siem", open_sink(f"ocsf:{tmp_path / 'out.jsonl'}"), ManualClock(T0), WHOLE)
     while outbox.run_once():
         pass
     lines = [int(json.loads(line)["message"]) for line in (tmp_path / "out.jsonl").read_bytes().splitlines()]

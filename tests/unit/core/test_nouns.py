@@ -16,7 +16,7 @@ from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
 from mumetal.core.incident import Action, Incident
 from mumetal.core.series import Channel, Series, epoch_of, sorted_by_time
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
-from mumetal.core.subject import Subject, SubjectKind
+from mumetal.core.subject import Subject
 from mumetal.core.technique import Conditions, Power
 
 T0 = 1_750_000_000 * 10**9
@@ -149,8 +149,6 @@ def test_a_finding_of_a_file_keeps_its_true_time_and_is_told_from_others_by_its_
     assert first.finding_id != second.finding_id
     assert finding(subject=file, identity="byte 3", start_ns=T0 + 5, stop_ns=T0 + 5).finding_id == first.finding_id
     assert (first.device, first.stream) == ("-", "a.py")
-    model = Subject(kind=SubjectKind.MODEL, name="a.py")
-    assert finding(subject=model, identity="byte 3").finding_id != first.finding_id
     with pytest.raises(BadInputError, match="needs a name"):
         Subject.stream("d", "")
 

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from mumetal.connect.api import IncidentStore
+from mumetal.access.api import agent_scope
+from mumetal.connect.api import has_records, open_records
 from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError
 from mumetal.core.incident import IncidentState
+
+ROLLOUT_AGENT = "mumetal.rollout"
 
 
 def incidents_since(store: Path | None, start_ns: int) -> Callable[[str], str]:
@@ -21,13 +24,12 @@ def incidents_since(store: Path | None, start_ns: int) -> Callable[[str], str]:
     """
     if store is None:
         return lambda _device: ""
-    path = store / "incidents.sqlite"
-    if not path.exists():
+    if not has_records(store):
         raise BadInputError("there is no incident store here", where=str(store), hint="name a running stack's --store")
-    kept = IncidentStore(path)
+    kept, scope = open_records(store), agent_scope(LOCAL, ROLLOUT_AGENT)
 
     def drifted(device: str) -> str:
-        for incident in kept.incidents(LOCAL, None, 1_000):
+        for incident in kept.incidents(scope, None, 1_000):
             quiet = incident.state in {IncidentState.EXPLAINED, IncidentState.RESOLVED}
             if incident.device == device and incident.stop_ns >= start_ns and not quiet:
                 return incident.title

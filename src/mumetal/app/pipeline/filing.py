@@ -17,15 +17,17 @@ from dataclasses import dataclass
 
 import msgspec
 
+from mumetal.access.api import acting_scope, agent_scope
 from mumetal.app.desk import Change
 from mumetal.app.pipeline.judge import Judge, Rooms
-from mumetal.connect.api import Sighting
 from mumetal.core.acts import Acts
 from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity
+from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.ports import Request
+from mumetal.core.sighting import Sighting
 from mumetal.core.subject import Subject
 from mumetal.scan.api import ScanReport, ToldFinding, reaches
 
@@ -81,18 +83,20 @@ class Filing:
             self._lock,
             self._acts.act(request, f"{len(report.findings)} findings of a scan of {report.mode}") as begun,
         ):
-            known = rooms.incidents.sightings.of_target(tenant, report.target, report.mode)
+            scope = agent_scope(tenant, SCAN_AGENT, sent_by=acting_scope(tenant, actor).principal)
+            known = rooms.incidents.sightings.of_target(scope, report.target, report.mode)
             now_ns = rooms.clock.now_ns()
             found = [_sighting(t, report, tenant, known.get(t.fingerprint)) for t in report.findings]
             findings = {
                 s.finding_id: finding_of(s, report) for s in found
             }  # refuses what cannot be, before anything is kept
-            filed = self._keep(found, findings, known, _gone(known.values(), report), now_ns)
+            filed = self._keep(scope, found, findings, known, _gone(known.values(), report), now_ns)
             begun.said = f"{filed.new} new, {filed.known} known, {filed.closed} closed, {filed.back} back"
         return filed
 
     def _keep(
         self,
+        scope: Scope,
         found: Sequence[Sighting],
         findings: dict[str, Finding],
         known: dict[str, Sighting],
@@ -104,17 +108,17 @@ class Filing:
         moved = [s for s in found if s.incident_id and _differs(s, known[s.fingerprint])]
         back = [s for s in found if s.fingerprint in known and not known[s.fingerprint].stands and s.incident_id]
         closed = [msgspec.structs.replace(s, closed_ns=now_ns, reason=why) for s, why in gone]
-        rows.put([*found, *closed])
+        rows.put(scope, [*found, *closed])
         changed: dict[str, None] = {}
-        placed = self._placed(fresh, self._judge.take([findings[s.finding_id] for s in fresh]))
-        rows.put(placed)
-        store.put([findings[s.finding_id] for s in moved], [])
+        placed = self._placed(scope, fresh, self._judge.take([findings[s.finding_id] for s in fresh]))
+        rows.put(scope, placed)
+        store.put(scope, [findings[s.finding_id] for s in moved], [])
         changed.update(dict.fromkeys(s.incident_id for s in placed))
         for incident_id, group in _by_incident(back).items():
-            self._again(group, incident_id)
+            self._again(scope, group, incident_id)
             changed[incident_id] = None
         for incident_id, group in _by_incident(closed).items():
-            self._mended(group, incident_id)
+            self._mended(scope, group, incident_id)
             changed[incident_id] = None
         return Filed(
             new=len(fresh),
@@ -124,29 +128,29 @@ class Filing:
             incidents=tuple(i for i in changed if i),
         )
 
-    def _placed(self, fresh: Sequence[Sighting], incidents: Sequence[Incident]) -> list[Sighting]:
+    def _placed(self, scope: Scope, fresh: Sequence[Sighting], incidents: Sequence[Incident]) -> list[Sighting]:
         """Return new sightings with their incident, and older ones whose incident was joined into another."""
         standing = [i for i in incidents if i.state is not IncidentState.RESOLVED]
         home = {finding: i.incident_id for i in standing for finding in i.findings}
         fallback = standing[0].incident_id if standing else ""
         rows = self._rooms.incidents.sightings
         joined = [i for i in incidents if i.state is IncidentState.RESOLVED]
-        moved = [s for i in joined for s in rows.of_incident(i.tenant, i.incident_id) if s.finding_id in home]
+        moved = [s for i in joined for s in rows.of_incident(scope, i.incident_id) if s.finding_id in home]
         return [msgspec.structs.replace(s, incident_id=home.get(s.finding_id, fallback)) for s in (*fresh, *moved)]
 
-    def _again(self, group: Sequence[Sighting], incident_id: str) -> None:
+    def _again(self, scope: Scope, group: Sequence[Sighting], incident_id: str) -> None:
         said = f"there again: {_places(group)}"
         tenant = group[0].tenant
-        resolved = self._rooms.incidents.incident(tenant, incident_id).state is IncidentState.RESOLVED
+        resolved = self._rooms.incidents.incident(scope, incident_id).state is IncidentState.RESOLVED
         change = Change(state=IncidentState.OPEN if resolved else None, note=said)
         self._judge.change(tenant, incident_id, SCAN_AGENT, change)
 
-    def _mended(self, group: Sequence[Sighting], incident_id: str) -> None:
+    def _mended(self, scope: Scope, group: Sequence[Sighting], incident_id: str) -> None:
         if not incident_id:
             return
         tenant = group[0].tenant
-        incident = self._rooms.incidents.incident(tenant, incident_id)
-        left = sum(s.stands for s in self._rooms.incidents.sightings.of_incident(tenant, incident_id))
+        incident = self._rooms.incidents.incident(scope, incident_id)
+        left = sum(s.stands for s in self._rooms.incidents.sightings.of_incident(scope, incident_id))
         over = not left and incident.state is not IncidentState.RESOLVED
         said = f"{group[0].reason}: {_places(group)}" + (f"; {left} still stand" if left else "")
         change = Change(state=IncidentState.RESOLVED if over else None, note=said[:800])
@@ -176,6 +180,7 @@ def _sighting(told: ToldFinding, report: ScanReport, tenant: str, before: Sighti
         detail=told.detail,
         remedy=told.remedy,
         techniques=told.techniques,
+        identity=before.identity if before else "",
         first_ns=first,
         last_ns=max(first, report.t_ns),
     )
@@ -198,7 +203,7 @@ def finding_of(seen: Sighting, report: ScanReport) -> Finding:
         tenant=seen.tenant,
         subject=Subject.path(f"{seen.target}/{seen.path}"[:4_096]),
         rule=seen.rule,
-        identity=seen.fingerprint,
+        identity=seen.identity or seen.fingerprint,
         title=seen.title,
         detail=seen.detail,
         remedy=seen.remedy,

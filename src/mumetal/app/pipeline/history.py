@@ -1,9 +1,10 @@
 """What a start and a judgement read back from the stores: incidents, baselines, and the scene around a finding."""
 
+from mumetal.access.api import agent_scope, whole_stack_scope
 from mumetal.app.pipeline.watermarks import CALIBRATION, Watermarks
-from mumetal.connect.api import IncidentStore
 from mumetal.core.finding import Finding
 from mumetal.core.ports import Scene, Store
+from mumetal.core.records import Records
 from mumetal.core.series import Series
 from mumetal.respond.api import Triage
 from mumetal.watch.api import Watch
@@ -42,11 +43,12 @@ class SceneReader:
         return Scene(series=tuple(series), events=tuple(events), snapshots=tuple(snapshots))
 
 
-def restore(triage: Triage, incidents: IncidentStore) -> None:
+def restore(triage: Triage, incidents: Records, agent: str = "mumetal.triage") -> None:
     """Give triage the unresolved incidents of every tenant back."""
-    for tenant in incidents.tenants():
-        known = incidents.open_for(tenant)
-        found = [f for i in known for f in incidents.findings(tenant, i.findings)]
+    for tenant in incidents.tenants(whole_stack_scope(agent)):
+        scope = agent_scope(tenant, agent)
+        known = incidents.open_for(scope)
+        found = [f for i in known for f in incidents.findings(scope, i.findings)]
         triage.restore(known, found)
 
 

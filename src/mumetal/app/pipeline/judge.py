@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 
+from mumetal.access.api import acting_scope, agent_scope
 from mumetal.app.desk import Change
-from mumetal.connect.api import IncidentStore
 from mumetal.core.acts import Acts, Begun
 from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.ports import Authorizer, Ledger, Request, Store
+from mumetal.core.records import Records
 from mumetal.respond.api import Triage
 
 AGENT = "mumetal.triage"
@@ -23,7 +24,7 @@ class Rooms:
     """What the judge needs of the other rooms; without a ``store`` no finding may point into a stream."""
 
     store: Store | None
-    incidents: IncidentStore
+    incidents: Records
     triage: Triage
     ledger: Ledger
     authorizer: Authorizer
@@ -56,7 +57,9 @@ class Judge:
             with ExitStack() as paging:
                 for incident in pages:
                     paging.enter_context(self._page(incident))
-                rooms.incidents.put(proven, changed)
+                for tenant in dict.fromkeys([*(f.tenant for f in proven), *(i.tenant for i in changed)]):
+                    mine = [f for f in proven if f.tenant == tenant], [i for i in changed if i.tenant == tenant]
+                    rooms.incidents.put(agent_scope(tenant, AGENT), *mine)
         return changed
 
     def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
@@ -68,11 +71,12 @@ class Judge:
         """
         rooms = self._rooms
         with self._lock:
-            before = rooms.incidents.incident(tenant, incident_id)
+            scope = acting_scope(tenant, actor)
+            before = rooms.incidents.incident(scope, incident_id)
             request = Request(tenant=tenant, principal=actor, action="incident.change", resource=before.incident_id)
             with self._acts.act(request, change.words()):
                 # a resolved incident is on no board after a restart; one that is there already stays as it is
-                rooms.triage.restore([before], rooms.incidents.findings(tenant, before.findings))
+                rooms.triage.restore([before], rooms.incidents.findings(scope, before.findings))
                 after = rooms.triage.change(
                     incident_id,
                     actor,
@@ -82,7 +86,7 @@ class Judge:
                     label=change.label,
                     note=change.note,
                 )
-                rooms.incidents.put([], [after])
+                rooms.incidents.put(scope, [], [after])
         return after
 
     def _page(self, incident: Incident) -> AbstractContextManager[Begun]:

@@ -3,10 +3,11 @@
 import threading
 from dataclasses import dataclass
 
-from mumetal.connect.stores.outbox_rows import OutboxItem, OutboxRows
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError, RejectedError, UnavailableError
+from mumetal.core.identity import Scope
 from mumetal.core.ports import Sink
+from mumetal.core.records import OutboxItem, OutboxRecords
 
 BATCH = 200
 
@@ -32,6 +33,7 @@ class Outbox:
         name: The sink's name, as given to the store.
         sink: Where the items go.
         clock: For the waiting between tries.
+        scope: Of the whole stack: a sink gets what is every tenant's.
         first_s: First wait, s.
         longest_s: Longest wait, s.
         idle_s: How often the thread looks for new items, s.
@@ -39,16 +41,17 @@ class Outbox:
 
     def __init__(
         self,
-        rows: OutboxRows,
+        rows: OutboxRecords,
         name: str,
         sink: Sink,
         clock: Clock,
+        scope: Scope,
         *,
         first_s: float = 1.0,
         longest_s: float = 300.0,
         idle_s: float = 0.5,
     ) -> None:
-        self._rows, self._name, self._sink, self._clock = rows, name, sink, clock
+        self._rows, self._name, self._sink, self._clock, self._scope = rows, name, sink, clock, scope
         self._first, self._longest, self._idle = first_s, longest_s, idle_s
         self._failures = 0
         self._error = ""
@@ -61,7 +64,7 @@ class Outbox:
         if self._clock.monotonic_ns() < self._not_before:
             return 0
         try:
-            items = self._rows.next(self._name, BATCH)
+            items = self._rows.next(self._scope, self._name, BATCH)
             gone = self._deliver(items)
         except UnavailableError as error:
             self._fail(error)
@@ -84,7 +87,9 @@ class Outbox:
 
     def state(self) -> OutboxState:
         """Say how the sink is doing."""
-        return OutboxState(waiting=self._rows.waiting(self._name), failures=self._failures, error=self._error)
+        return OutboxState(
+            waiting=self._rows.waiting(self._scope, self._name), failures=self._failures, error=self._error
+        )
 
     def _loop(self) -> None:
         while not self._stop.is_set():
@@ -103,10 +108,10 @@ class Outbox:
             self._sink.deliver([i.item for i in items])
         except (BadInputError, RejectedError) as error:
             if len(items) == 1:
-                self._rows.bury(items[0].seq, str(error))
+                self._rows.bury(self._scope, items[0].seq, str(error))
                 return 1
             return sum(self._deliver([i]) for i in items)
-        self._rows.delivered(self._name, [i.seq for i in items])
+        self._rows.delivered(self._scope, self._name, [i.seq for i in items])
         return len(items)
 
     def _fail(self, error: MumetalError) -> None:

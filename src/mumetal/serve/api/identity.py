@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
+from mumetal.access.api import person_scope
 from mumetal.app.desk import Caller
 from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError, RejectedError
@@ -64,7 +65,7 @@ def caller_of(request: Request) -> Caller:
     """Return who calls, by the connection it came over.
 
     Raises:
-        RejectedError: The connection carries no identity although one is needed, or maps to no tenant.
+        RejectedError: The connection carries no identity although one is needed, maps to no tenant, or poses as an agent.
     """
     peer: Peer | None = request.scope.get("state", {}).get(PEER)
     if peer is None:
@@ -72,4 +73,5 @@ def caller_of(request: Request) -> Caller:
             raise RejectedError("no client certificate was presented", hint="connect with a certificate of client_ca")
         peer = Peer()
     tenant_of: TenantOf = request.app.state.tenant_of
-    return Caller(actor=peer.name, tenant=tenant_of(peer))
+    scope = person_scope(tenant_of(peer), peer.name)
+    return Caller(actor=peer.name, tenant=scope.tenant, scope=scope)

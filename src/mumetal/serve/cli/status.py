@@ -24,20 +24,21 @@ NEXT_KNOWN = (
 
 def status(*, settings: SettingsOption = None, store: StoreOption = None, as_json: JsonOption = False) -> int:
     """Say what is going on, and what to do next."""
+    from mumetal.access.api import person_scope
     from mumetal.app import running, wiring
     from mumetal.app.models.live import degraded, looked_up
-    from mumetal.connect.api import IncidentStore
+    from mumetal.connect.api import has_records, open_records
     from mumetal.serve.cli import show
 
     chosen = wiring.load(settings, wiring.Overrides(store=store))
     directory = Path(chosen.store.directory)
-    candidates = [d for d in (directory, directory / "demo") if (d / "incidents.sqlite").exists()]
+    candidates = [d for d in (directory, directory / "demo") if has_records(d)]
     alive = next((r for d in (directory, directory / "demo") if (r := running.read(d))), None)
     now_ns = time.time_ns()
     found = []
     if candidates:
-        kept = IncidentStore(candidates[0] / "incidents.sqlite")
-        found = list(kept.incidents(LOCAL, limit=10))
+        kept = open_records(candidates[0])
+        found = list(kept.incidents(person_scope(LOCAL, wiring.OPERATOR), limit=10))
         kept.close()
     problems = looked_up(candidates[0] if candidates else directory)
     if as_json:

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from mumetal.app.pipeline.filing import Filing
-from mumetal.connect.api import Choice, Sighting, SightingRows
 from mumetal.core.errors import BadInputError, MissingError
 from mumetal.core.finding import Severity
+from mumetal.core.identity import Scope
+from mumetal.core.records import SightingRecords
+from mumetal.core.sighting import Choice, Sighting
 from mumetal.scan.api import decode_report
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
@@ -24,7 +26,7 @@ class Scans:
     """Where reports are filed, and what was found."""
 
     filing: Filing
-    rows: SightingRows
+    rows: SightingRecords
 
 
 class FiledOut(BaseModel):
@@ -79,14 +81,14 @@ def choice_of(target: str, rule: str, path: str, severity: str, closed: bool) ->
     return Choice(target=target, rule=rule, path=path, least=Severity[name], closed=None if closed else False)
 
 
-def sighting_of(scans: Scans | None, tenant: str, finding_id: str) -> Sighting:
+def sighting_of(scans: Scans | None, scope: Scope, finding_id: str) -> Sighting:
     """Return one of the tenant's sightings.
 
     Raises:
         MissingError: There is none of that id.
     """
     try:
-        return opened(scans).rows.get(tenant, finding_id)
+        return opened(scans).rows.get(scope, finding_id)
     except BadInputError as error:
         raise MissingError(error.message, where=error.where, hint=error.hint) from None
 
@@ -134,14 +136,14 @@ def scans_router(scans: Scans | None, *, max_body: int) -> APIRouter:
     ) -> list[SightingOut]:
         """Return what scans found, what stands first, then the gravest."""
         chosen = choice_of(target, rule, path, severity, closed)
-        found = opened(scans).rows.listed(caller_of(request).tenant, chosen, limit)
+        found = opened(scans).rows.listed(caller_of(request).scope, chosen, limit)
         return [SightingOut.model_validate(s, from_attributes=True) for s in found]
 
     @router.get("/scans/findings/{finding_id}")
     def finding(request: Request, finding_id: str) -> SightingOut:
         """Return one finding of a scan."""
         return SightingOut.model_validate(
-            sighting_of(scans, caller_of(request).tenant, finding_id), from_attributes=True
+            sighting_of(scans, caller_of(request).scope, finding_id), from_attributes=True
         )
 
     return router

@@ -12,7 +12,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 if TYPE_CHECKING:
-    from mumetal.connect.api import Sighting
+    from mumetal.core.sighting import Sighting
     from mumetal.scan.api import RuleCard
 
 AROUND = 2
@@ -31,16 +31,19 @@ def findings(
     as_json: JsonOption = False,
 ) -> int:
     """List what recorded scans found, the gravest first."""
-    from mumetal.connect.api import Choice, IncidentStore
+    from mumetal.access.api import person_scope
+    from mumetal.app import wiring
+    from mumetal.connect.api import open_records
     from mumetal.core.finding import Severity
+    from mumetal.core.sighting import Choice
     from mumetal.scan.api import plain, severity_level
     from mumetal.serve.cli.triage.incident import kept_in
 
     severity = (severity_level(least) if least else None) or Severity.UNKNOWN
     chosen = Choice(target=target, rule=rule, path=path, least=severity, closed=None if closed else False)
-    kept = IncidentStore(kept_in(settings, store) / "incidents.sqlite")
+    kept, scope = open_records(kept_in(settings, store)), person_scope(LOCAL, wiring.OPERATOR)
     try:
-        found = kept.sightings.listed(LOCAL, chosen, limit)
+        found = kept.sightings.listed(scope, chosen, limit)
     finally:
         kept.close()
     if as_json:
@@ -63,15 +66,17 @@ def finding(
     as_json: JsonOption = False,
 ) -> int:
     """Show one finding: why it matters, how it is mended, and the place as it is now. 1 while it stands."""
-    from mumetal.app import reopen
-    from mumetal.connect.api import Choice, IncidentStore
+    from mumetal.access.api import person_scope
+    from mumetal.app import reopen, wiring
+    from mumetal.connect.api import open_records
+    from mumetal.core.sighting import Choice
     from mumetal.scan.api import card_of, load_scan_settings
     from mumetal.serve.cli.triage.incident import kept_in
 
-    kept = IncidentStore(kept_in(settings, store) / "incidents.sqlite")
+    kept, scope = open_records(kept_in(settings, store)), person_scope(LOCAL, wiring.OPERATOR)
     try:
         matching = [
-            s for s in kept.sightings.listed(LOCAL, Choice(closed=None), 1_000) if s.finding_id.startswith(finding_id)
+            s for s in kept.sightings.listed(scope, Choice(closed=None), 1_000) if s.finding_id.startswith(finding_id)
         ]
     finally:
         kept.close()

@@ -24,10 +24,11 @@ def kept_in(settings: Path | None, store: Path | None) -> Path:
         BadInputError: None are kept there.
     """
     from mumetal.app import wiring
+    from mumetal.connect.api import has_records
 
     directory = Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
     for folder in (directory, directory / "demo"):
-        if (folder / "incidents.sqlite").exists():
+        if has_records(folder):
             return folder
     raise BadInputError(
         "no incidents are kept here", where=str(directory), hint="run `mumetal up` first, or name --store"
@@ -43,11 +44,13 @@ def incidents(
     as_json: JsonOption = False,
 ) -> int:
     """List incidents, highest priority first."""
-    from mumetal.connect.api import IncidentStore
+    from mumetal.access.api import person_scope
+    from mumetal.app import wiring
+    from mumetal.connect.api import open_records
     from mumetal.serve.cli import show
 
-    kept = IncidentStore(kept_in(settings, store) / "incidents.sqlite")
-    found = kept.incidents(LOCAL, state, limit)
+    kept = open_records(kept_in(settings, store))
+    found = kept.incidents(person_scope(LOCAL, wiring.OPERATOR), state, limit)
     kept.close()
     if as_json:
         typer.echo(msgspec.json.encode(list(found)).decode())
@@ -73,21 +76,23 @@ def incident(
     as_json: JsonOption = False,
 ) -> int:
     """Show one incident as a report; with an option, change it (permitted, written to the ledger, then done)."""
-    from mumetal.connect.api import IncidentStore
+    from mumetal.access.api import person_scope
+    from mumetal.app import wiring
+    from mumetal.connect.api import open_records
     from mumetal.respond.api import incident_report
 
     folder = kept_in(settings, store)
-    kept = IncidentStore(folder / "incidents.sqlite")
+    kept, scope = open_records(folder), person_scope(LOCAL, wiring.OPERATOR)
     try:
-        matching = [i for i in kept.incidents(LOCAL, limit=10_000) if i.incident_id.startswith(incident_id)]
+        matching = [i for i in kept.incidents(scope, limit=10_000) if i.incident_id.startswith(incident_id)]
         if len(matching) != 1:
             why = "no incident has that id" if not matching else f"{len(matching)} incidents begin like that"
             raise BadInputError(why, where=incident_id, hint="see `mumetal incidents`")
         chosen = matching[0]
         if state or label or owner is not None or note:
             _change(folder, chosen.incident_id, state, label, owner, note)
-            chosen = kept.incident(LOCAL, chosen.incident_id)
-        found = kept.findings(LOCAL, chosen.findings)
+            chosen = kept.incident(scope, chosen.incident_id)
+        found = kept.findings(scope, chosen.findings)
     finally:
         kept.close()
     if as_json:

@@ -299,12 +299,13 @@ def restore(
 
 def _watched(store: Path | None) -> Path | None:
     """Return the store whose incidents stop a rollout: the one named, or the default one where a stack has run."""
+    from mumetal.connect.api import has_records
     from mumetal.serve.cli.trust.model_options import store_of
 
     if store is not None:
         return store
     usual = store_of(None, None)
-    return usual if (usual / "incidents.sqlite").exists() else None
+    return usual if has_records(usual) else None
 
 
 def _told(report: "RolloutReport", *, as_json: bool) -> int:

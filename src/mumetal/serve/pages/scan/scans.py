@@ -28,13 +28,13 @@ def scan_pages_router(desk: Desk, scans: Scans | None) -> APIRouter:
     def listing(
         request: Request, target: Text = "", rule: Text = "", path: Text = "", severity: Text = "", closed: Text = ""
     ) -> Response:
-        tenant = caller_of(request).tenant
+        scope = caller_of(request).scope
         chosen = choice_of(target, rule, path, severity, bool(closed))
         rows = scans.rows if scans else None
         values = {
-            "found": rows.listed(tenant, chosen, ROWS) if rows else [],
-            "counts": list((rows.counts(tenant, chosen) if rows else {}).items())[:RULES],
-            "targets": rows.targets(tenant) if rows else [],
+            "found": rows.listed(scope, chosen, ROWS) if rows else [],
+            "counts": list((rows.counts(scope, chosen) if rows else {}).items())[:RULES],
+            "targets": rows.targets(scope) if rows else [],
             "levels": LEVELS,
             "asked": {"target": target, "rule": rule, "path": path, "severity": severity, "closed": closed},
         }
@@ -42,7 +42,7 @@ def scan_pages_router(desk: Desk, scans: Scans | None) -> APIRouter:
 
     @router.get("/scans/{finding_id}")
     def one(request: Request, finding_id: str) -> Response:
-        found = sighting_of(scans, caller_of(request).tenant, finding_id)
+        found = sighting_of(scans, caller_of(request).scope, finding_id)
         return html("sighting.html", {**around(request), "s": found, "card": card_of(found.rule)})
 
     return router

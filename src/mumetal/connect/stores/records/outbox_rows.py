@@ -1,43 +1,21 @@
 """What still has to go out, per sink, in order: rows of the incident store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from mumetal.connect.stores.incident_tables import OUTBOX, session
+from mumetal.connect.stores.records.engine import session
+from mumetal.connect.stores.records.tables import OUTBOX
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
+from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident
+from mumetal.core.records import DeadLetter, OutboxItem
 
 MAX_WAITING = 100_000
 MAX_DEAD = 10_000
 FULL = "the outbox was full: the receiver was away for too long"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxItem:
-    """One item on its way to one sink.
-
-    Args:
-        seq: Place in the queue; grows.
-        item: What is to be delivered.
-    """
-
-    seq: int
-    item: Finding | Incident
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """One item that will not be tried again, and why; kept to be seen."""
-
-    seq: int
-    tenant: str
-    kind: str
-    item_id: str
-    error: str
 
 
 class OutboxRows:
@@ -69,8 +47,9 @@ class OutboxRows:
             db.execute(update(OUTBOX).where(OUTBOX.c.seq.in_(oldest.limit(excess))).values(dead=1, error=FULL))
             self._thin(db, sink)
 
-    def next(self, sink: str, limit: int) -> list[OutboxItem]:
+    def next(self, scope: Scope, sink: str, limit: int) -> list[OutboxItem]:
         """Return the oldest waiting items; one that cannot be read becomes a dead letter at once."""
+        scope.demand_whole()
         query = select(OUTBOX).where(OUTBOX.c.sink == sink, OUTBOX.c.dead == 0).order_by(OUTBOX.c.seq).limit(limit)
         with session(self._engine, reads=True) as db:
             rows = db.execute(query).all()
@@ -80,31 +59,35 @@ class OutboxRows:
             try:
                 out.append(OutboxItem(seq=row.seq, item=msgspec.json.decode(row.body, type=kind)))
             except (msgspec.DecodeError, BadInputError) as error:
-                self.bury(row.seq, f"cannot be read: {error}")
+                self.bury(scope, row.seq, f"cannot be read: {error}")
         return out
 
-    def delivered(self, sink: str, seqs: Sequence[int]) -> None:
+    def delivered(self, scope: Scope, sink: str, seqs: Sequence[int]) -> None:
         """Forget items that the receiver has."""
+        scope.demand_whole()
         with session(self._engine) as db:
             for start in range(0, len(seqs), 500):
                 chunk = seqs[start : start + 500]
                 db.execute(delete(OUTBOX).where(OUTBOX.c.sink == sink, OUTBOX.c.seq.in_(chunk), OUTBOX.c.dead == 0))
 
-    def bury(self, seq: int, error: str) -> None:
+    def bury(self, scope: Scope, seq: int, error: str) -> None:
         """Make an item a dead letter."""
+        scope.demand_whole()
         with session(self._engine) as db:
             db.execute(update(OUTBOX).where(OUTBOX.c.seq == seq).values(dead=1, error=error[:1_000]))
             sink = db.execute(select(OUTBOX.c.sink).where(OUTBOX.c.seq == seq)).scalar()
             if sink is not None:
                 self._thin(db, sink)
 
-    def waiting(self, sink: str) -> int:
+    def waiting(self, scope: Scope, sink: str) -> int:
         """Return how many items wait."""
+        scope.demand_whole()
         with session(self._engine, reads=True) as db:
             return self._count(db, sink, dead=False)
 
-    def dead(self, sink: str, tenant: str, limit: int = 100) -> list[DeadLetter]:
+    def dead(self, scope: Scope, sink: str, limit: int = 100) -> list[DeadLetter]:
         """Return a tenant's dead letters of a sink, newest first; the newest 10,000 of a sink are kept."""
+        tenant = scope.one_tenant()
         query = select(OUTBOX).where(OUTBOX.c.sink == sink, OUTBOX.c.tenant == tenant, OUTBOX.c.dead == 1)
         with session(self._engine, reads=True) as db:
             return [
