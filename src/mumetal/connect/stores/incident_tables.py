@@ -26,8 +26,10 @@ from sqlalchemy import (
 )
 
 from mumetal.core.errors import BadInputError, UnavailableError
+from mumetal.core.logs import RoomLogger
 
 SCHEMA_VERSION = 1
+_log = RoomLogger("connect")
 METADATA = MetaData()
 ROW_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key
 
@@ -150,6 +152,7 @@ def _make(db: Connection, where: str) -> None:
     found = db.execute(select(SCHEMA.c.version)).scalars().all()
     if not found:
         db.execute(insert(SCHEMA).values(version=SCHEMA_VERSION))
+        _log.info("incidents.created", schema=SCHEMA_VERSION)
     elif max(found) > SCHEMA_VERSION:
         raise BadInputError(
             f"the incident store has schema {max(found)}, this Mumetal knows {SCHEMA_VERSION}",

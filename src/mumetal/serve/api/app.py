@@ -22,6 +22,7 @@ from mumetal.serve.api.live import LiveDoor
 from mumetal.serve.api.problems import problem, problem_of
 from mumetal.serve.api.push import push_router
 from mumetal.serve.api.reading import reading_router
+from mumetal.serve.api.request_log import HEADER, REQUEST, RequestLog
 from mumetal.serve.api.scans import Scans, scans_router
 from mumetal.serve.audit_desk import AuditDesk
 from mumetal.serve.desk import Desk
@@ -82,6 +83,7 @@ def create_app(
     app.mount("/static", static_files(), name="static")
     _answer_errors(app)
     app.add_middleware(Guard, any_host=app.state.identity_required, refuse=_refuse)
+    app.add_middleware(RequestLog)
     return app
 
 
@@ -107,7 +109,7 @@ def _answer_errors(app: FastAPI) -> None:
         if not request.url.path.startswith("/api/"):
             broken = UnavailableError("something broke here", hint="the server's log says what")
             answer = error_page(request, answer, broken)
-        answer.headers.update(HEADERS)
+        answer.headers.update(HEADERS | {HEADER: str(request.scope.get(REQUEST, "-"))})
         return answer
 
     @app.exception_handler(HTTPException)

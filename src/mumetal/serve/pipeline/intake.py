@@ -8,12 +8,14 @@ from mumetal.core.clock import Clock
 from mumetal.core.delivery import Delivery, Receipt
 from mumetal.core.errors import MumetalError, UnavailableError
 from mumetal.core.finding import Finding, Severity
+from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Source
 
 POLL_VALUES = 200_000
 POLL_PAUSE_S = 0.5
 RETRY_FIRST_S = 1.0
 RETRY_MOST_S = 60.0
+_log = RoomLogger("app")
 
 
 def unavailable_finding(source: Source, tenant: str, error: MumetalError, now_ns: int) -> Finding:
@@ -68,12 +70,14 @@ class SourceRunner:
     def start(self) -> None:
         """Begin to read."""
         self._thread.start()
+        _log.info("source.opened", source=self._source.name, tenant=self._tenant, resumed=bool(self._cursor))
 
     def stop(self) -> None:
         """Ask the thread to end, wait for it, and close the source."""
         self._stop.set()
         self._thread.join(timeout=10)
         self._source.close()
+        _log.info("source.closed", source=self._source.name, tenant=self._tenant)
 
     def _run(self) -> None:
         pause = RETRY_FIRST_S
@@ -90,6 +94,8 @@ class SourceRunner:
                     pause = min(pause * 2, RETRY_MOST_S)
                     self._stop.wait(wait)
                 continue
+            if self.away:
+                _log.info("source.back", source=self._source.name, tenant=self._tenant)
             self.away = ""
             pause = RETRY_FIRST_S
             if delivery.caught_up:
@@ -98,5 +104,6 @@ class SourceRunner:
 
     def _went_away(self, error: MumetalError) -> None:
         if not self.away:
+            _log.warning("source.away", source=self._source.name, tenant=self._tenant, why=str(error))
             self._report(unavailable_finding(self._source, self._tenant, error, self._clock.now_ns()))
         self.away = str(error)

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 
+from mumetal.app.logs.incident_log import IncidentLog
 from mumetal.connect.stores.incidents import IncidentStore
 from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
+from mumetal.core.logs import bound
 from mumetal.core.ports import Authorizer, Ledger, Request, Store
 from mumetal.respond.triage import Triage
 from mumetal.serve.acts import Acts, Begun
@@ -43,6 +45,7 @@ class Judge:
         self._rooms = rooms
         self._acts = Acts(rooms.ledger, rooms.authorizer, rooms.clock)
         self._lock = threading.Lock()
+        self._told = IncidentLog()
 
     def take(self, findings: Sequence[Finding]) -> list[Incident]:
         """Group findings, keep them, page what is new and unexplained; returns the incidents that changed."""
@@ -57,6 +60,7 @@ class Judge:
                 for incident in pages:
                     paging.enter_context(self._page(incident))
                 rooms.incidents.put(proven, changed)
+            self._told.judged(proven, changed)
         return changed
 
     def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
@@ -70,7 +74,7 @@ class Judge:
         with self._lock:
             before = rooms.incidents.incident(tenant, incident_id)
             request = Request(tenant=tenant, principal=actor, action="incident.change", resource=before.incident_id)
-            with self._acts.act(request, change.words()):
+            with bound(incident=before.incident_id), self._acts.act(request, change.words()):
                 # a resolved incident is on no board after a restart; one that is there already stays as it is
                 rooms.triage.restore([before], rooms.incidents.findings(tenant, before.findings))
                 after = rooms.triage.change(
@@ -83,6 +87,7 @@ class Judge:
                     note=change.note,
                 )
                 rooms.incidents.put([], [after])
+            self._told.incident(after)
         return after
 
     def _page(self, incident: Incident) -> AbstractContextManager[Begun]:

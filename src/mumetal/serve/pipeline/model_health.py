@@ -19,6 +19,7 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.errors import MumetalError
 from mumetal.core.finding import Finding
+from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Store
 from mumetal.serve.live_models import LiveModels, LoadedModel, Look
 from mumetal.serve.pipeline.sampled import Array, Inputs, Stream, columns, sampled
@@ -31,6 +32,7 @@ from mumetal.trust.models.record import State
 from mumetal.trust.models.scorer import OnnxScorer
 
 S = 10**9
+_log = RoomLogger("app")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,7 @@ class ModelHealth:
                 active = None  # the record itself is refused: there is no version to name, and no way back
             version = active.version if active else ""
             self._report(refused(problem.model, version, problem.why, now_ns))
+            _log.warning("model.refused", model=problem.model, version=version, why=problem.why)
             if active is not None:
                 self._back(problem.model, f"the active version does not verify: {problem.why}", now_ns)
 
@@ -157,6 +160,7 @@ class ModelHealth:
         except MumetalError as error:
             why = str(error)[:500]
         if why and self._first(model.name, f"{model.version} {why}"):
+            _log.warning("model.canary_failed", model=model.name, version=model.version, why=why)
             self._report(refused(model.name, model.version, f"its window with a known answer failed: {why}", now_ns))
             self._back(model.name, f"canary: {why}", now_ns)
         return bool(why)
@@ -218,6 +222,10 @@ class ModelHealth:
         seen = self._check(model, ward, rows, model.version, ward.looked)
         samples = Evidence.of_series(device, name, *span, note="the rows looked at")
         found = findings(seen, *span, samples=samples)
+        tell = _log.warning if seen.ails else _log.debug
+        tell(
+            "model.looked_at", model=model.name, version=model.version, device=device, stream=name, findings=len(found)
+        )
         for finding in found:
             self._report(finding)
         back = ""
@@ -270,8 +278,10 @@ class ModelHealth:
         try:
             desk.lifecycle.roll_back(HEALTH_AGENT, name, why)
         except MumetalError as error:
+            _log.error("model.not_put_back", model=name, why=str(error))
             return f"not put back: {error}"[:300]
         self._models.refresh()
+        _log.warning("model.put_back", model=name, why=why)
         return f"the last good version was put back: {why}"[:300]
 
     def _noted(self, model: LoadedModel, stream: Stream, now_ns: int, note: str) -> Look:

@@ -1,0 +1,72 @@
+"""What a room tells the log: the name of an event, and what belongs to it field by field.
+
+The name is fixed text of two dotted parts, the thing and what became of it (``source.away``), and is never made of data;
+what came from outside goes into a field. Nothing is written here and nothing is printed: a running stack says what is
+kept, where and how (:mod:`mumetal.app.logs`), and without one every call returns at once.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import TypeAlias
+
+LogValue: TypeAlias = "str | int | float | bool | None"
+
+ROOT = "mumetal"
+FIELDS = "mumetal_fields"  # where a standard log record carries them
+_NONE: Mapping[str, LogValue] = MappingProxyType({})
+_bound: ContextVar[Mapping[str, LogValue]] = ContextVar("mumetal_log", default=_NONE)
+
+logging.getLogger(ROOT).addHandler(logging.NullHandler())  # without a handler the standard library prints warnings
+
+
+@contextmanager
+def bound(**fields: LogValue) -> Iterator[None]:
+    """Add fields, such as ``request`` or ``incident``, to all that this thread or task tells the log inside the block."""
+    token = _bound.set({**_bound.get(), **fields})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+class RoomLogger:
+    """One room's way to the log.
+
+    Args:
+        room: Name of the room; its level can be set apart.
+
+    Example:
+        >>> log = RoomLogger("connect")
+        >>> with bound(request="5f2a"):
+        ...     log.warning("source.away", source="csv:lab.csv", why="no such file")
+    """
+
+    def __init__(self, room: str) -> None:
+        self._to = logging.getLogger(f"{ROOT}.{room}")
+
+    def debug(self, event: str, /, **fields: LogValue) -> None:
+        """Tell what only somebody who hunts for a fault wants to read."""
+        self._tell(logging.DEBUG, event, fields)
+
+    def info(self, event: str, /, **fields: LogValue) -> None:
+        """Tell what an operator expects to happen."""
+        self._tell(logging.INFO, event, fields)
+
+    def warning(self, event: str, /, **fields: LogValue) -> None:
+        """Tell what an operator should look at when there is time."""
+        self._tell(logging.WARNING, event, fields)
+
+    def error(self, event: str, /, **fields: LogValue) -> None:
+        """Tell what stops something from working."""
+        self._tell(logging.ERROR, event, fields)
+
+    def failure(self, event: str, error: BaseException, /, **fields: LogValue) -> None:
+        """Tell an error that nobody expected, with the way it took through the code and no value it met there."""
+        self._tell(logging.ERROR, event, fields, error)
+
+    def _tell(self, level: int, event: str, fields: Mapping[str, LogValue], error: BaseException | None = None) -> None:
+        if self._to.isEnabledFor(level):
+            self._to.log(level, event, exc_info=error, extra={FIELDS: {**_bound.get(), **fields}})
