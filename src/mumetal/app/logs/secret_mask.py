@@ -11,6 +11,7 @@ MAX_FINGERPRINTS = 20  # of one text: each new fingerprint takes a millisecond o
 # a word of 16 characters is judged by its shape alone, whole and between the signs that part a path or an assignment
 _WORD = re.compile(rb"[A-Za-z0-9_\-+/=.~%]{16,}")
 _PART = re.compile(rb"[A-Za-z0-9_\-+~%]{16,}")
+_TURN = re.compile(rb"(?=[a-z][A-Z0-9]|[A-Z][a-z0-9]|[0-9][A-Za-z])")
 _HEX = re.compile(rb"[0-9a-fA-F]{24,}")
 
 Spans = Callable[[bytes], list[tuple[int, int]]]
@@ -60,12 +61,18 @@ class SecretMask:
         return _HEX.fullmatch(word) is not None or self._random(word)
 
 
+def restless(word: bytes) -> bool:
+    """Whether small letters, capitals and digits take turns as drawn ones do (6 of 10 neighbours) and names do not."""
+    turns = len(_TURN.findall(word))
+    return turns >= 0.4 * (len(word) - 1)
+
+
 def shipped_mask() -> SecretMask:
     """Return a mask by the rules that the secret scanner is shipped with; takes a tenth of a second."""
     from mumetal.core.artefact import Artefact
     from mumetal.scan.secrets.mask import fingerprint
     from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
-    from mumetal.scan.secrets.shape import looks_random
+    from mumetal.scan.secrets.shape import is_public, looks_random
 
     scanner = SecretScanner(
         SecretConfig(engine="re2")
@@ -75,4 +82,7 @@ def shipped_mask() -> SecretMask:
         plain = raw.replace(b"mumetal:", b"mumetal;").replace(b"\0", b" ")  # no excuse, no binary; places stay
         return [(hit.start, hit.stop) for hit in scanner.hits(Artefact(uri="log", kind="log", data=plain))]
 
-    return SecretMask(spans, looks_random, fingerprint)
+    def random(word: bytes) -> bool:
+        return looks_random(word) or (restless(word) and not is_public(word))
+
+    return SecretMask(spans, random, fingerprint)
