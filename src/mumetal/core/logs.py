@@ -23,7 +23,7 @@ logging.getLogger(ROOT).addHandler(logging.NullHandler())  # without a handler t
 
 
 @contextmanager
-def bound(**fields: LogValue) -> Iterator[None]:
+def log_context(**fields: LogValue) -> Iterator[None]:
     """Add fields, such as ``request`` or ``incident``, to all that this thread or task tells the log inside the block."""
     token = _bound.set({**_bound.get(), **fields})
     try:
@@ -40,7 +40,7 @@ class RoomLogger:
 
     Example:
         >>> log = RoomLogger("connect")
-        >>> with bound(request="5f2a"):
+        >>> with log_context(request="5f2a"):
         ...     log.warning("source.away", source="csv:lab.csv", why="no such file")
     """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mumetal.app.logs.clean import keeps
-from mumetal.core.logs import FIELDS, RoomLogger, bound
+from mumetal.core.logs import FIELDS, RoomLogger, log_context
 
 SRC = Path(__file__).resolve().parents[3] / "src" / "mumetal"
 LEVELS = {"debug", "info", "warning", "error", "failure"}
@@ -37,7 +37,7 @@ def kept() -> Iterator[Kept]:
 
 def test_what_is_bound_goes_with_every_line_inside_and_none_outside(kept: Kept) -> None:
     log = RoomLogger("testroom")
-    with bound(request="r1", incident="outer"), bound(incident="inner"):
+    with log_context(request="r1", incident="outer"), log_context(incident="inner"):
         log.info("thing.done", n=1)
     log.info("thing.done", n=2)
     assert [getattr(r, FIELDS) for r in kept.records] == [{"request": "r1", "incident": "inner", "n": 1}, {"n": 2}]

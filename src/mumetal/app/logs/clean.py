@@ -30,7 +30,7 @@ def keeps(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and _SECRET_NAME.search(name) is None
 
 
-def escaped(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """Return text with all that is not printable spelt out, so that it is one line and moves no cursor."""
     if text.isprintable():
         return text
@@ -45,7 +45,7 @@ def cleaned_text(text: str, mask: Mask) -> str:
         text = parts[0] if len(parts) == 2 else ""
     if len(text) >= SHORTEST_SECRET:
         text = mask(text)
-    text = escaped(text)
+    text = escape_unprintable(text)
     return text if len(text) <= MAX_TEXT and not cut else f"{text[:MAX_TEXT]}…"
 
 

@@ -14,7 +14,7 @@ WINDOW_S = 10.0  # … in so long
 ONCE = "_mumetal_told"
 
 
-class FloodGate:
+class LogRateLimit:
     """Lets 60 lines of one event through in ten seconds; the rest is counted. What is told to debug passes always.
 
     Args:
@@ -58,7 +58,7 @@ class LogHandler(logging.Handler):
 
     def __init__(self, file: LogFile, *, stderr: bool) -> None:
         super().__init__()
-        self._file, self._stderr, self._gate = file, stderr, FloodGate()
+        self._file, self._stderr, self._limit = file, stderr, LogRateLimit()
         self.lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -68,12 +68,12 @@ class LogHandler(logging.Handler):
             if error.__dict__.get(ONCE):
                 return
             error.__dict__[ONCE] = True
-        passes, held = self._gate.admits(record)
+        passes, held = self._limit.admits(record)
         if not passes:
             return
         try:
             if held:
-                self._write(_counted("log.flooded", flooded=str(record.msg)[:100], lines=held))
+                self._write(_counted("log.rate_limited", limited=str(record.msg)[:100], lines=held))
             if self.lost:
                 self._write(_counted("log.lost", lines=self.lost))
                 self.lost = 0
@@ -90,8 +90,8 @@ class LogHandler(logging.Handler):
     def close(self) -> None:
         """Write what was held back, and let go of the file."""
         with self.lock or nullcontext(), suppress(OSError):
-            for kind, held in self._gate.held_back():
-                self._write(_counted("log.flooded", flooded=kind, lines=held))
+            for kind, held in self._limit.held_back():
+                self._write(_counted("log.rate_limited", limited=kind, lines=held))
         self._file.close()
         super().close()
 

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
-from mumetal.core.logs import RoomLogger, bound
+from mumetal.core.logs import RoomLogger, log_context
 
 REMEMBERED = 10_000  # ids; of an older one the next news looks like the first
 _log = RoomLogger("app")
@@ -22,7 +22,7 @@ class IncidentLog:
         home = {finding: incident.incident_id for incident in incidents for finding in incident.findings}
         for finding in findings:
             tell = _log.info if self._news(finding.finding_id, finding.explained) else _log.debug
-            with bound(incident=home.get(finding.finding_id)):
+            with log_context(incident=home.get(finding.finding_id)):
                 tell(
                     "finding.raised",
                     finding=finding.finding_id,
@@ -41,7 +41,7 @@ class IncidentLog:
         opened = incident.incident_id not in self._told
         state = (incident.state, incident.severity, incident.label, incident.paged, bool(incident.owner))
         tell = _log.info if self._news(incident.incident_id, state) else _log.debug
-        with bound(incident=incident.incident_id):
+        with log_context(incident=incident.incident_id):
             tell(
                 "incident.opened" if opened else "incident.changed",
                 state=incident.state.value,

@@ -9,7 +9,7 @@ import time
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mumetal.core.logs import RoomLogger, bound
+from mumetal.core.logs import RoomLogger, log_context
 
 HEADER = "X-Request-ID"
 REQUEST = "mumetal.request"
@@ -42,7 +42,7 @@ class RequestLog:
                 MutableHeaders(scope=message)[HEADER] = request
             await send(message)
 
-        with bound(request=request):
+        with log_context(request=request):
             try:
                 await self._app(scope, receive, send_with_id)
             except Exception as error:

@@ -11,7 +11,7 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
-from mumetal.core.logs import bound
+from mumetal.core.logs import log_context
 from mumetal.core.ports import Authorizer, Ledger, Request, Store
 from mumetal.respond.triage import Triage
 from mumetal.serve.acts import Acts, Begun
@@ -74,7 +74,7 @@ class Judge:
         with self._lock:
             before = rooms.incidents.incident(tenant, incident_id)
             request = Request(tenant=tenant, principal=actor, action="incident.change", resource=before.incident_id)
-            with bound(incident=before.incident_id), self._acts.act(request, change.words()):
+            with log_context(incident=before.incident_id), self._acts.act(request, change.words()):
                 # a resolved incident is on no board after a restart; one that is there already stays as it is
                 rooms.triage.restore([before], rooms.incidents.findings(tenant, before.findings))
                 after = rooms.triage.change(

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from mumetal.app.logs.clean import MAX_TEXT, cleaned, escaped, keeps
-from mumetal.app.logs.handler import MAX_LINES, WINDOW_S, FloodGate, LogHandler
+from mumetal.app.logs.clean import MAX_TEXT, cleaned, escape_unprintable, keeps
+from mumetal.app.logs.handler import MAX_LINES, WINDOW_S, LogHandler, LogRateLimit
 from mumetal.app.logs.log_file import LogFile
 from mumetal.app.logs.running_log import RunningLog, log_path
 from mumetal.app.logs.secret_mask import SecretMask, shipped_mask
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
-from mumetal.core.logs import RoomLogger, bound
+from mumetal.core.logs import RoomLogger, log_context
 from mumetal.core.settings import LogSettings, decode
 from mumetal.scan.secrets.mask import fingerprint
 
@@ -82,7 +82,7 @@ def test_what_is_bound_and_what_ours_are_stays_readable(tmp_path: Path, mask: Se
     incident = "inc-1f3f213ab2414d0e8c129763"
 
     def tell() -> None:
-        with bound(request="c768688417354c42", incident=incident):
+        with log_context(request="c768688417354c42", incident=incident):
             LOG.info(
                 "act.permitted", subject=incident, finding="1f3f213ab2414d0e8c129763", device="c768688417354c42f1f2f3f4"
             )
@@ -178,8 +178,8 @@ def test_a_field_whose_name_announces_a_secret_is_dropped(name: str) -> None:
 
 
 def test_control_signs_escapes_and_turns_of_direction_are_spelt_out() -> None:
-    assert escaped("a\r\nb\x1b[2J\u202ec\u2028d\x85\udc80") == "a\\r\\nb\\x1b[2J\\u202ec\\u2028d\\x85\\udc80"
-    assert escaped("0.3 mK ± 2 % – ok") == "0.3 mK ± 2 % – ok"
+    assert escape_unprintable("a\r\nb\x1b[2J\u202ec\u2028d\x85\udc80") == "a\\r\\nb\\x1b[2J\\u202ec\\u2028d\\x85\\udc80"
+    assert escape_unprintable("0.3 mK ± 2 % – ok") == "0.3 mK ± 2 % – ok"
 
 
 def test_an_error_nobody_expected_shows_the_way_and_no_value(tmp_path: Path) -> None:
@@ -293,18 +293,18 @@ def test_one_event_that_never_ends_is_counted_and_others_come_through(tmp_path: 
     said = told(LogSettings(), tmp_path, tell)
     assert len(said) == MAX_LINES + 2
     assert said[-2]["event"] == "source.away"
-    assert (said[-1]["event"], said[-1]["flooded"], said[-1]["lines"]) == ("log.flooded", "commit.refused", 40)
+    assert (said[-1]["event"], said[-1]["limited"], said[-1]["lines"]) == ("log.rate_limited", "commit.refused", 40)
 
 
-def test_the_flood_gate_opens_again_and_never_closes_for_debugging() -> None:
+def test_the_rate_limit_opens_again_and_never_closes_for_debugging() -> None:
     now = [0.0]
-    gate = FloodGate(lambda: now[0])
+    limit = LogRateLimit(lambda: now[0])
     loud = logging.LogRecord("mumetal.x", logging.INFO, "", 0, "a.b", None, None)
     quiet = logging.LogRecord("mumetal.x", logging.DEBUG, "", 0, "a.b", None, None)
-    assert sum(gate.admits(loud)[0] for _ in range(MAX_LINES + 5)) == MAX_LINES
-    assert all(gate.admits(quiet)[0] for _ in range(MAX_LINES * 2))
+    assert sum(limit.admits(loud)[0] for _ in range(MAX_LINES + 5)) == MAX_LINES
+    assert all(limit.admits(quiet)[0] for _ in range(MAX_LINES * 2))
     now[0] = WINDOW_S
-    assert gate.admits(loud) == (True, 5)
+    assert limit.admits(loud) == (True, 5)
 
 
 def test_lines_go_to_the_standard_error_stream_where_asked_for(
