@@ -60,7 +60,7 @@ def test_the_log_tells_start_source_requests_and_stop_and_no_secret(tmp_path: Pa
             post(url, f"/api/v1/incidents/{SECRET}/change", b"{}"),
         ]
         broken_request(url)
-        wait_until(lambda: any(s["event"] == "source.away" for s in told(log)))
+        wait_until(lambda: any(s["event"] == "source.unavailable" for s in told(log)))
     finally:
         process.send_signal(signal.SIGINT)
         output = process.communicate(timeout=100)[0]
@@ -72,13 +72,13 @@ def test_the_log_tells_start_source_requests_and_stop_and_no_secret(tmp_path: Pa
         "source.opened",
         "stack.started",
         "web.listening",
-        "source.away",
+        "source.unavailable",
         "web.stopped",
         "stack.stopped",
     ]
     assert [e for e in events if e in order] == order
-    assert {"finding.raised", "incident.opened", "act.permitted", "library.told"} <= set(events)
-    requests = {s["request"]: (s["status"], s["route"]) for s in said if s["event"] == "http.answered"}
+    assert {"finding.raised", "incident.opened", "act.permitted", "library.message"} <= set(events)
+    requests = {s["request"]: (s["status"], s["route"]) for s in said if s["event"] == "http.request"}
     assert [requests[request][0] for _, request in answers] == [status for status, _ in answers]
     assert answers[0][0] == 200
     assert requests[answers[0][1]][1] == "/api/v1/push/columnar"

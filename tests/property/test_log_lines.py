@@ -31,7 +31,7 @@ def test_no_value_starts_a_line_or_carries_an_escape(
     with tempfile.TemporaryDirectory() as folder:
         with RunningLog(LogSettings(format=form), Path(folder), MASK) as log:
             for value in values:
-                LOG.warning("source.away", why=value)
+                LOG.warning("source.unavailable", reason=value)
             LOG.failure("stack.failed", ValueError(message))
         written = log.path.read_bytes().decode()
     assert written.endswith("\n")
@@ -41,6 +41,6 @@ def test_no_value_starts_a_line_or_carries_an_escape(
     if form == "json":
         read = [json.loads(line) for line in said]
         assert all(str(value).isprintable() for line in read for value in line.values())
-        assert {line["event"] for line in read} == {"source.away", "stack.failed"}
+        assert {line["event"] for line in read} == {"source.unavailable", "stack.failed"}
     else:
-        assert all(line.split()[3] in {"source.away", "stack.failed"} for line in said)
+        assert all(line.split()[3] in {"source.unavailable", "stack.failed"} for line in said)

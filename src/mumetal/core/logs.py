@@ -1,6 +1,6 @@
-"""What a room tells the log: the name of an event, and what belongs to it field by field.
+"""The logging port: a room names an event and gives its fields.
 
-The name is fixed text of two dotted parts, the thing and what became of it (``source.away``), and is never made of data;
+The name is fixed text of two dotted parts, the thing and what became of it (``source.unavailable``), and is never made of data;
 what came from outside goes into a field. Nothing is written here and nothing is printed: a running stack says what is
 kept, where and how (:mod:`mumetal.app.logs`), and without one every call returns at once.
 """
@@ -24,7 +24,7 @@ logging.getLogger(ROOT).addHandler(logging.NullHandler())  # without a handler t
 
 @contextmanager
 def log_context(**fields: LogValue) -> Iterator[None]:
-    """Add fields, such as ``request`` or ``incident``, to all that this thread or task tells the log inside the block."""
+    """Add fields, such as ``request`` or ``incident``, to every line that this thread or task logs inside the block."""
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
@@ -41,32 +41,32 @@ class RoomLogger:
     Example:
         >>> log = RoomLogger("connect")
         >>> with log_context(request="5f2a"):
-        ...     log.warning("source.away", source="csv:lab.csv", why="no such file")
+        ...     log.warning("source.unavailable", source="csv:lab.csv", reason="no such file")
     """
 
     def __init__(self, room: str) -> None:
         self._to = logging.getLogger(f"{ROOT}.{room}")
 
     def debug(self, event: str, /, **fields: LogValue) -> None:
-        """Tell what only somebody who hunts for a fault wants to read."""
-        self._tell(logging.DEBUG, event, fields)
+        """Log what only helps to find a fault."""
+        self._emit(logging.DEBUG, event, fields)
 
     def info(self, event: str, /, **fields: LogValue) -> None:
-        """Tell what an operator expects to happen."""
-        self._tell(logging.INFO, event, fields)
+        """Log what an operator expects to happen."""
+        self._emit(logging.INFO, event, fields)
 
     def warning(self, event: str, /, **fields: LogValue) -> None:
-        """Tell what an operator should look at when there is time."""
-        self._tell(logging.WARNING, event, fields)
+        """Log what an operator should look at when there is time."""
+        self._emit(logging.WARNING, event, fields)
 
     def error(self, event: str, /, **fields: LogValue) -> None:
-        """Tell what stops something from working."""
-        self._tell(logging.ERROR, event, fields)
+        """Log what stops something from working."""
+        self._emit(logging.ERROR, event, fields)
 
     def failure(self, event: str, error: BaseException, /, **fields: LogValue) -> None:
-        """Tell an error that nobody expected, with the way it took through the code and no value it met there."""
-        self._tell(logging.ERROR, event, fields, error)
+        """Log an unexpected error, with its stack and without the value of any variable."""
+        self._emit(logging.ERROR, event, fields, error)
 
-    def _tell(self, level: int, event: str, fields: Mapping[str, LogValue], error: BaseException | None = None) -> None:
+    def _emit(self, level: int, event: str, fields: Mapping[str, LogValue], error: BaseException | None = None) -> None:
         if self._to.isEnabledFor(level):
             self._to.log(level, event, exc_info=error, extra={FIELDS: {**_bound.get(), **fields}})

@@ -60,7 +60,9 @@ class Acts:
             permit = self._authorizer.authorize(request)
         except RejectedError as error:
             denied = self._enter(request, f"{why[:LONGEST]}: {error.message[:300]}", "denied")
-            _log.warning("act.denied", action=request.action, actor=request.principal, ledger=denied, why=error.message)
+            _log.warning(
+                "act.denied", action=request.action, actor=request.principal, ledger=denied, reason=error.message
+            )
             raise
         reason = f"{why[:LONGEST]} by policy {permit.policy}@{permit.policy_version}"
         begun = Begun(permit=permit, index=self._enter(request, reason, ""))

@@ -54,7 +54,7 @@ def test_a_level_that_is_off_makes_no_record_and_a_failure_carries_its_error(kep
 
 def test_without_a_running_stack_nothing_is_printed_and_structlog_is_not_loaded() -> None:
     code = (
-        "import sys; from mumetal.core.logs import RoomLogger; RoomLogger('x').error('thing.broken', why='y'); "
+        "import sys; from mumetal.core.logs import RoomLogger; RoomLogger('x').error('thing.broken', reason='y'); "
         "RoomLogger('x').failure('thing.broken', ValueError('z')); sys.exit('structlog' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -11,11 +11,11 @@ from mumetal.core.logs import FIELDS, ROOT
 
 MAX_LINES = 60  # of one event …
 WINDOW_S = 10.0  # … in so long
-ONCE = "_mumetal_told"
+LOGGED = "_mumetal_logged"
 
 
 class LogRateLimit:
-    """Lets 60 lines of one event through in ten seconds; the rest is counted. What is told to debug passes always.
+    """Lets 60 lines of one event through in ten seconds; the rest is counted. Debug lines always pass.
 
     Args:
         now_s: Monotonic time, s.
@@ -41,7 +41,7 @@ class LogRateLimit:
         return True, held
 
     def held_back(self) -> list[tuple[str, int]]:
-        """Return what is held back and not told yet, by event."""
+        """Return what is held back and not reported yet, by event."""
         return [(kind, int(window[2])) for kind, window in self._seen.items() if window[2]]
 
 
@@ -49,7 +49,7 @@ class LogHandler(logging.Handler):
     """Formats a record once and writes it to the file and, where asked for, to the standard error stream.
 
     A log that cannot be written stops nothing: lines are counted, and the count is written as soon as that works again.
-    An error that passes several hands is told by the first of them.
+    An error that is reported by several layers is written once, by the first.
 
     Args:
         file: Where lines go.
@@ -65,9 +65,9 @@ class LogHandler(logging.Handler):
         """Write one record; called with the handler's lock held."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            if error.__dict__.get(ONCE):
+            if error.__dict__.get(LOGGED):
                 return
-            error.__dict__[ONCE] = True
+            error.__dict__[LOGGED] = True
         passes, held = self._limit.admits(record)
         if not passes:
             return
@@ -78,7 +78,7 @@ class LogHandler(logging.Handler):
                 self._write(_counted("log.lost", lines=self.lost))
                 self.lost = 0
             self._write(record)
-        except Exception:  # noqa: BLE001 - whatever ails the log, what it tells of goes on
+        except Exception:  # noqa: BLE001 - a failing log stops nothing
             self.lost += 1
 
     def _write(self, record: logging.LogRecord) -> None:

@@ -1,4 +1,4 @@
-"""Tells the log what the judge did: findings and incidents by id, rule and severity, and no word of what they say."""
+"""Logs what the judge did: findings and incidents by id, rule and severity, without their texts."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
@@ -7,21 +7,21 @@ from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.logs import RoomLogger, log_context
 
-REMEMBERED = 10_000  # ids; of an older one the next news looks like the first
+REMEMBERED = 10_000  # ids; of an older one the next report counts as the first
 _log = RoomLogger("app")
 
 
 class IncidentLog:
-    """Knows what was told already: a finding that is said anew and an incident that stays as it was are for debugging."""
+    """Remembers what was logged: a repeated finding and an unchanged incident are debug lines."""
 
     def __init__(self) -> None:
-        self._told: OrderedDict[str, Hashable] = OrderedDict()
+        self._states: OrderedDict[str, Hashable] = OrderedDict()
 
     def judged(self, findings: Sequence[Finding], incidents: Sequence[Incident]) -> None:
-        """Tell what was raised, and which incidents were opened or changed by it."""
+        """Log what was raised, and which incidents were opened or changed by it."""
         home = {finding: incident.incident_id for incident in incidents for finding in incident.findings}
         for finding in findings:
-            tell = _log.info if self._news(finding.finding_id, finding.explained) else _log.debug
+            tell = _log.info if self._changed(finding.finding_id, finding.explained) else _log.debug
             with log_context(incident=home.get(finding.finding_id)):
                 tell(
                     "finding.raised",
@@ -37,10 +37,10 @@ class IncidentLog:
             self.incident(incident)
 
     def incident(self, incident: Incident) -> None:
-        """Tell that an incident was opened or changed, when its state, severity, label or owner is another than before."""
-        opened = incident.incident_id not in self._told
+        """Log that an incident was opened or changed, when its state, severity, label or owner is another than before."""
+        opened = incident.incident_id not in self._states
         state = (incident.state, incident.severity, incident.label, incident.paged, bool(incident.owner))
-        tell = _log.info if self._news(incident.incident_id, state) else _log.debug
+        tell = _log.info if self._changed(incident.incident_id, state) else _log.debug
         with log_context(incident=incident.incident_id):
             tell(
                 "incident.opened" if opened else "incident.changed",
@@ -54,9 +54,9 @@ class IncidentLog:
                 tenant=incident.tenant,
             )
 
-    def _news(self, told_id: str, state: Hashable) -> bool:
-        before = self._told.pop(told_id, None)
-        self._told[told_id] = state
-        if len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
+    def _changed(self, logged_id: str, state: Hashable) -> bool:
+        before = self._states.pop(logged_id, None)
+        self._states[logged_id] = state
+        if len(self._states) > REMEMBERED:
+            self._states.popitem(last=False)
         return before != state

@@ -45,7 +45,7 @@ def described(mask: Mask) -> Callable[[Any, str, Line], Line]:
             .replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "room": record.name.removeprefix(f"{ROOT}.") if ours else record.name.partition(".")[0][:40],
-            "event": line["event"] if ours else "library.told",
+            "event": line["event"] if ours else "library.message",
         }
         if not ours:
             fields = {"logger": record.name, "text": line["event"]}
@@ -53,19 +53,19 @@ def described(mask: Mask) -> Callable[[Any, str, Line], Line]:
             head[f"{name}_" if name in HEAD else name] = value
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            head.update(told_error(error, mask))
+            head.update(error_fields(error, mask))
         return {**head, "_record": record, "_from_structlog": False}
 
     return step
 
 
-def told_error(error: BaseException, mask: Mask) -> dict[str, str]:
+def error_fields(error: BaseException, mask: Mask) -> dict[str, str]:
     """Return an error's class, its cleaned message and the places it came through; never a line of code or a value."""
     chain = list(islice(_chain(error), MAX_CAUSES))
     message = error.message if isinstance(error, MumetalError) else str(error)
     return {
         "error": " from ".join(type(e).__name__ for e in chain)[:200],
-        "why": cleaned_text(message, mask),
+        "reason": cleaned_text(message, mask),
         "trace": " | ".join(_places(e.__traceback__) for e in chain),
     }
 

@@ -56,7 +56,7 @@ class RunningLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, MumetalError):
-            _log.error("stack.refused", error=type(error).__name__, where=error.where, why=error.message)
+            _log.error("stack.refused", error=type(error).__name__, where=error.where, reason=error.message)
         elif isinstance(error, Exception):
             _log.failure("stack.failed", error)
         logging.getLogger().removeHandler(self._handler)

@@ -42,7 +42,7 @@ class SecretMask:
                 continue
             first = max(start, at)
             pieces.append(raw[at:first])
-            mark = self._fingerprint(raw[first:stop]) if number < MAX_FINGERPRINTS else "not told"
+            mark = self._fingerprint(raw[first:stop]) if number < MAX_FINGERPRINTS else "not computed"
             pieces.append(f"[secret {mark}]".encode())
             at = stop
         pieces.append(raw[at:])

@@ -69,7 +69,7 @@ class Outbox:
             self._fail(error)
             return 0
         if self._failures:
-            _log.info("outbox.back", sink=self._name, failures=self._failures)
+            _log.info("outbox.recovered", sink=self._name, failures=self._failures)
         self._failures, self._error = 0, ""
         return gone
 
@@ -117,6 +117,6 @@ class Outbox:
         wait = min(self._longest, self._first * 2.0 ** min(self._failures, 30))
         self._failures += 1
         tell = _log.warning if self._failures == 1 else _log.debug
-        tell("outbox.retries", sink=self._name, failures=self._failures, wait_s=wait, why=str(error))
+        tell("outbox.retrying", sink=self._name, failures=self._failures, wait_s=wait, reason=str(error))
         self._error = str(error)[:1_000]
         self._not_before = self._clock.monotonic_ns() + round(wait * 1e9)

@@ -98,7 +98,7 @@ class OutboxRows:
         with session(self._engine) as db:
             db.execute(update(OUTBOX).where(OUTBOX.c.seq == seq).values(dead=1, error=error[:1_000]))
             sink = db.execute(select(OUTBOX.c.sink).where(OUTBOX.c.seq == seq)).scalar()
-            _log.warning("outbox.dead_letter", sink=sink, item=seq, why=error)
+            _log.warning("outbox.dead_letter", sink=sink, item=seq, reason=error)
             if sink is not None:
                 self._thin(db, sink)
 

@@ -1,4 +1,4 @@
-"""Gives each request an id of ours, and tells the log how it was answered: by route, never by path, query or header.
+"""Gives each request an id of ours and logs its answer: by route, never by path, query or header.
 
 The id is made here and never taken from the client: what a stranger chose would stand in every line about the request.
 """
@@ -46,15 +46,15 @@ class RequestLog:
             try:
                 await self._app(scope, receive, send_with_id)
             except Exception as error:
-                _log.failure("http.failed", error, method=_method(scope), route=_route(scope))
+                _log.failure("http.error", error, method=_method(scope), route=_route(scope))
                 raise
             finally:
                 _log.debug(
-                    "http.answered",
+                    "http.request",
                     method=_method(scope),
                     route=_route(scope),
                     status=status or 500,
-                    ms=round(1e3 * (time.monotonic() - began), 1),
+                    duration_ms=round(1e3 * (time.monotonic() - began), 1),
                 )
 
 

@@ -95,7 +95,7 @@ class SourceRunner:
                     self._stop.wait(wait)
                 continue
             if self.away:
-                _log.info("source.back", source=self._source.name, tenant=self._tenant)
+                _log.info("source.recovered", source=self._source.name, tenant=self._tenant)
             self.away = ""
             pause = RETRY_FIRST_S
             if delivery.caught_up:
@@ -104,6 +104,6 @@ class SourceRunner:
 
     def _went_away(self, error: MumetalError) -> None:
         if not self.away:
-            _log.warning("source.away", source=self._source.name, tenant=self._tenant, why=str(error))
+            _log.warning("source.unavailable", source=self._source.name, tenant=self._tenant, reason=str(error))
             self._report(unavailable_finding(self._source, self._tenant, error, self._clock.now_ns()))
         self.away = str(error)

@@ -77,7 +77,7 @@ class LedgerWatch:
                 return []
             self._stuck = True
             waiting = self._ledger.size - self._ledger.published
-            _log.error("ledger.unpublished", entries=waiting, why=str(error))
+            _log.error("ledger.publish_failed", entries=waiting, reason=str(error))
             return [
                 self._finding(
                     UNPUBLISHED,
@@ -88,7 +88,7 @@ class LedgerWatch:
                 )
             ]
         if self._stuck:
-            _log.info("ledger.published_again", entries=self._ledger.published)
+            _log.info("ledger.publish_recovered", entries=self._ledger.published)
         self._stuck = False
         return []
 

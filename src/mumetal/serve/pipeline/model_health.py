@@ -145,7 +145,7 @@ class ModelHealth:
                 active = None  # the record itself is refused: there is no version to name, and no way back
             version = active.version if active else ""
             self._report(refused(problem.model, version, problem.why, now_ns))
-            _log.warning("model.refused", model=problem.model, version=version, why=problem.why)
+            _log.warning("model.refused", model=problem.model, version=version, reason=problem.why)
             if active is not None:
                 self._back(problem.model, f"the active version does not verify: {problem.why}", now_ns)
 
@@ -160,7 +160,7 @@ class ModelHealth:
         except MumetalError as error:
             why = str(error)[:500]
         if why and self._first(model.name, f"{model.version} {why}"):
-            _log.warning("model.canary_failed", model=model.name, version=model.version, why=why)
+            _log.warning("model.known_answer_failed", model=model.name, version=model.version, reason=why)
             self._report(refused(model.name, model.version, f"its window with a known answer failed: {why}", now_ns))
             self._back(model.name, f"canary: {why}", now_ns)
         return bool(why)
@@ -223,9 +223,7 @@ class ModelHealth:
         samples = Evidence.of_series(device, name, *span, note="the rows looked at")
         found = findings(seen, *span, samples=samples)
         tell = _log.warning if seen.ails else _log.debug
-        tell(
-            "model.looked_at", model=model.name, version=model.version, device=device, stream=name, findings=len(found)
-        )
+        tell("model.checked", model=model.name, version=model.version, device=device, stream=name, findings=len(found))
         for finding in found:
             self._report(finding)
         back = ""
@@ -278,10 +276,10 @@ class ModelHealth:
         try:
             desk.lifecycle.roll_back(HEALTH_AGENT, name, why)
         except MumetalError as error:
-            _log.error("model.not_put_back", model=name, why=str(error))
+            _log.error("model.rollback_failed", model=name, reason=str(error))
             return f"not put back: {error}"[:300]
         self._models.refresh()
-        _log.warning("model.put_back", model=name, why=why)
+        _log.warning("model.rolled_back", model=name, reason=why)
         return f"the last good version was put back: {why}"[:300]
 
     def _noted(self, model: LoadedModel, stream: Stream, now_ns: int, note: str) -> Look:

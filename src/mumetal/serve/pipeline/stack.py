@@ -199,7 +199,7 @@ class Stack:
         try:
             self.store.maintain(now_ns)
         except (OSError, UnavailableError) as error:  # the watching goes on
-            _log.warning("store.maintenance_failed", why=str(error))
+            _log.warning("store.maintenance_failed", reason=str(error))
             self.scorer.report(
                 Finding(
                     rule="serve.maintenance_failed",
@@ -217,7 +217,7 @@ class Stack:
             self.backlog.admit(wait_s)
             receipt = self.store.append(delivery)
         except MumetalError as error:
-            _log.warning("commit.refused", source=delivery.source, tenant=delivery.tenant, why=str(error))
+            _log.warning("commit.refused", source=delivery.source, tenant=delivery.tenant, reason=str(error))
             raise
         at_ns = self._clock.monotonic_ns()
         self._rates.note(receipt, len(delivery.quarantined), at_ns / 1e9)

@@ -51,9 +51,17 @@ def told(
 
 
 def test_json_is_an_object_a_line_with_time_level_room_and_event(tmp_path: Path) -> None:
-    [line] = told(LogSettings(), tmp_path, lambda: LOG.warning("source.away", source="csv:a b.csv", tries=3, odd=None))
+    [line] = told(
+        LogSettings(), tmp_path, lambda: LOG.warning("source.unavailable", source="csv:a b.csv", tries=3, odd=None)
+    )
     assert line.pop("time").endswith("Z")
-    assert line == {"level": "warning", "room": "connect", "event": "source.away", "source": "csv:a b.csv", "tries": 3}
+    assert line == {
+        "level": "warning",
+        "room": "connect",
+        "event": "source.unavailable",
+        "source": "csv:a b.csv",
+        "tries": 3,
+    }
 
 
 def test_text_quotes_what_could_be_taken_for_another_field(tmp_path: Path) -> None:
@@ -112,7 +120,7 @@ def test_what_is_bound_and_what_ours_are_stays_readable(tmp_path: Path, mask: Se
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_secret_is_told_by_its_fingerprint_only(tmp_path: Path, mask: SecretMask, text: str, form: Any) -> None:
     def tell() -> None:
-        LOG.warning("source.away", why=text.format(*[SECRET] * 30))
+        LOG.warning("source.unavailable", reason=text.format(*[SECRET] * 30))
         LOG.failure("stack.failed", ValueError(text.format(*[SECRET] * 30)))
         logging.getLogger("uvicorn.error").warning("%s", text.format(*[SECRET] * 30))
 
@@ -163,10 +171,10 @@ def test_a_long_text_is_cut_before_it_costs_anything_and_shows_no_half_secret(ma
         asked.append(len(text))
         return mask(text)
 
-    kept = cleaned({"why": "x" * 3_990 + f" {SECRET}", "more": "word " * 400_000}, counting)
+    kept = cleaned({"reason": "x" * 3_990 + f" {SECRET}", "more": "word " * 400_000}, counting)
     assert max(asked) <= 4_000
     assert all(len(str(v)) <= MAX_TEXT + 1 for v in kept.values())
-    assert SECRET[:6] not in str(cleaned({"why": f"{SECRET} " * 100 + "y" * 700 + f" {SECRET}"}, mask))
+    assert SECRET[:6] not in str(cleaned({"reason": f"{SECRET} " * 100 + "y" * 700 + f" {SECRET}"}, mask))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +204,7 @@ def test_an_error_nobody_expected_shows_the_way_and_no_value(tmp_path: Path) -> 
             logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
 
     [line] = told(LogSettings(), tmp_path, tell)
-    assert (line["error"], line["why"]) == ("ValueError from KeyError", "no")
+    assert (line["error"], line["reason"]) == ("ValueError from KeyError", "no")
     assert "test_running_log.py" in line["trace"]
     assert "inner" in line["trace"]
     assert "local" not in json.dumps(line)
@@ -210,14 +218,14 @@ def test_a_library_goes_through_the_same_hands_and_never_speaks_as_a_room(tmp_pa
 
     first, second = told(LogSettings(), tmp_path, tell)
     assert (first["room"], first["event"], first["text"]) == (
-        "uvicorn", "library.told", "bad\\x1b[31m request\\nlevel=error",
+        "uvicorn", "library.message", "bad\\x1b[31m request\\nlevel=error",
     )  # fmt: skip
-    assert (second["event"], second["text"]) == ("library.told", "not an event")
+    assert (second["event"], second["text"]) == ("library.message", "not an event")
 
 
 def test_a_field_cannot_take_the_place_of_the_head(tmp_path: Path) -> None:
     fields: dict[str, Any] = {"time": "never", "level": "none", "room": "trust", "event": "x"}
-    [line] = told(LogSettings(), tmp_path, lambda: LOG._tell(logging.INFO, "source.opened", fields))
+    [line] = told(LogSettings(), tmp_path, lambda: LOG._emit(logging.INFO, "source.opened", fields))
     assert (line["level"], line["room"], line["event"], line["level_"]) == ("info", "connect", "source.opened", "none")
 
 
@@ -288,11 +296,11 @@ def test_one_event_that_never_ends_is_counted_and_others_come_through(tmp_path: 
     def tell() -> None:
         for number in range(MAX_LINES + 40):
             LOG.warning("commit.refused", n=number)
-        LOG.warning("source.away")
+        LOG.warning("source.unavailable")
 
     said = told(LogSettings(), tmp_path, tell)
     assert len(said) == MAX_LINES + 2
-    assert said[-2]["event"] == "source.away"
+    assert said[-2]["event"] == "source.unavailable"
     assert (said[-1]["event"], said[-1]["limited"], said[-1]["lines"]) == ("log.rate_limited", "commit.refused", 40)
 
 
@@ -318,7 +326,7 @@ def test_why_a_stack_did_not_start_is_in_its_log(tmp_path: Path) -> None:
     with pytest.raises(RejectedError), RunningLog(LogSettings(), tmp_path, plain):
         raise RejectedError("no TLS", where="serve.host")
     line = json.loads((tmp_path / "log.jsonl").read_text())
-    assert (line["event"], line["where"], line["why"]) == ("stack.refused", "serve.host", "no TLS")
+    assert (line["event"], line["where"], line["reason"]) == ("stack.refused", "serve.host", "no TLS")
 
 
 def test_levels_survive_being_printed_and_read() -> None:
