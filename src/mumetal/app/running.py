@@ -22,11 +22,13 @@ class Running(Struct, frozen=True, kw_only=True):
         pid: Its process.
         url: Its pages.
         since_ns: When it started, nanoseconds since 1970 UTC.
+        log: Its log; empty when an older Mumetal runs.
     """
 
     pid: int
     url: str
     since_ns: int
+    log: str = ""
 
 
 def write(directory: Path, running: Running) -> None:

@@ -27,10 +27,11 @@ from mumetal.core import LOCAL
 from mumetal.core.check import LATEST_NS
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
-from mumetal.core.errors import UnavailableError
+from mumetal.core.errors import MumetalError, UnavailableError
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident, IncidentState
+from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Truth
 from mumetal.core.records import SightingRecords
 from mumetal.core.series import Series
@@ -48,6 +49,7 @@ MAINTAIN_S = 60.0
 DAY_NS = 86_400 * 10**9
 EVENTS = 100_000
 OUTBOX_AGENT, DESK_AGENT = "mumetal.outbox", "mumetal.desk"
+_log = RoomLogger("app")
 
 
 class Stack:
@@ -97,6 +99,8 @@ class Stack:
         directory = Path(settings.store.directory)
         self.store = LogStore(directory / "telemetry", settings.store, clock)
         self._incidents = open_records(directory, clock=clock, sinks=[name for name, _ in sinks])
+        opened = self.store.stats()
+        _log.info("store.opened", frames=opened.acknowledged, archived=opened.archived, rebuilt=opened.rebuilt)
         triage = Triage(settings.triage, inventory)
         history.restore(triage, self._incidents)
         self._feed = LiveFeed()
@@ -146,6 +150,7 @@ class Stack:
             runner.start()
         self._maintainer.start()
         self._health.start()
+        _log.info("stack.started", sources=len(self._runners), sinks=len(self._sinks), models=len(self.models.loaded()))
         return self
 
     def __exit__(
@@ -167,8 +172,10 @@ class Stack:
         self._maintainer.join(timeout=10)
         self.store.close()
         self._incidents.close()
+        _log.info("stack.stopped", rows=self._rates.rows, refused=self._rates.quarantined, failed=self.failed.is_set())
 
     def _fail(self, error: BaseException) -> None:
+        _log.failure("stack.failed", error)
         self.error = error
         self.failed.set()
 
@@ -193,6 +200,7 @@ class Stack:
         try:
             self.store.maintain(now_ns)
         except (OSError, UnavailableError) as error:  # the watching goes on
+            _log.warning("store.maintenance_failed", reason=str(error))
             self.scorer.report(
                 Finding(
                     subject=Subject(kind=SubjectKind.STORE, name="telemetry"),
@@ -207,11 +215,22 @@ class Stack:
             )
 
     def _commit(self, delivery: Delivery, wait_s: float) -> Receipt:
-        self.backlog.admit(wait_s)
-        receipt = self.store.append(delivery)
+        try:
+            self.backlog.admit(wait_s)
+            receipt = self.store.append(delivery)
+        except MumetalError as error:
+            _log.warning("commit.refused", source=delivery.source, tenant=delivery.tenant, reason=str(error))
+            raise
         at_ns = self._clock.monotonic_ns()
         self._rates.note(receipt, len(delivery.quarantined), at_ns / 1e9)
         self.backlog.put(receipt.sequence, receipt.fresh, at_ns)
+        _log.debug(
+            "commit.done",
+            source=delivery.source,
+            frame=receipt.sequence,
+            values=receipt.values,
+            refused=len(delivery.quarantined),
+        )
         return receipt
 
     def _commit_patiently(self, delivery: Delivery) -> Receipt:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from mumetal.core.clock import Clock
 from mumetal.core.errors import RejectedError
+from mumetal.core.logs import LogValue, RoomLogger
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Permit, Request
 
+_log = RoomLogger("app")
 LONGEST = 1_500  # a ledger's text has at most 2,000 characters
 
 
@@ -55,16 +57,25 @@ class Acts:
         try:
             permit = self._authorizer.authorize(request)
         except RejectedError as error:
-            self._enter(request, f"{why[:LONGEST]}: {error.message[:300]}", "denied")
+            denied = self._enter(request, f"{why[:LONGEST]}: {error.message[:300]}", "denied")
+            _log.warning(
+                "act.denied", action=request.action, actor=request.principal, ledger=denied, reason=error.message
+            )
             raise
         reason = f"{why[:LONGEST]} by policy {permit.policy}@{permit.policy_version}"
         begun = Begun(permit=permit, index=self._enter(request, reason, ""))
+        about: dict[str, LogValue] = {"action": request.action, "actor": request.principal, "ledger": begun.index}
+        if request.action.startswith("incident."):
+            about["incident"] = request.resource
+        _log.info("act.permitted", **about, subject=request.resource, policy=permit.policy)
         try:
             yield begun
         except BaseException as error:
             self._enter(request, reason, f"failed: {str(error)[:LONGEST] or type(error).__name__}")
+            _log.warning("act.failed", **about, error=type(error).__name__)
             raise
         self._enter(request, reason, f"done: {begun.said[:LONGEST]}" if begun.said else "done")
+        _log.debug("act.done", **about)
 
     def _enter(self, request: Request, why: str, outcome: str) -> int:
         return self._ledger.append(

@@ -67,8 +67,10 @@ if TYPE_CHECKING:
     from mumetal.scan.scanning import scan as run_scan
     from mumetal.scan.scanning import scanners as scanners_of
     from mumetal.scan.scanning import tree as work_tree
+    from mumetal.scan.secrets.mask import fingerprint
     from mumetal.scan.secrets.rule import shipped as shipped_secret_rules
-    from mumetal.scan.secrets.scanner import SecretScanner
+    from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
+    from mumetal.scan.secrets.shape import is_public, looks_random
     from mumetal.scan.sources import Follow
     from mumetal.scan.sources.limits import Limits as ScanLimits
     from mumetal.scan.sources.limits import silent as silent_scan

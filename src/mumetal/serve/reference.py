@@ -39,7 +39,13 @@ def _bounds(meta: msgspec.Meta) -> str:
     return ", ".join(parts) or "–"
 
 
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
 def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }" if value else "{}"
     return msgspec.json.encode(value).decode() if not isinstance(value, bool) else str(value).lower()
 
 
@@ -63,7 +69,7 @@ def settings_page() -> str:
             if not meta.description:
                 message = f"{section.name}.{field.name} has no description"
                 raise ValueError(message)
-            lines.append(f"| `{field.name}` | `{_toml(field.default)}` | {_bounds(meta)} | {meta.description} |")
+            lines.append(f"| `{field.name}` | `{_toml(_default(field))}` | {_bounds(meta)} | {meta.description} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -21,6 +21,7 @@ from mumetal.formats.columnar import from_columnar_json
 from mumetal.serve.api.guard import HEADERS, Guard, is_loopback
 from mumetal.serve.api.identity import TenantOf, tenant_by_organisation
 from mumetal.serve.api.problems import problem, problem_of
+from mumetal.serve.api.request_log import HEADER, REQUEST, RequestLog
 from mumetal.serve.api.scan.scans import Scans, scans_router
 from mumetal.serve.api.trust.firmware import firmware_api
 from mumetal.serve.api.watch.live import LiveDoor
@@ -82,6 +83,7 @@ def create_app(
     app.mount("/static", static_files(), name="static")
     _answer_errors(app)
     app.add_middleware(Guard, any_host=app.state.identity_required, refuse=_refuse)
+    app.add_middleware(RequestLog)
     return app
 
 
@@ -107,7 +109,7 @@ def _answer_errors(app: FastAPI) -> None:
         if not request.url.path.startswith("/api/"):
             broken = UnavailableError("something broke here", hint="the server's log says what")
             answer = error_page(request, answer, broken)
-        answer.headers.update(HEADERS)
+        answer.headers.update(HEADERS | {HEADER: str(request.scope.get(REQUEST, "-"))})
         return answer
 
     @app.exception_handler(HTTPException)

@@ -14,6 +14,7 @@ from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
+from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
 from mumetal.core.settings import WatchSettings
@@ -42,6 +43,7 @@ QUIET_NS = 600 * 10**9  # a rule kept for so long is no longer broken
 FIRST_LOOK_NS = 10**9  # so long after it was raised a finding's causes are considered again …
 LAST_LOOK_NS = 60 * 10**9  # … then ever more rarely, down to once in so long
 SILENT = SILENCE.plugin_id
+_log = RoomLogger("watch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ class Watch:
         self._witnesses: dict[tuple[str, str], CanaryWitness] = {}
         self._authored: dict[tuple[str, str], CommitMonitor] = {}
         self._standing: dict[str, Standing] = {}
+        self._told: dict[Key, str] = {}
 
     def observe(self, datum: Datum) -> list[Finding]:
         """Judge committed data; findings carry the causes considered, and evidence without digests."""
@@ -155,7 +158,19 @@ class Watch:
                 for finding in stream.monitor.tick(stream.silence.quiet_s(now_ns)):
                     self._standing.pop(finding.finding_id, None)
                     out.append(self._considered(finding))
+            silent = (SILENT, tenant, device, name) in self._ongoing
+            self._tell((tenant, device, name), "silent" if silent else stream.monitor.state)
+        for place, authored in self._authored.items():
+            self._tell((*place, "calibration"), authored.state)
         return out
+
+    def _tell(self, key: Key, state: str) -> None:
+        """Tell the log when a stream is in another state than at the last tick."""
+        before = self._told.get(key, "new")
+        if state != before:
+            self._told[key] = state
+            tell = _log.warning if state in {"silent", "degraded"} else _log.info
+            tell("stream.state", tenant=key[0], device=key[1], stream=key[2], state=state, before=before)
 
     def status(self) -> tuple[StreamStatus, ...]:
         """Return how every stream is doing, in order of tenant, device and stream."""

@@ -1,6 +1,7 @@
 """At least once, in order, bounded, and dead letters can be seen; kill -9 included."""
 
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -170,3 +171,22 @@ def test_kill_9_loses_nothing_and_keeps_the_order(tmp_path: Path) -> None:
     assert firsts == sorted(firsts)
     outbox.stop()
     store.close()
+
+
+def test_a_receiver_that_is_away_is_logged_once_and_so_is_its_return(
+    store: Records, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, sink = ManualClock(T0), FakeSink()
+    box = Outbox(store.outbox, "a", sink, clock, WHOLE, first_s=1, longest_s=1)
+    sink.away = True
+    store.put(ME, [a_finding()], [])
+    with caplog.at_level(logging.INFO, "mumetal.connect"):
+        for _ in range(3):
+            box.run_once()
+            clock.sleep(1)
+        sink.away = False
+        box.run_once()
+    assert [(r.levelname, r.msg) for r in caplog.records] == [
+        ("WARNING", "outbox.retrying"),
+        ("INFO", "outbox.recovered"),
+    ]

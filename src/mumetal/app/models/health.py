@@ -21,6 +21,7 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.errors import MumetalError
 from mumetal.core.finding import Finding
+from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Store
 from mumetal.trust.api import (
     FEWEST_HEALTH_ROWS,
@@ -40,6 +41,7 @@ from mumetal.trust.api import (
 )
 
 S = 10**9
+_log = RoomLogger("app")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,7 @@ class ModelHealth:
                 active = None  # the record itself is refused: there is no version to name, and no way back
             version = active.version if active else ""
             self._report(refused_finding(problem.model, version, problem.why, now_ns))
+            _log.warning("model.refused", model=problem.model, version=version, reason=problem.why)
             if active is not None:
                 self._back(problem.model, f"the active version does not verify: {problem.why}", now_ns)
 
@@ -166,6 +169,7 @@ class ModelHealth:
         except MumetalError as error:
             why = str(error)[:500]
         if why and self._first(model.name, f"{model.version} {why}"):
+            _log.warning("model.known_answer_failed", model=model.name, version=model.version, reason=why)
             self._report(
                 refused_finding(model.name, model.version, f"its window with a known answer failed: {why}", now_ns)
             )
@@ -229,6 +233,8 @@ class ModelHealth:
         seen = self._check(model, ward, rows, model.version, ward.looked)
         samples = Evidence.of_series(device, name, *span, note="the rows looked at")
         found = health_findings(seen, *span, samples=samples)
+        tell = _log.warning if seen.ails else _log.debug
+        tell("model.checked", model=model.name, version=model.version, device=device, stream=name, findings=len(found))
         for finding in found:
             self._report(finding)
         back = ""
@@ -281,8 +287,10 @@ class ModelHealth:
         try:
             desk.lifecycle.roll_back(HEALTH_AGENT, name, why)
         except MumetalError as error:
+            _log.error("model.rollback_failed", model=name, reason=str(error))
             return f"not put back: {error}"[:300]
         self._models.refresh()
+        _log.warning("model.rolled_back", model=name, reason=why)
         return f"the last good version was put back: {why}"[:300]
 
     def _noted(self, model: LoadedModel, stream: Stream, now_ns: int, note: str) -> Look:

@@ -3,12 +3,14 @@
 from mumetal.access.api import agent_scope, whole_stack_scope
 from mumetal.app.pipeline.watermarks import CALIBRATION, Watermarks
 from mumetal.core.finding import Finding
+from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Scene, Store
 from mumetal.core.records import Records
 from mumetal.core.series import Series
 from mumetal.respond.api import Triage
 from mumetal.watch.api import Watch
 
+_log = RoomLogger("app")
 SECOND_NS = 10**9
 AROUND_S = 300
 MAX_SPAN_S = 3_600
@@ -50,6 +52,7 @@ def restore(triage: Triage, incidents: Records, agent: str = "mumetal.triage") -
         known = incidents.open_for(scope)
         found = [f for i in known for f in incidents.findings(scope, i.findings)]
         triage.restore(known, found)
+        _log.info("incidents.restored", tenant=tenant, incidents=len(known), findings=len(found))
 
 
 def prime(watch: Watch, store: Store, marks: Watermarks) -> list[Finding]:
@@ -77,4 +80,5 @@ def prime(watch: Watch, store: Store, marks: Watermarks) -> list[Finding]:
                 watch.prime(past[-1].rows(max(0, len(past[-1]) - PRIME_ROWS), len(past[-1])))
             for missed in store.series(tenant, device, stream, mark + 1, 2**62):
                 findings += watch.observe(missed)
+                _log.info("stream.caught_up", device=device, stream=stream, tenant=tenant, rows=len(missed))
     return findings

@@ -8,6 +8,7 @@ from mumetal.core.clock import Clock
 from mumetal.core.delivery import Delivery, Receipt
 from mumetal.core.errors import MumetalError, UnavailableError
 from mumetal.core.finding import Finding, Severity
+from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Source
 from mumetal.core.subject import Subject, SubjectKind
 
@@ -15,6 +16,7 @@ POLL_VALUES = 200_000
 POLL_PAUSE_S = 0.5
 RETRY_FIRST_S = 1.0
 RETRY_MOST_S = 60.0
+_log = RoomLogger("app")
 
 
 def unavailable_finding(source: Source, tenant: str, error: MumetalError, now_ns: int) -> Finding:
@@ -69,12 +71,14 @@ class SourceRunner:
     def start(self) -> None:
         """Begin to read."""
         self._thread.start()
+        _log.info("source.opened", source=self._source.name, tenant=self._tenant, resumed=bool(self._cursor))
 
     def stop(self) -> None:
         """Ask the thread to end, wait for it, and close the source."""
         self._stop.set()
         self._thread.join(timeout=10)
         self._source.close()
+        _log.info("source.closed", source=self._source.name, tenant=self._tenant)
 
     def _run(self) -> None:
         pause = RETRY_FIRST_S
@@ -91,6 +95,8 @@ class SourceRunner:
                     pause = min(pause * 2, RETRY_MOST_S)
                     self._stop.wait(wait)
                 continue
+            if self.away:
+                _log.info("source.recovered", source=self._source.name, tenant=self._tenant)
             self.away = ""
             pause = RETRY_FIRST_S
             if delivery.caught_up:
@@ -99,5 +105,6 @@ class SourceRunner:
 
     def _went_away(self, error: MumetalError) -> None:
         if not self.away:
+            _log.warning("source.unavailable", source=self._source.name, tenant=self._tenant, reason=str(error))
             self._report(unavailable_finding(self._source, self._tenant, error, self._clock.now_ns()))
         self.away = str(error)

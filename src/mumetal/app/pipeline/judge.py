@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 from mumetal.access.api import acting_scope, agent_scope
 from mumetal.app.desk import Change
+from mumetal.app.logs.incident_log import IncidentLog
 from mumetal.core.acts import Acts, Begun
 from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
+from mumetal.core.logs import log_context
 from mumetal.core.ports import Authorizer, Ledger, Request, Store
 from mumetal.core.records import Records
 from mumetal.respond.api import Triage
@@ -44,6 +46,7 @@ class Judge:
         self._rooms = rooms
         self._acts = Acts(rooms.ledger, rooms.authorizer, rooms.clock)
         self._lock = threading.Lock()
+        self._told = IncidentLog()
 
     def take(self, findings: Sequence[Finding]) -> list[Incident]:
         """Group findings, keep them, page what is new and unexplained; returns the incidents that changed."""
@@ -60,6 +63,7 @@ class Judge:
                 for tenant in dict.fromkeys([*(f.tenant for f in proven), *(i.tenant for i in changed)]):
                     mine = [f for f in proven if f.tenant == tenant], [i for i in changed if i.tenant == tenant]
                     rooms.incidents.put(agent_scope(tenant, AGENT), *mine)
+            self._told.judged(proven, changed)
         return changed
 
     def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
@@ -74,7 +78,7 @@ class Judge:
             scope = acting_scope(tenant, actor)
             before = rooms.incidents.incident(scope, incident_id)
             request = Request(tenant=tenant, principal=actor, action="incident.change", resource=before.incident_id)
-            with self._acts.act(request, change.words()):
+            with log_context(incident=before.incident_id), self._acts.act(request, change.words()):
                 # a resolved incident is on no board after a restart; one that is there already stays as it is
                 rooms.triage.restore([before], rooms.incidents.findings(scope, before.findings))
                 after = rooms.triage.change(
@@ -87,6 +91,7 @@ class Judge:
                     note=change.note,
                 )
                 rooms.incidents.put(scope, [], [after])
+            self._told.incident(after)
         return after
 
     def _page(self, incident: Incident) -> AbstractContextManager[Begun]:

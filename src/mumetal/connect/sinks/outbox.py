@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError, RejectedError, UnavailableError
 from mumetal.core.identity import Scope
+from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Sink
 from mumetal.core.records import OutboxItem, OutboxRecords
 
 BATCH = 200
+_log = RoomLogger("connect")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,8 @@ class Outbox:
         except UnavailableError as error:
             self._fail(error)
             return 0
+        if self._failures:
+            _log.info("outbox.recovered", sink=self._name, failures=self._failures)
         self._failures, self._error = 0, ""
         return gone
 
@@ -117,5 +121,7 @@ class Outbox:
     def _fail(self, error: MumetalError) -> None:
         wait = min(self._longest, self._first * 2.0 ** min(self._failures, 30))
         self._failures += 1
+        tell = _log.warning if self._failures == 1 else _log.debug
+        tell("outbox.retrying", sink=self._name, failures=self._failures, wait_s=wait, reason=str(error))
         self._error = str(error)[:1_000]
         self._not_before = self._clock.monotonic_ns() + round(wait * 1e9)

@@ -11,12 +11,14 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mumetal.core.errors import RejectedError, UnavailableError
+from mumetal.core.logs import RoomLogger
 from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.guard import is_loopback
 from mumetal.serve.api.identity import PEER, peer_of_certificate
 
 START_S = 10.0
 STOP_S = 5.0
+_log = RoomLogger("serve")
 
 
 class PeerProtocol(H11Protocol):
@@ -112,6 +114,7 @@ class Server:
             sock.close()
             raise UnavailableError("the web server did not start", where=self._settings.host)
         host, port = sock.getsockname()[:2]
+        _log.info("web.listening", host=host, port=port, tls=tls is not None)
         return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def stop(self) -> None:
@@ -122,6 +125,7 @@ class Server:
         self._server.should_exit = True
         self._thread.join(STOP_S + 2.0)
         self._server = self._thread = None
+        _log.info("web.stopped")
 
     def _bind(self) -> socket.socket:
         host = self._settings.host.strip("[]")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from mumetal.core import LOCAL
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
@@ -53,6 +54,8 @@ def status(*, settings: SettingsOption = None, store: StoreOption = None, as_jso
     out = show.console()
     if alive:
         out.print(f"Running since {show.age(alive.since_ns, now_ns)} ago: [bold]{alive.url}[/]")
+        if alive.log:
+            out.print(f"Log: {escape(alive.log)}", soft_wrap=True)
     else:
         out.print("Not running." if candidates else "Nothing is watched here yet.")
     if problems:

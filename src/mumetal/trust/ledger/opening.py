@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mumetal.core.clock import Clock
 from mumetal.core.errors import UnavailableError
+from mumetal.core.logs import RoomLogger
 from mumetal.trust.keys.uri import Secrets, open_key
 from mumetal.trust.ledger.disk import read_whole, write_whole
 from mumetal.trust.ledger.folder import LedgerFolder
@@ -19,6 +20,7 @@ FOLDER = "ledger"
 POINTER = "ledger.key.uri"
 MAX_URI = 4_096
 Say = Callable[[str], None]
+_log = RoomLogger("app")
 
 
 def silent(_text: str) -> None:
@@ -59,6 +61,7 @@ def open_ledger(store: Path, clock: Clock, *, key: str = "", say: Say = silent, 
         signer=open_key(uri, Secrets(environ=os.environ)) if uri else None,
         publish_s=math.inf if ticking else 5.0,
     )
+    _log.info("ledger.opened", entries=ledger.size, published=ledger.published, key_made=fresh, carried_over=carried)
     if fresh:
         say(
             f"Made the ledger's key: {place} (not sealed, mode 0600). Keep a copy of {folder / PUBLIC} elsewhere: "

@@ -6,6 +6,7 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.errors import UnavailableError
 from mumetal.core.finding import Finding, Severity
+from mumetal.core.logs import RoomLogger
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.ledger.folder import LedgerFolder
 from mumetal.trust.ledger.log import MerkleLedger
@@ -16,6 +17,7 @@ SET_BACK = "serve.ledger_clock_set_back"
 REFUTED = "serve.ledger_refuted"
 UNWITNESSED = "serve.ledger_unwitnessed"
 DAY_NS = 86_400 * 10**9
+_log = RoomLogger("app")
 
 
 class LedgerWatch:
@@ -75,6 +77,7 @@ class LedgerWatch:
                 return []
             self._stuck = True
             waiting = self._ledger.size - self._ledger.published
+            _log.error("ledger.publish_failed", entries=waiting, reason=str(error))
             return [
                 self._finding(
                     UNPUBLISHED,
@@ -84,6 +87,8 @@ class LedgerWatch:
                     Severity.HIGH,
                 )
             ]
+        if self._stuck:
+            _log.info("ledger.publish_recovered", entries=self._ledger.published)
         self._stuck = False
         return []
 

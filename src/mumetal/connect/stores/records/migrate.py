@@ -12,8 +12,10 @@ from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData
 
 from mumetal.connect.stores.records.engine import session
 from mumetal.core.errors import BadInputError
+from mumetal.core.logs import RoomLogger
 from mumetal.core.migration import Migration
 
+_log = RoomLogger("connect")
 PG_LOCK = 0x6D756D65  # any number, the same in every process
 
 DONE = Table(
@@ -54,6 +56,7 @@ def migrate(engine: Engine, migrations: Sequence[Migration], now_ns: int, where:
             _run(db, migration, now_ns)
             done = {"prefix": migration.prefix, "number": migration.number, "name": migration.name, "t_ns": now_ns}
             db.execute(insert(DONE).values(**done))
+        _log.info("records.migrated", prefix=migration.prefix, number=migration.number, name=migration.name)
 
 
 def _newest(migrations: Sequence[Migration]) -> dict[str, int]:

@@ -11,10 +11,12 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident
+from mumetal.core.logs import RoomLogger
 from mumetal.core.records import DeadLetter, OutboxItem
 
 MAX_WAITING = 100_000
 MAX_DEAD = 10_000
+_log = RoomLogger("connect")
 FULL = "the outbox was full: the receiver was away for too long"
 
 
@@ -46,6 +48,7 @@ class OutboxRows:
             oldest = select(OUTBOX.c.seq).where(OUTBOX.c.sink == sink, OUTBOX.c.dead == 0).order_by(OUTBOX.c.seq)
             db.execute(update(OUTBOX).where(OUTBOX.c.seq.in_(oldest.limit(excess))).values(dead=1, error=FULL))
             self._thin(db, sink)
+            _log.warning("outbox.full", sink=sink, dead_letters=excess)
 
     def next(self, scope: Scope, sink: str, limit: int) -> list[OutboxItem]:
         """Return the oldest waiting items; one that cannot be read becomes a dead letter at once."""
@@ -76,6 +79,7 @@ class OutboxRows:
         with session(self._engine) as db:
             db.execute(update(OUTBOX).where(OUTBOX.c.seq == seq).values(dead=1, error=error[:1_000]))
             sink = db.execute(select(OUTBOX.c.sink).where(OUTBOX.c.seq == seq)).scalar()
+            _log.warning("outbox.dead_letter", sink=sink, item=seq, reason=error)
             if sink is not None:
                 self._thin(db, sink)
 

@@ -48,6 +48,8 @@ def up(
 ) -> int:
     """Watch, live, until Ctrl-C: your own sources, or a demonstration on real calibration figures when none is named."""
     from mumetal.app import running, wiring
+    from mumetal.app.logs.running_log import RunningLog
+    from mumetal.app.logs.secret_mask import shipped_mask
     from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
     from mumetal.serve.session import Session
@@ -64,9 +66,14 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with Session(chosen, clock, demo, partial(typer.echo, err=True)) as session:
-        folder = Path(chosen.store.directory)
-        running.write(folder, running.Running(pid=os.getpid(), url=session.url, since_ns=clock.now_ns()))
+    folder = Path(chosen.store.directory)
+    with (
+        RunningLog(chosen.logs, folder, shipped_mask()) as log,
+        Session(chosen, clock, demo, partial(typer.echo, err=True)) as session,
+    ):
+        running.write(
+            folder, running.Running(pid=os.getpid(), url=session.url, since_ns=clock.now_ns(), log=str(log.path))
+        )
         try:
             _show_until(session, stop, end_after, LOCAL, plain=as_json or not sys.stdout.isatty(), quiet=as_json)
         finally:
