@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mumetal.app.models.encoders import named, shipped
 from mumetal.catalog import calibrations
 from mumetal.core.ports import Truth
 from mumetal.core.series import Series
 from mumetal.serve.cli.bench import as_text
+from mumetal.serve.encoders import named, shipped
 from mumetal.twin.lab import Lab, Pace
 from mumetal.twin.scenarios import find
 from mumetal.watch.benchmark.evaluate import run

@@ -19,7 +19,7 @@ from tests.fuzz.test_fuzz_secrets import SCANNER, SEEDS, fuzz_readers, fuzz_scan
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
-from mumetal.scan import scanning
+from mumetal.serve import scanning
 
 PIECES = (
     b"\0",

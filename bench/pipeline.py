@@ -7,14 +7,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from mumetal.app import wiring
 from mumetal.core.clock import SystemClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.series import Channel, Series
 from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.formats.arrow import from_arrow_stream, to_arrow_stream
 from mumetal.formats.columnar import from_columnar_json, to_columnar_json
-from mumetal.trust.ledger import opening as ledgers
+from mumetal.serve import ledgers, wiring
 
 CHANNELS = 64
 ROWS = 1_000

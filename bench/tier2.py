@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from mumetal.app.models.encoders import shipped
 from mumetal.core.series import Channel, Series
+from mumetal.serve.encoders import shipped
 from mumetal.watch.contrastive.encoder import Encoder
 from mumetal.watch.detectors.forecast import Forecast
 from mumetal.watch.detectors.nearest import Nearest

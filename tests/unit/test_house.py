@@ -75,7 +75,7 @@ def test_every_public_name_is_documented_and_every_module_says_what_it_is_for() 
     assert not bare
 
 
-# They read events, snapshots or pieces of a stream and not rows: watch/watch.py runs them.
+# They read events, snapshots or pieces of a stream and not rows: watch/watchers runs them.
 OUTSIDE = {"watch.covert.export", "watch.covert.misreport", "watch.covert.noisy_replay"}
 
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from mumetal.access.api import agent_scope, whole_stack_scope
-from mumetal.app.desk import Change, Overview, StreamHealth, StreamState
+from mumetal.app.desk import Change, Overview
 from mumetal.app.models.health import ModelHealth, Pace
 from mumetal.app.models.live import LiveModels
 from mumetal.app.pipeline import history
@@ -21,6 +21,7 @@ from mumetal.app.pipeline.judge import Judge, Rooms
 from mumetal.app.pipeline.live import LiveFeed
 from mumetal.app.pipeline.rates import Rates
 from mumetal.app.pipeline.scorer import Scorer
+from mumetal.app.pipeline.watching import watching_of
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.connect.api import LogStore, Outbox, open_records
 from mumetal.core import LOCAL
@@ -40,7 +41,7 @@ from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Inventory, Triage
 from mumetal.trust.api import CalibrationWatch, SignedFolder
-from mumetal.watch.api import TimingCodes, Watch
+from mumetal.watch.api import TimingCodes
 
 ADMIT_S = 2.0
 DOOR_WAIT_S = 3_600.0
@@ -112,7 +113,7 @@ class Stack:
         self._marks = Watermarks(directory / "scored.json")
         self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
         scenes = history.SceneReader(self.store)
-        self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.watching, codes)
+        self._watch = watching_of(settings.watch, clock, scenes.scene, self._fitting, self.models.watching, codes)
         whole = whole_stack_scope(OUTBOX_AGENT)
         self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock, whole) for name, sink in sinks]
         self._sinks = [sink for _, sink in sinks]
@@ -259,22 +260,9 @@ class Stack:
         status = [s for s in self._watch.status() if s.tenant == tenant]
         devices = sorted({device for device, _ in self.store.streams(tenant)} | {s.device for s in status})
         snapshots = [s for device in devices for s in self.store.snapshots(tenant, device, 2)]
-        streams = tuple(
-            StreamHealth(
-                device=s.device,
-                stream=s.stream,
-                state=StreamState(str(s.state)),
-                reason=s.reason,
-                channels=s.channels,
-                rate_hz=s.rate_hz,
-                last_ns=s.last_ns,
-                score=s.score,
-            )
-            for s in status
-        )
         return Overview(
             now_ns=now_ns,
-            streams=streams,
+            streams=tuple(status),
             rows_total=self._rates.rows,
             values_per_s=self._rates.values_per_s(self._clock.monotonic_ns() / 1e9),
             quarantined=self._rates.quarantined,

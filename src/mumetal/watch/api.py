@@ -6,6 +6,7 @@ from mumetal.core.front_door import opened
 
 if TYPE_CHECKING:
     from mumetal.watch.benchmark.sets import labelled
+    from mumetal.watch.causes.stage import CauseStage, SceneOf
     from mumetal.watch.contrastive.adapted import Adapted as AdaptedRecord
     from mumetal.watch.contrastive.adapted import AdaptedEncoder
     from mumetal.watch.contrastive.adapted import adapt as adapt_encoder
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from mumetal.watch.covert.codes import MAX_CODES_FILE as MAX_TIMING_CODES_FILE
     from mumetal.watch.covert.codes import Codes as TimingCodes
     from mumetal.watch.covert.codes import decode_codes as decode_timing_codes
-    from mumetal.watch.learned import RowModel
+    from mumetal.watch.learned import Models, RowModel, no_models
     from mumetal.watch.learned import Watching as WatchingModel
     from mumetal.watch.listed import LISTED, LIVE
     from mumetal.watch.power.book import Had as MeasuredConditions
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from mumetal.watch.training.recipe import Made as TrainedEncoder
     from mumetal.watch.training.recipe import make as train_encoder
     from mumetal.watch.training.recipe import synthetic as synthetic_backgrounds
-    from mumetal.watch.watch import StreamStatus, Watch
+    from mumetal.watch.watchers.of_room import watchers_of
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = opened(__name__)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from mumetal.app.pipeline.backlog import Backlog
 from mumetal.app.pipeline.judge import Judge
 from mumetal.app.pipeline.live import LiveFeed
+from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
-from mumetal.watch.api import Watch
 
 TICK_S = 0.5
 LATENCIES = 100_000
@@ -37,7 +37,7 @@ class Scorer:
 
     def __init__(
         self,
-        watch: Watch,
+        watch: Watching,
         judge: Judge,
         backlog: Backlog,
         feed: LiveFeed,
