@@ -12,9 +12,10 @@ from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.incident import IncidentState
 from mumetal.core.ports import Scene
-from mumetal.core.settings import TriageSettings, WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
+from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage import Inventory, Triage
+from mumetal.watch.settings import WatchSettings
 
 DAY = 86_400 * 10**9
 TICKET = (("change_ticket", "CHG-42"),)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from tests.stores_data import EVER, series
 
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores import LogStore
 from mumetal.core.clock import SystemClock
-from mumetal.core.settings import StoreSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITER = ROOT / "tests" / "integration" / "store_writer.py"

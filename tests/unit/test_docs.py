@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from mumetal.core.settings import Settings, decode
+from mumetal.app.settings import Settings, decode
 from mumetal.serve import reference
 
 ROOT = Path(__file__).resolve().parents[2]

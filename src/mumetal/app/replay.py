@@ -11,6 +11,7 @@ from mumetal.app import wiring
 from mumetal.app.pipeline import history
 from mumetal.app.pipeline.judge import AGENT, Judge, Rooms
 from mumetal.app.pipeline.watching import watching_of
+from mumetal.app.settings import Settings
 from mumetal.connect.api import LogStore, open_records
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.delivery import Datum, Quarantined
@@ -19,7 +20,6 @@ from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.ports import Source
 from mumetal.core.series import Series
-from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.stream_health import StreamHealth
 from mumetal.respond.api import Inventory, Triage

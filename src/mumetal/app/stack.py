@@ -23,6 +23,7 @@ from mumetal.app.pipeline.rates import Rates
 from mumetal.app.pipeline.scorer import Scorer
 from mumetal.app.pipeline.watching import watching_of
 from mumetal.app.pipeline.watermarks import Watermarks
+from mumetal.app.settings import Settings
 from mumetal.connect.api import LogStore, Outbox, open_records
 from mumetal.core import LOCAL
 from mumetal.core.check import LATEST_NS
@@ -36,7 +37,6 @@ from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Truth
 from mumetal.core.records import SightingRecords
 from mumetal.core.series import Series
-from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Inventory, Triage

@@ -8,18 +8,18 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from mumetal.access.api import LocalOperator
+from mumetal.app import settings as settings_file
 from mumetal.app.models.live import LiveModels
 from mumetal.app.pipeline.filing import SCAN_AGENT
 from mumetal.app.pipeline.judge import AGENT
+from mumetal.app.settings import Settings
 from mumetal.app.stack import Stack
 from mumetal.connect.api import open_sink, open_source, sink_name
 from mumetal.core import LOCAL
-from mumetal.core import settings as settings_file
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import Ledger, Source, Truth
-from mumetal.core.settings import Settings
 from mumetal.respond.api import Inventory, decode_inventory
 from mumetal.trust.api import ADOPT_MODEL, HEALTH_AGENT, RELEASE_AGENT, demand_of, signed_calibrations
 from mumetal.watch.api import MAX_TIMING_CODES_FILE, TimingCodes, decode_timing_codes
@@ -85,6 +85,12 @@ def load(path: Path | None, overrides: Overrides) -> Settings:
         sources=(*settings.sources, *overrides.sources),
         sinks=(*settings.sinks, *overrides.sinks),
     )
+
+
+def on(settings: Settings, folder: Path, sources: Sequence[str]) -> Settings:
+    """Return settings that keep their data in ``folder`` and read ``sources`` only."""
+    replaced = msgspec.structs.replace
+    return replaced(settings, store=replaced(settings.store, directory=str(folder)), sources=tuple(sources))
 
 
 def inventory(settings: Settings) -> Inventory:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mumetal.core.front_door import opened
 
 if TYPE_CHECKING:
+    from mumetal.connect.settings import StoreSettings
     from mumetal.connect.sinks import open_sink, sink_name
     from mumetal.connect.sinks.outbox import Outbox
     from mumetal.connect.sources import open_source

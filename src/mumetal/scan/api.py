@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from mumetal.scan.secrets.rule import shipped as shipped_secret_rules
     from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
     from mumetal.scan.secrets.shape import is_public, looks_random
+    from mumetal.scan.settings import ScanSettings
     from mumetal.scan.sources import Follow
     from mumetal.scan.sources.limits import Limits as ScanLimits
     from mumetal.scan.sources.limits import silent as silent_scan

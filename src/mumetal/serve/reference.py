@@ -5,7 +5,7 @@ import typing
 import msgspec
 from msgspec import Struct
 
-from mumetal.core.settings import Settings
+from mumetal.app.settings import Settings
 from mumetal.watch.api import LISTED, LIVE
 
 HEAD = """# Settings

@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from mumetal.app import wiring
 from mumetal.app.audit_desk import AuditDesk
+from mumetal.app.settings import Settings, path_in
 from mumetal.app.settings_told import CHANGE, START, changes, last_told, told
 from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
 from mumetal.core.ports import Request
-from mumetal.core.settings import Settings, path_in
 from mumetal.respond.api import incident_report
 from mumetal.serve.api.scan.scans import Scans
 from mumetal.serve.api.server import Server

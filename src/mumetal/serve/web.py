@@ -13,9 +13,9 @@ from mumetal import __version__
 from mumetal.app.audit_desk import AuditDesk
 from mumetal.app.desk import Desk
 from mumetal.app.models.live import LiveModels
+from mumetal.app.settings import ServeSettings
 from mumetal.core.errors import BadInputError, MumetalError, UnavailableError
 from mumetal.core.ports import Ledger
-from mumetal.core.settings import ServeSettings
 from mumetal.formats.arrow import from_arrow_stream
 from mumetal.formats.columnar import from_columnar_json
 from mumetal.serve.api.guard import HEADERS, Guard, is_loopback

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mumetal.watch.power.book import PowerBook
     from mumetal.watch.power.book import measure as measure_conditions
     from mumetal.watch.power.ledger import Entry as PowerEntry
+    from mumetal.watch.settings import WatchSettings
     from mumetal.watch.training.fit import Plan as TrainingPlan
     from mumetal.watch.training.fit import require_torch
     from mumetal.watch.training.judge import Judged as EncoderJudgement

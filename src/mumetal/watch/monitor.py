@@ -10,7 +10,6 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import AlertBudget
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.watch.afresh import Fresh
 from mumetal.watch.alerts import Alert, raised
 from mumetal.watch.calibrate import MOST_TOGETHER, memory
@@ -20,6 +19,7 @@ from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.learned import Models, Watching, no_models
 from mumetal.watch.regimes import SPARSE
 from mumetal.watch.rows import Kept, joined, last
+from mumetal.watch.settings import WatchSettings
 
 Array = NDArray[np.float64]
 LEARN_MOST = 20_000  # a fast stream is learnt from no more rows than this, however long that lasts

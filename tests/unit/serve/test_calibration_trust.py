@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from mumetal.app import wiring
 from mumetal.app.replay import replay
+from mumetal.app.settings import Settings
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.sources import open_source
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import BadInputError
-from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory
 from mumetal.serve.cli.app import app
@@ -26,6 +27,7 @@ from mumetal.trust.ledger import opening as ledgers
 from mumetal.trust.signing import calibration
 from mumetal.trust.signing import root_chain as chain
 from mumetal.trust.signing.signed_calibrations import CalibrationWatch, SignedFolder, signed_folder
+from mumetal.watch.settings import WatchSettings
 
 WHERE = ("2026-03-01T08:00:00+00:00", "2026-03-02T08:00:00+00:00")
 DONE = calibration.Recalibration(

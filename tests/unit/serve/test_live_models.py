@@ -19,11 +19,12 @@ from mumetal.app.models import live as live_models
 from mumetal.app.models.live import LiveModels
 from mumetal.app.models.registry import changing
 from mumetal.app.pipeline.watching import watching_of
+from mumetal.app.settings import Settings
+from mumetal.connect.settings import StoreSettings
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.ports import Scene
 from mumetal.core.series import Channel, Series
-from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.formats import canonical
 from mumetal.serve.cli.status import status
 from mumetal.trust.ledger import opening as ledgers
@@ -37,6 +38,7 @@ from mumetal.trust.models.record import State
 from mumetal.trust.models.report import GateOutcome, GateReport
 from mumetal.trust.packaged_models import PackagedModels
 from mumetal.watch.contrastive.adapted import AdaptedEncoder
+from mumetal.watch.settings import WatchSettings
 
 S = 10**9
 Array = NDArray[np.float64]

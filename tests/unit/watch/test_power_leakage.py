@@ -15,7 +15,6 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.core.technique import Conditions
 from mumetal.numerics.normal import z_upper
 from mumetal.twin.knobs import Bench
@@ -24,6 +23,7 @@ from mumetal.watch.covert.leakage_share import Leak, leakage_channels, leaks_in,
 from mumetal.watch.covert.power_leakage import PowerLeakage
 from mumetal.watch.power.facts import stream_facts
 from mumetal.watch.power.ledger import ledger
+from mumetal.watch.settings import WatchSettings
 
 NAMES = ("awg.pulse_energy", "rack.power", "em.band0", "mxc.temperature")
 UNITS = ("1", "W", "V2", "K")

@@ -13,8 +13,8 @@ from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
+from mumetal.watch.settings import WatchSettings
 
 DAY = 86_400 * 10**9
 

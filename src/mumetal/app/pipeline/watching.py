@@ -25,10 +25,9 @@ from mumetal.core.finding import Finding, Severity
 from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import DatumKind, Observed, Span, Watcher
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.core.stream_health import StreamHealth
 from mumetal.core.subject import Subject, SubjectKind
-from mumetal.watch.api import CauseStage, Models, SceneOf, TimingCodes, no_models, watchers_of
+from mumetal.watch.api import CauseStage, Models, SceneOf, TimingCodes, WatchSettings, no_models, watchers_of
 
 CALIBRATION = "calibration"
 StreamKey = tuple[str, str, str]

@@ -18,7 +18,7 @@ from dataclasses import replace
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.incident import Incident, IncidentState, Label
-from mumetal.core.settings import TriageSettings
+from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage.adjacency import Adjacency
 from mumetal.respond.triage.group import Group, Trace
 from mumetal.respond.triage.inventory import Inventory

@@ -3,8 +3,8 @@
 from concurrent.futures import Executor
 
 from mumetal.core.ports import AlertBudget, Watcher
-from mumetal.core.settings import WatchSettings
 from mumetal.watch.learned import Models, Watching, no_models
+from mumetal.watch.settings import WatchSettings
 from mumetal.watch.watchers.calibrations import CalibrationWatcher
 from mumetal.watch.watchers.canaries import CanaryWatcher
 from mumetal.watch.watchers.commits import CommitWatcher

@@ -10,13 +10,13 @@ from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.ports import DatumKind, PluginInfo
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.core.subject import Subject
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.breach import Breach
 from mumetal.watch.quality.event import EventRules
 from mumetal.watch.quality.series import SeriesRules
 from mumetal.watch.quality.snapshot import check_snapshot
+from mumetal.watch.settings import WatchSettings
 from mumetal.watch.watchers.per_subject import CALIBRATION, Key, PerSubject, key_of
 
 QUIET_NS = 600 * 10**9  # a rule kept for so long is no longer broken

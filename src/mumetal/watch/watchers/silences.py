@@ -10,13 +10,13 @@ from mumetal.core.delivery import Datum
 from mumetal.core.finding import Finding
 from mumetal.core.ports import DatumKind, Observed
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.stream_health import StreamHealth, StreamState
 from mumetal.core.subject import Subject
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.silence import INFO, Silence
+from mumetal.watch.settings import WatchSettings
 from mumetal.watch.watchers.per_subject import PerSubject, key_of
 from mumetal.watch.watchers.quality import QUIET_NS, where
 

@@ -8,7 +8,6 @@ from mumetal.core import LOCAL
 from mumetal.core.delivery import Datum
 from mumetal.core.ports import AlertBudget, DatumKind, Observed, PluginInfo, Span
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.core.stream_health import StreamHealth, StreamState
 from mumetal.core.subject import Subject
 from mumetal.core.technique import Conditions, Power
@@ -17,6 +16,7 @@ from mumetal.watch.learned import Models, Watching, no_models
 from mumetal.watch.listed import DETECTORS
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.quality.silence import Silence
+from mumetal.watch.settings import WatchSettings
 from mumetal.watch.watchers.per_subject import CALIBRATION, Key, PerSubject, key_of, outside
 
 CLOSED_AFTER_S = 60.0  # a stream silent for longer has no open alert

@@ -11,7 +11,6 @@ from mumetal.core.clock import ManualClock
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import Scene
-from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
 from mumetal.core.technique import Conditions
 from mumetal.watch.authored.commits import CommitMonitor
@@ -19,6 +18,7 @@ from mumetal.watch.authored.figures import bettered, is_played, kind_of, place_o
 from mumetal.watch.authored.habits import LEARNT, Habits, _cells
 from mumetal.watch.power.counts import told
 from mumetal.watch.power.facts import calibration_facts
+from mumetal.watch.settings import WatchSettings
 
 HOUR = 3_600 * 10**9
 FIGURES = {
