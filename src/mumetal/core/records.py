@@ -19,10 +19,12 @@ from mumetal.core.check import LATEST_NS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mumetal.core.act import ActRecord
     from mumetal.core.finding import Finding
     from mumetal.core.identity import Scope
     from mumetal.core.incident import Incident, IncidentState, LabelGiven
     from mumetal.core.operation import Asset, Job, JobState, OperatingState
+    from mumetal.core.part import PartTables
     from mumetal.core.record import Record, RecordKind
     from mumetal.core.sighting import Choice, Sighting
 
@@ -155,6 +157,19 @@ class AssetRecords(Protocol):
         """Return assets, of all kinds unless named, by id."""
 
 
+class ActRecords(Protocol):
+    """Acts and what came of them."""
+
+    def put(self, scope: Scope, record: ActRecord) -> None:
+        """Write an act as it is now; its log line is of the kind that its state says."""
+
+    def get(self, scope: Scope, act_id: str) -> ActRecord | None:
+        """Return one act; None when the tenant has none of that id."""
+
+    def listed(self, scope: Scope, limit: int = 200) -> list[ActRecord]:
+        """Return acts, newest first."""
+
+
 class Records(Protocol):
     """Everything that is known and was decided, and its log."""
 
@@ -164,6 +179,7 @@ class Records(Protocol):
     states: StateRecords
     jobs: JobRecords
     assets: AssetRecords
+    acts: ActRecords
 
     def put(self, scope: Scope, findings: Sequence[Finding], incidents: Sequence[Incident]) -> None:
         """Write all of it or nothing; what is there already is replaced, and each sink gets its copy.
@@ -197,6 +213,9 @@ class Records(Protocol):
 
     def tenants(self, scope: Scope) -> list[str]:
         """Return whose incidents are kept here; for a scope of the whole stack, at its restart, never for a page."""
+
+    def tables(self, prefix: str) -> PartTables:
+        """Return the tables of a part: those whose names begin with its prefix."""
 
     def close(self) -> None:
         """Let go of the database."""
