@@ -8,6 +8,7 @@ UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_FIND_LINKS
 FOR ?=
 ARGS ?=
+NAME ?= loop
 JOBS ?= 2
 
 help: ## Say what there is
@@ -39,8 +40,8 @@ check: $(VENV)/.dev ## Everything CI asks for: lint, types, layers, tests, docs
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-bench: $(VENV)/.dev ## Measure the bars W2 to W6 and print a table
-	$(BIN)/python -m bench $(ARGS)
+bench: $(VENV)/.dev ## Measure the bars of the watch loop and print a table; NAME=watch ARGS='--data DIR' for another bench
+	$(BIN)/mumetal bench $(NAME) $(ARGS)
 
 system-deps: ## Install the Debian packages that some tests need (root)
 	apt-get update -qq

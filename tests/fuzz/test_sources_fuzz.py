@@ -5,7 +5,10 @@ from tests.fuzz.source_targets import TARGETS, mutate
 from mumetal.core.errors import BadInputError
 
 RUNS = 10_000
-SLOW = {"hdf5_file": 12, "parquet_file": 300}  # a process, an engine for each file; 10,000 HDF5 files: bench/doors.py
+SLOW = {
+    "hdf5_file": 12,
+    "parquet_file": 300,
+}  # a process, an engine for each file; 10,000 HDF5 files: mumetal bench doors --hdf5
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))

@@ -13,8 +13,8 @@ from mumetal.catalog import calibrations
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Series
 from mumetal.twin.lab import Lab, Pace
-from mumetal.watch.benchmark.sets import labelled
 from mumetal.watch.training.judge import Judged
+from mumetal.watch.training.public_series import labelled
 from mumetal.watch.training.recipe import Background, Lot, Made, synthetic
 
 TWIN_DEVICES = ("athens", "belem", "bogota", "jakarta", "lagos", "lima")  # benches use others
