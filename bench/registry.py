@@ -49,7 +49,7 @@ BENCHES: tuple[Bench, ...] = (
     ),
     Bench(
         name="store", bars=("W2", "W5", "W6"), module="bench.loop.store",
-        says="durable ingest, memory, kill -9",
+        says="durable ingest, memory, kill -9", quick="all kills but 5 and all minutes of memory but 0.2",
     ),
     Bench(
         name="doors", bars=("W3", "W8"), module="bench.loop.doors",

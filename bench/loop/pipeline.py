@@ -12,6 +12,7 @@ import numpy as np
 from bench.figure import HEAD, Figure, Line, figure_of, printed
 from mumetal.core.clock import SystemClock
 from mumetal.core.delivery import Delivery
+from mumetal.core.errors import UnavailableError
 from mumetal.core.series import Channel, Series
 from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.formats.arrow import from_arrow_stream, to_arrow_stream
@@ -58,7 +59,11 @@ def latency(rows_per_s: float, seconds: float) -> tuple[float, float, float, flo
                     device=block.device, stream=block.stream, channels=block.channels,
                     t_ns=t_ns + step_ns * np.arange(sent, sent + ROWS, dtype=np.int64), values=block.values,
                 )  # fmt: skip
-                stack.push(Delivery(source="bench", data=(fresh,)))
+                try:
+                    stack.push(Delivery(source="bench", data=(fresh,)))
+                except UnavailableError:  # the queue is full: the rate that is reached says so
+                    time.sleep(0.005)
+                    continue
                 sent += ROWS
             lasted, used = time.perf_counter() - began, time.process_time() - cpu
         waits = np.array(stack.scorer.latencies_s[len(stack.scorer.latencies_s) // 4 :])

@@ -1,6 +1,6 @@
 """W8: mutated inputs into each parser of the scan, crashes and the slowest input.
 
-The targets and seeds are those of ``tests/fuzz/test_fuzz_secrets.py``, which runs 10,000 of each in every test run; here a
+The targets and seeds are those of ``tests/fuzz/test_fuzz_secrets.py``, which runs 2,000 to 10,000 of each in every test run; here a
 million each, once, with another generator. A crash is any error but the one a parser declares; a hang is an input that
 takes more than a second of processor time.
 """

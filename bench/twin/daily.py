@@ -32,6 +32,7 @@ DAILY = Pace(
     cryostat_hz=0.0,
     qubits_hz=0.0,
     queue_hz=0.0,
+    handover_hz=0.0,
     supply_hz=0.0,
     calibration_s=DAY_S,
     drift=1.0,
