@@ -1,6 +1,7 @@
 """The wheel as a stranger gets it, in an environment of its own: what it holds, what it weighs, what runs without extras."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,10 @@ pytestmark = pytest.mark.full
 
 
 def run(*words: str | Path, cwd: Path, code: int = 0) -> str:
-    done = subprocess.run([str(w) for w in words], cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
+    alone = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "MUMETAL_BENCH"}}
+    done = subprocess.run(
+        [str(w) for w in words], cwd=cwd, env=alone, capture_output=True, text=True, check=False, timeout=600
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout if code < 2 else done.stderr
 
