@@ -14,7 +14,6 @@ from mumetal.core.finding import Finding
 from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState, Label, LabelGiven
 from mumetal.core.operation import Asset, Job, JobState, OperatingState
-from mumetal.core.part import PartTables
 from mumetal.core.record import LOG_ONLY, Record, RecordKind
 from mumetal.core.records import (
     ActRecords,
@@ -23,6 +22,7 @@ from mumetal.core.records import (
     JobRecords,
     OutboxItem,
     OutboxRecords,
+    PartTables,
     RecordLog,
     SightingRecords,
     StateRecords,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mumetal.core.finding import Finding
     from mumetal.core.ports import Authorizer, Ledger, Permit, PluginInfo, Store
     from mumetal.core.record import Record
-    from mumetal.core.records import Records
+    from mumetal.core.records import PartTables, Records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,16 +125,6 @@ class Health:
     lag_s: float = 0.0
     reason: str = ""
     mend: str = ""
-
-
-class PartTables(Protocol):
-    """A part's own tables: those whose names begin with its prefix."""
-
-    def read(self, statement: str, **values: object) -> Sequence[tuple[object, ...]]:
-        """Return the rows of a ``SELECT``; values are bound by name, never pasted in."""
-
-    def write(self, statement: str, **values: object) -> None:
-        """Run one statement in a transaction of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mumetal.core.identity import Scope
     from mumetal.core.incident import Incident, IncidentState, LabelGiven
     from mumetal.core.operation import Asset, Job, JobState, OperatingState
-    from mumetal.core.part import PartTables
     from mumetal.core.record import Record, RecordKind
     from mumetal.core.sighting import Choice, Sighting
 
@@ -168,6 +167,16 @@ class ActRecords(Protocol):
 
     def listed(self, scope: Scope, limit: int = 200) -> list[ActRecord]:
         """Return acts, newest first."""
+
+
+class PartTables(Protocol):
+    """A part's own tables: those whose names begin with its prefix."""
+
+    def read(self, statement: str, **values: object) -> Sequence[tuple[object, ...]]:
+        """Return the rows of a ``SELECT``; values are bound by name, never pasted in."""
+
+    def write(self, statement: str, **values: object) -> None:
+        """Run one statement in a transaction of its own."""
 
 
 class Records(Protocol):

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from mumetal.core.front_door import opened
 
 if TYPE_CHECKING:
-    from mumetal.watch.benchmark.sets import labelled
     from mumetal.watch.causes.stage import CauseStage, SceneOf
     from mumetal.watch.contrastive.adapted import Adapted as AdaptedRecord
     from mumetal.watch.contrastive.adapted import AdaptedEncoder
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from mumetal.watch.training.fit import Plan as TrainingPlan
     from mumetal.watch.training.fit import require_torch
     from mumetal.watch.training.judge import Judged as EncoderJudgement
+    from mumetal.watch.training.public_series import labelled
     from mumetal.watch.training.recipe import Background as TrainingBackground
     from mumetal.watch.training.recipe import Lot as TrainingLot
     from mumetal.watch.training.recipe import Made as TrainedEncoder

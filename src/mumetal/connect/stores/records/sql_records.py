@@ -20,13 +20,13 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState, Label, LabelGiven
-from mumetal.core.part import PartTables
 from mumetal.core.record import RecordKind
 from mumetal.core.records import (
     ActRecords,
     AssetRecords,
     JobRecords,
     OutboxRecords,
+    PartTables,
     RecordLog,
     SightingRecords,
     StateRecords,
