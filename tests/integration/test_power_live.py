@@ -94,7 +94,7 @@ def test_played_energy_and_supply_power_that_are_recorded_apart_are_joined_and_a
     )
     found, told = watched(tmp_path, f"npy:{played}?device=rack&stream=played&edge={tmp_path / 'edge.toml'}")
     hit = next(f for f in found if f["rule"] == "watch.covert.power_leakage")
-    assert hit["stream"] == "leak"
+    assert hit["subject"]["name"] == "leak"
     assert truth.start_ns <= int(hit["stop_ns"])
     assert hit["attribution"][0]["channel"] == "supply.power"
     line = next(e for e in told if e["technique"] == "collection.controller_power_trace")

@@ -23,7 +23,7 @@ from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.stream_health import StreamHealth
 from mumetal.respond.api import Inventory, Triage
-from mumetal.trust.api import CalibrationWatch, open_ledger, signed_calibrations
+from mumetal.trust.api import SignedSetWatcher, open_ledger, signed_calibrations
 
 POLL_VALUES = 500_000
 CHUNK_ROWS = 2_000
@@ -147,7 +147,7 @@ def replay(
         )
         judge = Judge(rooms)
         signed = signed_calibrations(settings.calibrations)
-        calibrations = CalibrationWatch(signed, store.snapshots, SystemClock()) if signed else None
+        calibrations = SignedSetWatcher(signed, store.snapshots, SystemClock()) if signed else None
         seen = 0
         for tenant in sorted({*store.tenants(), *devices}):
             for t_ns, datum in in_order(store, tenant, devices.get(tenant, set())):

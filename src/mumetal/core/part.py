@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mumetal.core.act import Act, Outcome
     from mumetal.core.clock import Clock
     from mumetal.core.finding import Finding
-    from mumetal.core.ports import Authorizer, Ledger, Permit, PluginInfo, Store
+    from mumetal.core.ports import AlertBudget, Authorizer, Ledger, Permit, PluginInfo, Store
     from mumetal.core.record import Record
     from mumetal.core.records import PartTables, Records
 
@@ -140,6 +140,7 @@ class House:
         tables: Its own tables.
         ledger: Where decisions are written.
         authorizer: Who decides.
+        budget: The user's alert budget; what joins it keeps to its share.
         report: Takes a finding; it is judged like any other.
         opened: The parts opened before it, by id.
     """
@@ -152,6 +153,7 @@ class House:
     tables: PartTables
     ledger: Ledger
     authorizer: Authorizer
+    budget: AlertBudget
     report: Callable[[Finding], None]
     opened: Mapping[str, Running] = field(default_factory=dict)
 

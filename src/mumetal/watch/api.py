@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mumetal.core.front_door import opened
 
 if TYPE_CHECKING:
+    from mumetal.watch.causes import CAUSES
     from mumetal.watch.causes.stage import CauseStage, SceneOf
     from mumetal.watch.contrastive.adapted import Adapted as AdaptedRecord
     from mumetal.watch.contrastive.adapted import AdaptedEncoder
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mumetal.watch.covert.codes import decode_codes as decode_timing_codes
     from mumetal.watch.learned import Models, RowModel, no_models
     from mumetal.watch.learned import Watching as WatchingModel
-    from mumetal.watch.listed import LISTED, LIVE
+    from mumetal.watch.listed import DETECTORS, LISTED, LIVE
     from mumetal.watch.power.book import Had as MeasuredConditions
     from mumetal.watch.power.book import PowerBook
     from mumetal.watch.power.book import measure as measure_conditions

@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mumetal.app.left_out import left_out
 from mumetal.app.pipeline.alert_budget import SharedBudget
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
 from mumetal.core.event import Event
-from mumetal.core.finding import Finding, Severity
+from mumetal.core.finding import Finding
 from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import DatumKind, Observed, Span, Watcher
 from mumetal.core.series import Series
@@ -155,17 +156,7 @@ class Watching:
         self.watchers = [w for w in self.watchers if w is not watcher]
         self._wanted.clear()
         _log.failure("watcher.failed", error)
-        return Finding(
-            subject=Subject(kind=SubjectKind.SOURCE, name=watcher.info.plugin_id),
-            rule="app.watcher_failed",
-            title=f"{watcher.info.title}: this watcher failed and is left out",
-            detail=f"{watcher.info.plugin_id} raised {type(error).__name__}. What it would have seen is not seen.",
-            remedy="Restart to bring it back; see the log, and report it with what the log says.",
-            start_ns=now_ns,
-            stop_ns=now_ns,
-            severity=Severity.HIGH,
-            confidence=1.0,
-        )
+        return left_out(watcher.info.plugin_id, watcher.info.title, error, now_ns)
 
 
 def watching_of(

@@ -1,15 +1,14 @@
 """What watchers that keep something of each subject share."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from mumetal.core.delivery import Datum
 from mumetal.core.finding import Finding
-from mumetal.core.ports import DatumKind, Observed, PluginInfo, Span, WatcherState
+from mumetal.core.ports import Observed, Span
 from mumetal.core.series import Series
-from mumetal.core.stream_health import StreamHealth
-from mumetal.core.subject import Subject
 from mumetal.core.technique import Conditions, Power
+from mumetal.core.watcher import PlainWatcher
 from mumetal.watch.detectors.power import blind
 
 Key = tuple[str, str, str]  # tenant, device, stream
@@ -24,15 +23,13 @@ def key_of(datum: Datum) -> Key:
     return datum.tenant, datum.device, CALIBRATION if hasattr(datum, "parameters") else ""
 
 
-class PerSubject(Generic[T]):
+class PerSubject(PlainWatcher, Generic[T]):
     """A watcher that keeps something of each subject; its subclasses say what they want and how they look at it.
 
     Args:
         make: Makes what is kept, for a subject first seen.
     """
 
-    info: PluginInfo
-    has_causes = True
     budgeted = True
 
     def __init__(self, make: Callable[[Key], T]) -> None:
@@ -45,10 +42,6 @@ class PerSubject(Generic[T]):
             self._kept[key] = self._make(key)
         return self._kept[key]
 
-    def wants(self, kind: DatumKind, subject: Subject) -> bool:
-        """Say whether it looks at such data."""
-        raise NotImplementedError
-
     def observe(self, data: Sequence[Datum], now_ns: int) -> Observed:
         """Look at data of one subject."""
         found: list[Finding] = []
@@ -59,29 +52,6 @@ class PerSubject(Generic[T]):
     def look(self, kept: T, datum: Datum, now_ns: int) -> Sequence[Finding]:
         """Look at one datum beside what is kept of its subject."""
         raise NotImplementedError
-
-    def tick(self, now_ns: int) -> Observed:
-        """Nothing happens by time alone."""
-        del now_ns
-        return Observed()
-
-    def prime(self, history: Iterable[Datum], exclude: Sequence[Span]) -> None:
-        """Nothing is learnt from the past."""
-        del history, exclude
-
-    def health(self, now_ns: int) -> Sequence[StreamHealth]:
-        """It says nothing of streams."""
-        del now_ns
-        return ()
-
-    def save(self) -> WatcherState:
-        """Nothing is worth keeping."""
-        return WatcherState(version=0)
-
-    def restore(self, state: WatcherState) -> bool:
-        """Nothing was kept."""
-        del state
-        return False
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Say that it answers none by itself."""

@@ -332,7 +332,7 @@ def test_why_a_stack_did_not_start_is_in_its_log(tmp_path: Path) -> None:
 
 def test_levels_survive_being_printed_and_read() -> None:
     from mumetal.app.settings import Settings
-    from mumetal.serve import reference
+    from mumetal.app.settings_toml import as_toml
 
     changed = msgspec.structs.replace(Settings(), logs=LogSettings(levels={"watch": "debug", "uvicorn": "info"}))
-    assert decode(reference.as_toml(changed).encode()) == changed
+    assert decode(as_toml(changed).encode()) == changed

@@ -1,31 +1,23 @@
 """Reference pages that are made from the code, so that they cannot lie."""
 
-import typing
-
 import msgspec
 from msgspec import Struct
 
 from mumetal.app.settings import Settings
-from mumetal.watch.api import LISTED, LIVE
+from mumetal.app.settings_toml import meta_of, toml_of
+from mumetal.watch.listed import LISTED, LIVE
 
 HEAD = """# Settings
 
 One TOML file, `mumetal.toml` in the working folder or the one named by `--settings`. Every field may be left out; an unknown one is an error.
-This page is made from `core/settings.py` (`python -m mumetal.serve.reference`).
+This page is made from the sections' own modules (`python scripts/reference.py settings`).
 """
 
 DETECTORS_HEAD = """# Detectors
 
 Every detector says itself which live streams it watches; exceedances of one family are one finding. Rows: the fewest it learns from.
-This page is made from `watch/listed.py` (`python -m mumetal.serve.reference detectors`).
+This page is made from `watch/listed.py` (`python scripts/reference.py detectors`).
 """
-
-
-def _meta(field: msgspec.structs.FieldInfo) -> msgspec.Meta:
-    for part in typing.get_args(field.type):
-        if isinstance(part, msgspec.Meta):
-            return part
-    return msgspec.Meta()
 
 
 def _bounds(meta: msgspec.Meta) -> str:
@@ -43,12 +35,6 @@ def _default(field: msgspec.structs.FieldInfo) -> object:
     return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
-def _toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }" if value else "{}"
-    return msgspec.json.encode(value).decode() if not isinstance(value, bool) else str(value).lower()
-
-
 def settings_page() -> str:
     """Return ``docs/reference/settings.md``.
 
@@ -57,36 +43,21 @@ def settings_page() -> str:
     """
     lines = [HEAD]
     for section in msgspec.structs.fields(Settings):
-        default = section.default
+        default = _default(section)
         if not isinstance(default, Struct):
-            meta = _meta(section)
-            lines.append(f"## `{section.name}`\n\n{meta.description} Default `{_toml(default)}`; {_bounds(meta)}.\n")
+            meta = meta_of(section)
+            lines.append(f"## `{section.name}`\n\n{meta.description} Default `{toml_of(default)}`; {_bounds(meta)}.\n")
             continue
         lines.append(f"## `[{section.name}]`\n\n{(type(default).__doc__ or '').strip()}\n")
         lines += ["| field | default | bounds | what it is |", "|---|---|---|---|"]
         for field in msgspec.structs.fields(type(default)):
-            meta = _meta(field)
+            meta = meta_of(field)
             if not meta.description:
                 message = f"{section.name}.{field.name} has no description"
                 raise ValueError(message)
-            lines.append(f"| `{field.name}` | `{_toml(_default(field))}` | {_bounds(meta)} | {meta.description} |")
+            lines.append(f"| `{field.name}` | `{toml_of(_default(field))}` | {_bounds(meta)} | {meta.description} |")
         lines.append("")
     return "\n".join(lines)
-
-
-def as_toml(settings: Settings) -> str:
-    """Return settings as TOML, each field after its description."""
-    top: list[str] = []
-    tables: list[str] = []
-    for section in msgspec.structs.fields(Settings):
-        value = getattr(settings, section.name)
-        if not isinstance(value, Struct):
-            top += [f"# {_meta(section).description}", f"{section.name} = {_toml(value)}"]
-            continue
-        tables.append(f"\n[{section.name}]")
-        for field in msgspec.structs.fields(type(value)):
-            tables += [f"# {_meta(field).description}", f"{field.name} = {_toml(getattr(value, field.name))}"]
-    return "\n".join([*top, *tables]) + "\n"
 
 
 def detectors_page() -> str:
