@@ -33,6 +33,9 @@ class Budget:
         true_per_week: Real events a week on one stream, beforehand; confidences rest on it.
     """
 
+    saved = ("_suspects",)
+    unsaved = ("alerts_per_week", "true_per_week", "members")
+
     def __init__(self, alerts_per_week: float, true_per_week: float = 1.0) -> None:
         self.alerts_per_week, self.true_per_week = alerts_per_week, true_per_week
         self.members = 0
