@@ -60,6 +60,10 @@ BENCHES: tuple[Bench, ...] = (
         says="cost of a door over its parts; acknowledged to scored",
     ),
     Bench(
+        name="restart", bars=("W10",), module="bench.loop.restart",
+        says="from the saved state of 40 learnt streams to streams that watch",
+    ),
+    Bench(
         name="twin", bars=("W9",), module="bench.twin.daily", data=QPROV,
         says="the twin against real daily statistics; without --data, distances and speed alone",
         quick="all but 4 twins per device",

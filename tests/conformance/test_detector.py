@@ -14,8 +14,10 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.ports import Detector
 from mumetal.core.series import Channel, Series
 from mumetal.core.technique import Conditions
+from mumetal.formats.watcher_state import decode, encode
 from mumetal.watch.contrastive.encoder import Encoder
 from mumetal.watch.listed import DETECTORS
+from mumetal.watch.state.saving import pack, parts_of, state_of, unpack
 
 MODEL = shipped()
 LISTED: list[tuple[str, Callable[[], Detector]]] = [*DETECTORS, (Encoder.info.plugin_id, lambda: Encoder(MODEL))]
@@ -190,3 +192,20 @@ def test_fitting_again_starts_afresh(plugin_id: str, make: Callable[[], Detector
     first = detector.score(more)
     detector.fit(history)
     np.testing.assert_allclose(detector.score(more), first)
+
+
+@EACH
+@pytest.mark.parametrize("size", [1, 33, 1_200])
+def test_a_saved_detector_goes_on_to_the_last_bit(plugin_id: str, make: Callable[[], Detector], size: int) -> None:
+    history, more = history_and_more(plugin_id, 200.0)
+    detector = make()
+    detector.fit(history)
+    detector.score(more.rows(0, 451))
+    given = {"model": shipped()}
+    saved = parts_of(decode(encode(state_of({("d",): pack(detector, given, {})}))))["d",]
+    again = unpack(*saved, given, {})
+    assert isinstance(again, type(make()))
+    rest = [more.rows(i, min(i + size, len(more))) for i in range(451, 451 + min(100 * size, 700), size)]
+    for rows in rest:
+        np.testing.assert_array_equal(detector.score(rows), again.score(rows))
+    assert detector.attribute(more) == again.attribute(more)

@@ -26,6 +26,15 @@ class Fresh:
         self._plain = [k for k in range(len(self.columns)) if k not in self._summing]
         self._started: list[Standardised] = []
 
+    @property
+    def started(self) -> list[Standardised]:
+        """The detectors that were started afresh and are out; a restart puts them back."""
+        return self._started
+
+    @started.setter
+    def started(self, detectors: list[Standardised]) -> None:
+        self._started = detectors
+
     def look_at(self, values: Array, scores: Array, levels: Array) -> Array:
         """Take the rows of a chunk, shape (n, C), with scores and thresholds of all members, shape (n, M); return relative scores."""
         self._values, self._scores, self._levels = values, scores, levels[:, self.columns]

@@ -1,5 +1,6 @@
 """The detectors that watch one fast stream: fitted, calibrated and scored together."""
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -46,6 +47,9 @@ class Ensemble:
         BadInputError: Too few usable rows for every detector.
     """
 
+    saved = ("regimes", "scale", "members", "forgot", "_left_out")
+    unsaved = ("apart",)
+
     def __init__(self, history: Series, extra: tuple[tuple[Make, str], ...] = ()) -> None:
         self.regimes = Regimes(history)
         self.scale = Scale(history, self.regimes)
@@ -53,6 +57,7 @@ class Ensemble:
         halves = folds(history, 2, self.regimes)
         labels = self.regimes.labels(history.values)
         members: list[Member] = []
+        self.forgot = False  # whether a restart left detectors out
         self._left_out: list[str] = []
         for make, family in makes:
             detector = make()
@@ -121,11 +126,19 @@ class Ensemble:
         detector = self.members[member].detector
         return carried(self.scale, ordinary, window) if detector.joint else detector.attribute(window)
 
+    def savable(self) -> "Ensemble":
+        """Return the same without the detectors of other packages: what they have learnt is in nobody's words but theirs."""
+        own = copy(self)
+        own.members = tuple(m for m in self.members if not isinstance(m.detector, Ported))
+        own.forgot = self.forgot or len(own.members) < len(self.members)
+        return own
+
     @property
     def left_out(self) -> tuple[str, ...]:
         """Which detectors of other packages do not watch though they should, and why."""
         failed = (m.detector.failed for m in self.members if isinstance(m.detector, Ported))
-        return (*self._left_out, *filter(None, failed))
+        again = ("detectors of other packages learn anew after a restart",) if self.forgot else ()
+        return (*self._left_out, *again, *filter(None, failed))
 
     def score(self, rows: Series) -> Array:
         """Score rows that follow the last ones.

@@ -130,6 +130,8 @@ class Episodes:
     has been falling back for a while, as after sabotage of a refrigerator; should it rise again or stay where it is, that is raised anew.
     """
 
+    saved = ("open", "_ebb", "_calm_ns")
+
     def __init__(self) -> None:
         self.open: Episode | None = None
         self._ebb: Episode | None = None  # what is over and on its way back

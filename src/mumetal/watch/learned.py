@@ -1,8 +1,10 @@
 """A model of one's own watches a stream like any other detector: it was learnt elsewhere, only its tail is learnt here."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,6 +62,21 @@ def adapted_to(models: tuple[Watching, ...], history: Series) -> tuple[AdaptedEn
     return tuple(model for model in models if isinstance(model, AdaptedEncoder) and model.fits(history))
 
 
+def identity(model: Watching) -> list[str]:
+    """Return what tells a model, an adaptation or codes of the lab's own from any other."""
+    if isinstance(model, AdaptedEncoder):
+        return ["encoder", model.model.digest, hashlib.sha256(msgspec.json.encode(model.adapted)).hexdigest()]
+    if isinstance(model, Codes):
+        return ["codes", *model.names, hashlib.sha256(repr(model.sequences).encode()).hexdigest()]
+    return ["model", model.name, model.version]
+
+
+def given_by(models: tuple[Watching, ...]) -> dict[str, object]:
+    """Return what detectors hold of models, by name: it is verified where it comes from, and no part of a state."""
+    held = (model.model if isinstance(model, AdaptedEncoder) else model for model in models)
+    return {f"model {place}": thing for place, thing in enumerate(held)}
+
+
 class Learned(Standardised):
     """Scores rows with a model; what it has not observed it takes to be at its ordinary place.
 
@@ -77,6 +94,8 @@ class Learned(Standardised):
         min_history=64,
     )
     tail_power = 1.0
+
+    saved = ("_given", "model", "_columns", "_location", "_spread", "_floor")
 
     def __init__(self, model: RowModel) -> None:
         super().__init__()

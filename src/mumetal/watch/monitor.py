@@ -1,7 +1,7 @@
 """One fast stream: learning, scoring, and episodes that become findings."""
 
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from concurrent.futures import Executor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +14,22 @@ from mumetal.watch.afresh import Fresh
 from mumetal.watch.alerts import Alert, raised
 from mumetal.watch.calibrate import MOST_TOGETHER, memory
 from mumetal.watch.detectors.standard import rate_of
-from mumetal.watch.ensemble import Ensemble, extras_for
+from mumetal.watch.ensemble import Ensemble
 from mumetal.watch.episodes import Episode, Episodes
-from mumetal.watch.learned import Models, Watching, no_models
+from mumetal.watch.learned import Models, Watching, given_by, no_models
+from mumetal.watch.refit import Refit, ensemble_for
 from mumetal.watch.regimes import SPARSE
 from mumetal.watch.rows import Kept, joined, last
 from mumetal.watch.settings import WatchSettings
+from mumetal.watch.state.conditions import is_monitor, learnt_under
+from mumetal.watch.state.saving import Arrays, Saved, pack, unpack
 
 Array = NDArray[np.float64]
 LEARN_MOST = 20_000  # a fast stream is learnt from no more rows than this, however long that lasts
 HISTORY_VALUES = 1_000_000  # numbers kept to learn from, 8 MB: a refit takes a fraction of a second
 HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
+ORDINARY = 16 * WINDOW  # rows of the history that a finding is told beside, which are saved: the rest is in the store
 RATE_FACTOR = 2.0
 PATIENCE = 2  # times the learning period, for a stream that wanders slowly
 INDEPENDENT = 8  # spans of a stream's memory that teach what is ordinary
@@ -37,29 +41,6 @@ RETURNS = "it is on its way back"
 CATCH_UP = 2_048  # rows that bring a refitted detector's slow averages up to date
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refit:
-    """An ensemble that is being fitted while the former one goes on.
-
-    Args:
-        ensemble: Comes from another thread, or is fitted when asked for.
-        history: What it learns from.
-        models: The models of the registry that watch beside it.
-        seen_rows: Rows learnt when it began.
-        due: Rows learnt when it takes over.
-    """
-
-    ensemble: "Future[Ensemble] | None"
-    history: Series
-    models: tuple[Watching, ...]
-    seen_rows: int
-    due: int
-
-    def take(self) -> Ensemble:
-        """Return it, waiting if it is not ready."""
-        return self.ensemble.result() if self.ensemble is not None else _ensemble(self.history, self.models)
-
-
 class StreamMonitor:
     """Watches one stream of one device.
 
@@ -69,6 +50,12 @@ class StreamMonitor:
         background: Where refits run; without it they run where the rows are judged. The outcome is the same.
         models: Says which models of the registry are active now.
     """
+
+    saved = (
+        "_epoch", "_reason", "_patience", "_history", "_recent", "_ensemble", "_next_fit", "_seen_rows", "_strange", "_episodes",
+        "_alerts", "last_ns", "rate_hz", "channels", "score", "unseen",
+    )  # fmt: skip
+    unsaved = ("_settings", "_budget", "_background", "_models", "_fitted_with", "_refit", "_fresh")
 
     def __init__(
         self,
@@ -170,7 +157,8 @@ class StreamMonitor:
             chunk = chunk.rows(take, len(chunk))
         while self._ensemble is not None and len(chunk):
             due = self._refit.due if self._refit is not None else self._next_fit
-            piece = min(len(chunk), max(1, due - self._seen_rows))  # a refit comes at its row, however split
+            waits = self._refit is None and self.wanting is not None
+            piece = len(chunk) if waits else min(len(chunk), max(1, due - self._seen_rows))  # at its row, however split
             out += self._judge(chunk.rows(0, piece))
             chunk = chunk.rows(piece, len(chunk))
         return out
@@ -185,6 +173,58 @@ class StreamMonitor:
                 self._fresh[family].forget()
             out += [self._alerts.pop(family).closed(e, why) for e in ended if family in self._alerts]
         return out
+
+    def save(self) -> Saved:
+        """Return what it has learnt and where it stands, without the older rows of its history, which are in the store."""
+        told = {name: vars(self)[name] for name in self.saved}
+        if self._ensemble is not None:
+            told |= {"_history": self._history.newest(ORDINARY), "_ensemble": self._ensemble.savable()}
+        told["_recent"] = last(self._recent, WINDOW) if self._recent is not None else None
+        told["started"] = {family: fresh.started for family, fresh in self._fresh.items()}
+        return pack(told, given_by(self._fitted_with), learnt_under(self._settings, self._fitted_with))
+
+    def restore(self, facts: Mapping[str, object], arrays: Arrays) -> bool:
+        """Go on from what :meth:`save` returned, where nothing was observed yet.
+
+        Returns:
+            False, and nothing has changed, when it was learnt under other settings, with other detectors or models, or cannot
+            be read: then it is to be primed.
+        """
+        models = self._models()
+        told = unpack(facts, arrays, given_by(models), learnt_under(self._settings, models))
+        if not isinstance(told, dict) or not is_monitor(told, self.saved):
+            return False
+        started = told.pop("started")
+        self.__dict__.update(told, _fitted_with=models, _refit=None)
+        if self._ensemble is not None:
+            self._budget.join(len(self._ensemble.members))
+            self._fresh = _fresh_of(self._ensemble)
+            for family in self._fresh.keys() & started.keys():
+                self._fresh[family].started = started[family]
+            self._learn_forgotten()
+        return True
+
+    @property
+    def wanting(self) -> tuple[int, int] | None:
+        """From when until before when a restart left rows of the history in the store, ns since 1970 UTC; None where it has all."""
+        return self._history.wanting
+
+    def recall(self, history: Series) -> None:
+        """Take stored rows that are :attr:`wanting`, oldest first, the newest 40,000 of them at most; judges and learns nothing.
+
+        Until then a refit that comes due waits. A detector of another package cannot be saved; it watches again, fitted
+        anew, from the next row on.
+        """
+        if history.epoch != self._epoch or self._ensemble is None:
+            return
+        self._history.recall(history)
+        self._learn_forgotten()
+
+    def _learn_forgotten(self) -> None:
+        """Fit anew at once what a state cannot hold, as soon as the whole history is there."""
+        if self._ensemble is not None and self._ensemble.forgot and self.wanting is None:
+            history, rows = self._history.series(), self._seen_rows
+            self._refit = Refit.begin(history, self._fitted_with, rows, rows, self._background)
 
     def leave(self) -> None:
         """Give its share of the alert budget back: nothing is asked of it any more."""
@@ -242,7 +282,7 @@ class StreamMonitor:
             return
         models = self._models()
         try:
-            self._install(_ensemble(history, models), models)
+            self._install(ensemble_for(history, models), models)
         except BadInputError as error:
             self._reason, self._fitted_with = error.message, models
 
@@ -252,7 +292,7 @@ class StreamMonitor:
         self._budget.join(len(ensemble.members))
         self._ensemble, self._reason, self._fitted_with = ensemble, "", models
         self._next_fit = 2 * max(len(self._history), self._seen_rows)
-        self._fresh = {family: Fresh(ensemble, family) for family in dict.fromkeys(m.family for m in ensemble.members)}
+        self._fresh = _fresh_of(ensemble)
         for family in self._fresh:
             self._episodes.setdefault(family, Episodes())
 
@@ -286,7 +326,7 @@ class StreamMonitor:
                         int(regimes[row]),
                         self._window(chunk, row),
                         episode.start_ns,
-                        self._history.series(),
+                        last(self._history.series(), ORDINARY),
                         self._budget.true_per_week,
                     )
                     self._alerts[family] = alert
@@ -324,17 +364,14 @@ class StreamMonitor:
         """Learn from rows outside every episode and state that began with one: what was raised is not absorbed."""
         if self._refit is None and self._seen_rows > MATURE * self.needed:
             return
-        if calm.all():
-            self._learn(chunk)
-        elif calm.any():
-            self._learn(replace(chunk, t_ns=chunk.t_ns[calm], values=chunk.values[calm], seq=chunk.seq[calm]))
+        self._history.add_some(chunk, calm)
+        self._seen_rows += int(calm.sum())
         if self._refit is not None and self._seen_rows >= self._refit.due:
             self._take_over(self._refit)
-        elif self._refit is None and self._seen_rows >= self._next_fit:
-            history, models = self._history.series(), self._models()
-            future = self._background.submit(_ensemble, history, models) if self._background is not None else None
+        elif self._refit is None and self._seen_rows >= self._next_fit and self.wanting is None:
             due = self._seen_rows + max(1, self._seen_rows // TAKE_OVER)
-            self._refit = Refit(ensemble=future, history=history, models=models, seen_rows=self._seen_rows, due=due)
+            history, models = self._history.series(), self._models()
+            self._refit = Refit.begin(history, models, self._seen_rows, due, self._background)
 
     def _take_over(self, refit: Refit) -> None:
         """Go on with a refitted ensemble, brought up to date with the rows since."""
@@ -348,5 +385,5 @@ class StreamMonitor:
         self._install(ensemble, refit.models)
 
 
-def _ensemble(history: Series, models: tuple[Watching, ...]) -> Ensemble:
-    return Ensemble(history, extras_for(history, models))
+def _fresh_of(ensemble: Ensemble) -> dict[str, Fresh]:
+    return {family: Fresh(ensemble, family) for family in dict.fromkeys(m.family for m in ensemble.members)}

@@ -6,7 +6,7 @@ from mumetal.core.finding import Finding
 
 
 @dataclass(slots=True, kw_only=True)
-class _Entry:
+class Sighting:
     """A finding that is out, when it was last seen and how often."""
 
     finding: Finding
@@ -21,9 +21,12 @@ class Ongoing:
         hold_ns: How long after the last sighting it counts as the same, nanoseconds of the data's time.
     """
 
+    saved = ("_known",)
+    unsaved = ("_hold",)
+
     def __init__(self, hold_ns: int) -> None:
         self._hold = hold_ns
-        self._known: dict[tuple[str, ...], _Entry] = {}
+        self._known: dict[tuple[str, ...], Sighting] = {}
 
     def seen(self, key: tuple[str, ...], finding: Finding) -> list[Finding]:
         """Return ``[finding]`` when it is new, nothing when it merely goes on."""
@@ -32,7 +35,7 @@ class Ongoing:
             entry.last_ns = max(entry.last_ns, finding.stop_ns)
             entry.times += 1
             return []
-        self._known[key] = _Entry(finding=finding, last_ns=finding.stop_ns)
+        self._known[key] = Sighting(finding=finding, last_ns=finding.stop_ns)
         return [finding]
 
     def gone(self, key: tuple[str, ...]) -> list[Finding]:
@@ -49,7 +52,7 @@ class Ongoing:
         return key in self._known
 
 
-def _closed(entry: _Entry) -> Finding:
+def _closed(entry: Sighting) -> Finding:
     finding = entry.finding
     if entry.times == 1:
         return replace(finding, stop_ns=max(finding.stop_ns, entry.last_ns))

@@ -25,6 +25,8 @@ class Regimes:
         history: What is ordinary.
     """
 
+    saved = ("_columns", "_codes")
+
     def __init__(self, history: Series) -> None:
         values = history.values
         few = values[:: max(1, len(values) // LOOKED_AT)]

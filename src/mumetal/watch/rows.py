@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mumetal.core.series import Series
 
@@ -31,14 +32,22 @@ def last(series: Series, rows: int) -> Series:
 class Kept:
     """The newest rows of one epoch, kept in the pieces they came in.
 
+    What was left out between them is noted, so that after a restart the same rows can be taken from the store again.
+
     Args:
         most: Rows kept at least, when so many came; older pieces are dropped.
     """
+
+    saved = ("_most", "_pieces", "_rows", "_since_ns", "_left_out", "_leaving", "_short")
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._pieces: deque[Series] = deque()
         self._rows = 0
+        self._since_ns = -1  # the first row ever
+        self._left_out: deque[tuple[int, int]] = deque()  # first and last of rows in a row that were left out
+        self._leaving = False  # whether the row before was left out
+        self._short = False  # whether older rows are in the store only
 
     def __len__(self) -> int:
         return min(self._rows, self._most)
@@ -47,10 +56,58 @@ class Kept:
         """Add rows that follow the last ones."""
         if len(rows) == 0:
             return
+        self._since_ns = int(rows.t_ns[0]) if self._since_ns < 0 else self._since_ns
+        self._leaving = False
         self._pieces.append(last(rows, self._most))
         self._rows += len(self._pieces[-1])
         while self._rows - len(self._pieces[0]) >= self._most:
             self._rows -= len(self._pieces.popleft())
+
+    def add_some(self, rows: Series, kept: NDArray[np.bool_]) -> None:
+        """Add those of rows that follow the last ones which are ``kept``, shape (n,)."""
+        leaving = self._leaving
+        if kept.all():
+            self.add(rows)
+            return
+        turns = np.diff(np.concatenate([[False], ~kept, [False]]).astype(np.int8))
+        for start, stop in zip(np.flatnonzero(turns > 0), np.flatnonzero(turns < 0), strict=True):
+            first = self._left_out.pop()[0] if start == 0 and leaving else int(rows.t_ns[start])
+            self._left_out.append((first, int(rows.t_ns[stop - 1])))
+        if kept.any():
+            self.add(replace(rows, t_ns=rows.t_ns[kept], values=rows.values[kept], seq=rows.seq[kept]))
+        self._leaving = not kept[-1]
+        while not self._short and self._pieces and self._left_out[0][1] < int(self._pieces[0].t_ns[0]):
+            self._left_out.popleft()
+
+    def newest(self, rows: int) -> "Kept":
+        """Return the same with its newest rows only: the others are in the store."""
+        cut = Kept(self._most)
+        cut.__dict__.update(self.__dict__)
+        if self._rows:
+            whole = last(self.series(), rows)
+            cut.__dict__.update(_pieces=deque([whole]), _rows=len(whole), _left_out=self._left_out.copy())
+            cut.__dict__["_short"] = self._short or len(whole) < len(self)
+        return cut
+
+    @property
+    def wanting(self) -> tuple[int, int] | None:
+        """From when until before when stored rows are wanting, ns since 1970 UTC; None where none are."""
+        return (self._since_ns, int(self._pieces[0].t_ns[0])) if self._short else None
+
+    def recall(self, older: Series) -> None:
+        """Take stored rows that :attr:`wanting` asked for, oldest first; those that were left out are left out again."""
+        if not self._short:
+            return
+        start_ns, stop_ns = self.wanting or (0, 0)
+        older, self._short = older.between(start_ns, stop_ns), False
+        kept = np.ones(len(older), bool)
+        for first, final in self._left_out:
+            kept[np.searchsorted(older.t_ns, first) : np.searchsorted(older.t_ns, final, side="right")] = False
+        if kept.any():
+            before = replace(older, t_ns=older.t_ns[kept], values=older.values[kept], seq=older.seq[kept])
+            before = last(before, max(0, self._most - self._rows))
+            self._pieces.appendleft(before)
+            self._rows += len(before)
 
     def series(self) -> Series:
         """Return the newest rows in one series; there must be some."""

@@ -21,6 +21,19 @@ CONFIDENCE = {"watch.detectors.identity": 0.97, "watch.detectors.day_to_day": 0.
 class SnapshotMonitor:
     """Compares each snapshot with what is known of the device; a changed channel map does not make it forget."""
 
+    saved = (
+        "_history",
+        "_fitted",
+        "_detectors",
+        "_ongoing",
+        "last_ns",
+        "late",
+        "channels",
+        "rate_hz",
+        "score",
+        "unseen",
+    )
+
     def __init__(self) -> None:
         self._history: Series | None = None
         self._fitted = ""

@@ -41,6 +41,8 @@ class CommitMonitor:
         min_history=LEARNT,
     )
 
+    saved = ("_habits", "_state", "last_ns", "channels", "rate_hz", "score")
+
     def __init__(self) -> None:
         self._habits = Habits()
         self._state: dict[str, float] = {}

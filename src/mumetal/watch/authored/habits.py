@@ -102,6 +102,8 @@ class Signs:
 class Habits:
     """What is known of one platform's commits."""
 
+    saved = ("_sets", "_sizes", "_authors", "_squares", "_tests", "_scores", "commits")
+
     def __init__(self) -> None:
         self._sets: OrderedDict[Cell, int] = OrderedDict()
         self._sizes: dict[str, list[float]] = {}

@@ -32,6 +32,8 @@ class Course:
         level: Bounded values of the history (n, kept).
     """
 
+    saved = ("forecast", "_lags")
+
     def __init__(self, level: Array) -> None:
         self.forecast = Forecast()
         windows = Trailing(Forecast.width).push(level)
@@ -80,6 +82,8 @@ class Encoder(Windowed):
         ),
         min_history=192,
     )
+
+    saved = ("_model", "_given", "width", "_course", "_modes", "_weight", "_stretches")
 
     def __init__(self, model: EncoderModel, modes: Modes | None = None) -> None:
         super().__init__()

@@ -117,6 +117,8 @@ class Stretches:
         width: Rows per window, ≥ 2.
     """
 
+    saved = ("width", "_before")
+
     def __init__(self, width: int) -> None:
         self.width = width
         self._before: NDArray[np.float32] | None = None

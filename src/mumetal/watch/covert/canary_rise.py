@@ -59,6 +59,8 @@ class CanaryRise(Standardised):
     accumulates = True
     _spans: tuple[int, ...] = ()
 
+    saved = ("_columns", "_most", "_mean", "_shots", "_learnt", "nominal_scale", "_spans", "_wider", "_past")
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether there is a canary."""

@@ -57,6 +57,8 @@ class ExportWatch:
         min_history=WARM,
     )
 
+    saved = ("_accounts", "_first")
+
     def __init__(self) -> None:
         self._accounts: OrderedDict[tuple[str, str], Account] = OrderedDict()
         self._first = -1

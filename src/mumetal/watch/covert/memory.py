@@ -47,6 +47,8 @@ class Memory:
         prior: Variance of the common change, where nothing is known.
     """
 
+    saved = ("_noise", "_prior", "_part", "_steps", "_calm", "_held")
+
     def __init__(self, noise: tuple[Array, Array, Array], prior: float) -> None:
         self._noise, self._prior = noise, prior
         width = noise[0].size

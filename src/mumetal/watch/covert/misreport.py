@@ -76,6 +76,8 @@ class CanaryWitness:
         ),
     )
 
+    saved = ("_sums", "_known", "_doubt", "_standing", "_since")
+
     def __init__(self) -> None:
         self._sums: dict[str, tuple[float, int]] = {}
         self._known: list[Compared] = []

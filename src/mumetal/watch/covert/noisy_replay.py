@@ -43,6 +43,8 @@ class NoisyReplay:
         words=REPLAY_WORDS,
     )
 
+    saved = ("_epoch", "_rest", "_past", "_times", "_count", "_hits", "_lag", "_since", "open")
+
     def __init__(self) -> None:
         self._epoch = ""
         self._reset(1)

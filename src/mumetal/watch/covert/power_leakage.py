@@ -57,6 +57,24 @@ class PowerLeakage(Standardised):
     accumulates = True
     _spans: tuple[int, ...] = ()
 
+    saved = (
+        "_leaking",
+        "_played",
+        "_flags",
+        "_drift",
+        "_is_flag",
+        "_gain",
+        "_side",
+        "_spread",
+        "_left",
+        "_repeats",
+        "_learnt",
+        "_spans",
+        "_level",
+        "_late",
+        "_past",
+    )
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether something that may leak is recorded beside what is played."""

@@ -50,6 +50,8 @@ class ReadoutCorrelation(Standardised):
     accumulates = True
     _spans: tuple[int, ...] = ()
 
+    saved = ("_columns", "_first", "_second", "_spread", "_ordinary", "_spans", "_last", "_past", "_wide", "_learnt")
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether two qubits have readout residuals."""

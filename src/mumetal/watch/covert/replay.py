@@ -2,6 +2,7 @@
 
 import math
 from collections import OrderedDict, deque
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ LONGEST = 256  # rows of a word
 PLAIN = math.log2(REMEMBERED) + 4  # bits by which a word is unlikely to be among those remembered by chance
 BIT = 1 / math.log(2)  # a surprise of s bits comes about by chance with probability 2^-s
 PRIME, BASE = (1 << 61) - 1, 1_000_003  # of the words' rolling hash (Karp and Rabin 1987, doi:10.1147/rd.312.0249)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 REPLAY_WORDS = Words(
     title="{stream} of {device} repeats an earlier stretch",
     severity=Severity.HIGH,
@@ -51,6 +54,20 @@ class Replay(Standardised):
     tail_power = 1.0
     nominal_scale = BIT
 
+    saved = (
+        "_moving",
+        "_places",
+        "_last",
+        "_key",
+        "_count",
+        "_distance",
+        "_run",
+        "_word",
+        "_first_bits",
+        "_bits",
+        "_drop",
+    )
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether rows can be compared at this rate."""
@@ -78,8 +95,7 @@ class Replay(Standardised):
         rows = np.ascontiguousarray(z[:, self._moving] + 0.0)  # -0.0 and 0.0 are one value
         here = np.ones(z.shape, bool) if seen is None else seen
         blank: NDArray[np.bool_] = np.logical_not(here[:, self._moving].any(axis=1))
-        width, data = rows.shape[1] * rows.itemsize, rows.tobytes()
-        return [None if blank[i] else hash(data[i * width : (i + 1) * width]) for i in range(rows.shape[0])]
+        return [None if blank[i] else number for i, number in enumerate(_numbers(rows))]
 
     def score_z(self, z: Array, seen: NDArray[np.bool_] | None) -> Array:
         """Score rows, shape (n,): bits of surprise of the run of repeated words, from the third on."""
@@ -133,6 +149,23 @@ class Replay(Standardised):
             "coarse steps make rows coincide; a copy with fresh noise laid over it is not seen so",
             advice="lay a known, changing mark over the sensor (a heater pulse nobody else knows of)",
         )
+
+
+def _numbers(rows: Array) -> list[int]:
+    """Return a number of 64 bits for each row (n, C), equal for equal rows and the same in every process.
+
+    Each value is mixed with its column's own constant (the finaliser of SplitMix64, Steele, Lea and Flood 2014,
+    doi:10.1145/2660193.2660195), and the columns are added up.
+    """
+    column = np.arange(1, rows.shape[1] + 1, dtype=np.uint64) * GOLDEN
+    mixed = _mixed(_mixed(rows.view(np.uint64) + column).sum(axis=1, dtype=np.uint64))
+    return cast("list[int]", mixed.view(np.int64).tolist())
+
+
+def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    bits = (bits ^ (bits >> np.uint64(30))) * MIX[0]
+    bits = (bits ^ (bits >> np.uint64(27))) * MIX[1]
+    return bits ^ (bits >> np.uint64(31))
 
 
 def _word(rows: NDArray[np.int64]) -> tuple[int, float, float]:

@@ -70,6 +70,8 @@ class ResetLeakage(Standardised):
     accumulates = True
     _spans: tuple[int, ...] = ()
 
+    saved = ("_qubits", "_columns", "_ordinary", "_learnt", "_common", "_spans", "_past")
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether first measurements of a qubit are counted."""

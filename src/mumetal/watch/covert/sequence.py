@@ -44,6 +44,8 @@ class SequenceCorrelation(TimingDetector):
     accumulates = True
     _spans: tuple[int, ...] = ()
 
+    saved = ("_location", "_rest", "_past", "_held", "_spread", "_learnt", "_spans")
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether there is pulse timing, at a rate at which it can be compared with itself."""

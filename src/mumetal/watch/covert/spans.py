@@ -24,6 +24,8 @@ class Spans:
             long ones then cost a row a step.
     """
 
+    saved = ("_spans", "_step", "_fine", "_past", "_count", "_first", "_total", "_marks")
+
     def __init__(self, spans: tuple[int, ...], columns: int, step: int = 1) -> None:
         self._spans, self._step = spans, step
         self._fine = max((s for s in spans if step == 1 or s <= 16 * step), default=0)

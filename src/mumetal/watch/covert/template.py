@@ -45,6 +45,8 @@ class MatchedTemplate(TimingDetector):
     accumulates = True
     _spans: tuple[int, ...] = ()
 
+    saved = ("_periods", "_spectra", "_whose", "_codes", "_tests", "_spread", "_spans", "_rest", "_past", "_held")
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether there is pulse timing, at a rate at which it can be compared with codes."""

@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,8 @@ TIMING_WORDS = Words(
 class TimingDetector(Standardised):
     """What detectors of pulse timing share: which channels are data pulses and which are reference pulses."""
 
+    saved: ClassVar[tuple[str, ...]] = ("_data", "_reference")
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether there is pulse timing."""
@@ -91,6 +94,21 @@ class TimingChannel(TimingDetector):
     nominal_scale = 2.0  # averages of many blocks are nearly normal, and z² then falls as exp(-z²/2)
     accumulates = True
     _spans: tuple[int, ...] = ()  # none before it has learnt
+
+    saved = (
+        "_location",
+        "_noise",
+        "_piece",
+        "_rest",
+        "_rest_seen",
+        "_past",
+        "_memory",
+        "_held",
+        "_spread_kurtosis",
+        "_learnt",
+        "_spans",
+        "_common",
+    )
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn what wander to take out, and location, spread and common part of each feature."""

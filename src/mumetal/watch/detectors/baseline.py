@@ -33,6 +33,22 @@ class Baseline:
         patience: Updates, ≥ 1.
     """
 
+    saved = (
+        "_learnt",
+        "_alpha",
+        "_every",
+        "_patience",
+        "_alarm",
+        "_recent",
+        "_rows",
+        "_from",
+        "_mean",
+        "_variance",
+        "_strange",
+        "_usual",
+    )
+    unsaved = ("apart",)
+
     def __init__(self, ordinary: Array, every: int = 1, patience: int = 300) -> None:
         logs = np.log1p(np.maximum(ordinary, 0.0))
         self._learnt = float(np.median(logs)), float(np.var(logs)) + FLOOR

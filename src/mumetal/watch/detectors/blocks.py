@@ -16,6 +16,8 @@ class Blocks:
         channels: Columns.
     """
 
+    saved = ("size", "_rest", "_rest_seen", "waiting")
+
     def __init__(self, size: int, channels: int) -> None:
         self.size = size
         self._rest = np.empty((0, channels))

@@ -39,6 +39,8 @@ class Cusum(Standardised):
     tail_power = 1.0  # the score itself has an exponential tail
     accumulates = True
 
+    saved = ("_block", "_memory", "_location", "_spread", "_channels", "_blocks", "_state", "_last", "_held")
+
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn each channel's memory and the spread of what it leaves."""
         assert self._scale is not None

@@ -48,6 +48,22 @@ class DayToDay:
         ),
     )
 
+    saved = (
+        "_epoch",
+        "_kinds",
+        "_settings",
+        "_measured",
+        "_names",
+        "_past",
+        "_interval_s",
+        "_joint",
+        "_learnt",
+        "_odd",
+        "_strange",
+        "_level",
+        "_set",
+    )
+
     def __init__(self) -> None:
         self._epoch = ""
 

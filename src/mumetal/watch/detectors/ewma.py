@@ -39,6 +39,22 @@ class Ewma(Standardised):
 
     accumulates = True
 
+    saved = (
+        "_block",
+        "_spans",
+        "_alphas",
+        "_channels",
+        "_start",
+        "_blocks",
+        "_sums",
+        "_weights",
+        "_gappy",
+        "_last_fast",
+        "_held",
+        "_location",
+        "_spread",
+    )
+
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn the location and spread of each feature."""
         assert self._scale is not None

@@ -36,6 +36,8 @@ class Forecast(Windowed):
     )
     width = LAGS + 1
 
+    saved = ("_own", "_lags", "_weights", "_size")
+
     def learn(self, windows: Array) -> None:
         """Solve the regression and learn the size of its residuals."""
         channels = windows.shape[1]

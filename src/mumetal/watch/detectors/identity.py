@@ -44,6 +44,8 @@ class Identity:
         ),
     )
 
+    saved = ("_columns", "_epoch", "_known", "_held")
+
     def __init__(self) -> None:
         self._columns: NDArray[np.int64] = np.empty(0, np.int64)
         self._epoch = ""

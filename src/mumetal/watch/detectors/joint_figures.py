@@ -47,6 +47,23 @@ class JointFigures:
         interval_s: Time between snapshots, s: the rarer they are, the lower a limit keeps false alerts rare enough.
     """
 
+    saved = (
+        "_mean",
+        "_inverse",
+        "_names",
+        "_kind",
+        "_better",
+        "_known",
+        "_sigma",
+        "_own",
+        "_z",
+        "_a",
+        "_core",
+        "_diagonal",
+        "_from",
+        "_span",
+    )
+
     def __init__(self, logs: Array, kinds: tuple[str, ...], interval_s: float) -> None:
         self._mean: Array = np.zeros(len(kinds))
         self._inverse: Array = np.empty((0, 0))

@@ -33,6 +33,20 @@ class Mahalanobis(Standardised):
     )
     joint = True
 
+    saved = (
+        "_centre",
+        "_k",
+        "_axes",
+        "_white",
+        "_precision",
+        "_q_scale",
+        "_q_freedom",
+        "_both",
+        "_shift",
+        "_weights",
+        "_centre_square",
+    )
+
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn the covariance, its common directions and what is left."""
         bounded = np.clip(z, -WINSOR, WINSOR)

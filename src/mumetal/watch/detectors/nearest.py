@@ -36,6 +36,8 @@ class Nearest(Windowed):
     )
     width = 16
 
+    saved = ("_axes", "_values", "_coreset", "_squares")
+
     def learn(self, windows: Array) -> None:
         """Choose the coreset, in the windows' principal directions."""
         flat = self._flat(windows)

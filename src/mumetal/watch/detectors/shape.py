@@ -78,6 +78,8 @@ class Shape(Standardised):
     follows = True  # for ablation: whether the baseline follows …
     settles = True  # … and whether it takes a lasting alarm for another state
 
+    saved = ("_trained", "left_out", "_members", "_units", "_baseline")
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether windows can be afforded, and whether their tail can be carried on."""
@@ -85,8 +87,12 @@ class Shape(Standardised):
 
     def __init__(self, trained: Callable[[], Windowed] | None = None) -> None:
         super().__init__()
-        self._makes: tuple[Callable[[], Windowed], ...] = (*self.makes, *(() if trained is None else (trained,)))
+        self._trained = trained
         self.left_out = ""
+
+    @property
+    def _makes(self) -> tuple[Callable[[], Windowed], ...]:
+        return (*self.makes, *(() if self._trained is None else (self._trained,)))
 
     def fit_scaled(self, scale: Scale, history: Series) -> None:
         """Fit the members, their units on held-out quarters, and the first baseline."""
@@ -99,7 +105,7 @@ class Shape(Standardised):
             except BadInputError as error:
                 if index < len(self.makes):
                     raise
-                self._makes, self.left_out = self.makes, str(error)
+                self._trained, self.left_out = None, str(error)
                 break
             self._members.append(member)
         parts = folds(history, self.blocks)

@@ -39,6 +39,8 @@ class Spectral(Standardised):
 
     tail_power = 1.0  # the score itself has an exponential tail
 
+    saved = ("_width", "_channels", "_rest", "_fresh", "_seen_rows", "_held", "_ratios", "_mean")
+
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether there is anything periodic to see that the level detectors miss."""

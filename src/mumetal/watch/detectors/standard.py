@@ -1,5 +1,7 @@
 """What detectors of standardised values share: the scale of each channel, the channel map, and blocks of rows."""
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,8 @@ class Scale:
         regimes: The states of the stream, where known: a channel that reports one, and not its first time, is no measurement
             and stands at its ordinary place.
     """
+
+    saved = ("_regimes", "epoch", "location", "scale", "inverse", "rate_hz")
 
     def __init__(self, history: Series, regimes: Regimes | None = None) -> None:
         self._regimes = regimes if regimes is not None and regimes.active else None
@@ -110,6 +114,8 @@ class Standardised:
     )
     part: float = 1.0  # share of the history it is fitted to; what depends on its length is set as for the whole
     nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
+    saved: ClassVar[tuple[str, ...]] = ("_scale",)  # attributes that a restart goes on from, beside those of its bases
+    unsaved: ClassVar[tuple[str, ...]] = ("apart", "held_out", "part")  # those that one call leaves for another
 
     def __init__(self) -> None:
         self._scale: Scale | None = None

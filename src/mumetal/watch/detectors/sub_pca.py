@@ -34,6 +34,8 @@ class SubPca(Windowed):
     )
     width = 16
 
+    saved = ("_axes", "_values", "_left")
+
     def learn(self, windows: Array) -> None:
         """Learn the principal directions."""
         flat = windows.reshape(len(windows), -1)

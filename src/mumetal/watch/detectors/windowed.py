@@ -1,6 +1,7 @@
 """What detectors of short windows share: bounded values, trailing windows, and how often they look."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ class Trailing:
     Args:
         width: Rows per window, ≥ 2.
     """
+
+    saved = ("width", "_before")
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -51,6 +54,19 @@ class Windowed(Standardised):
     smooth = 16.0  # rows
     flags_too = False  # for ablation: windows over flags as well
     most = 6_000  # windows learnt from
+
+    saved: ClassVar[tuple[str, ...]] = (
+        "_every",
+        "_alpha",
+        "_kept",
+        "_centre",
+        "_spread",
+        "_ordinary",
+        "_trailing",
+        "_rows",
+        "_average",
+        "_held",
+    )
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Learn which channels are measured, each one's spread within the history, then the windows."""

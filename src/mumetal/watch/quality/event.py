@@ -21,6 +21,9 @@ class EventRules:
         skew_s: Difference between two clocks that is a finding, s.
     """
 
+    saved = ("_known",)
+    unsaved = ("_skew",)
+
     def __init__(self, skew_s: float) -> None:
         self._skew = skew_s
         self._known: OrderedDict[str, tuple[int, str, str]] = OrderedDict()

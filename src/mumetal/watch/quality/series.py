@@ -41,6 +41,21 @@ class SeriesRules:
         skew_s: Difference between two clocks that is a finding, s.
     """
 
+    saved = (
+        "_epoch",
+        "_rows",
+        "_last_ns",
+        "_interval",
+        "_level",
+        "_spread",
+        "_last",
+        "_block",
+        "_still",
+        "_longest",
+        "_moved",
+    )
+    unsaved = ("_skew",)
+
     def __init__(self, skew_s: float) -> None:
         self._skew = skew_s
         self._epoch = ""

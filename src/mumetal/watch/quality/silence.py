@@ -18,6 +18,9 @@ class Silence:
         factor: Silent for this many of its own intervals is a finding.
     """
 
+    saved = ("_arrivals", "_heard_ns", "_interval", "_data_interval")
+    unsaved = ("_factor",)
+
     def __init__(self, factor: float) -> None:
         self._factor = factor
         self._arrivals = 0

@@ -1,0 +1,1 @@
+"""What this room has learnt, as plain data and back: see ``saving`` for how a watcher uses it."""
