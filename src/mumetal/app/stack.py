@@ -22,8 +22,10 @@ from mumetal.app.pipeline.changes import changes
 from mumetal.app.pipeline.filing import Filing
 from mumetal.app.pipeline.intake import SourceRunner
 from mumetal.app.pipeline.judge import Judge, Rooms
+from mumetal.app.pipeline.learnt import Learnt
 from mumetal.app.pipeline.live import LiveFeed
 from mumetal.app.pipeline.rates import Rates
+from mumetal.app.pipeline.remembering import Remembering
 from mumetal.app.pipeline.scorer import Scorer
 from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
@@ -165,7 +167,11 @@ class Stack:
         self._watch = Watching(ours, guests, causes, budget, clock)
         self.verbs = VerbDesk(self.parts, Acts(ledger, authorizer, clock), self._incidents, demand, clock)
         self._tasks = PartTasks(self.parts, self.report, clock, own)
-        self.scorer = Scorer(self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail)
+        learnt = Learnt(directory / "learnt.state", clock, self._fitting)
+        self._remembering = Remembering(self._watch, self.store, self._incidents, self._marks, self._judge, learnt)
+        self.scorer = Scorer(
+            self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail, self._remembering
+        )
         self._runners = [
             SourceRunner(source, tenant, self.store.cursor(source.name), self._commit_patiently, self.report, clock)
             for source, tenant in sources
@@ -174,7 +180,7 @@ class Stack:
         self._maintainer = threading.Thread(target=self._maintain, name="maintenance", daemon=True)
 
     def __enter__(self) -> Self:
-        self._judge.take(history.prime(self._watch, self.store, self._marks))
+        self._judge.take(self._remembering.start())
         self.scorer.start()
         for box in self.outboxes:
             box.start()

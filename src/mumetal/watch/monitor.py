@@ -1,6 +1,6 @@
 """One fast stream: learning, scoring, and episodes that become findings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -55,7 +55,7 @@ class StreamMonitor:
         "_epoch", "_reason", "_patience", "_history", "_recent", "_ensemble", "_next_fit", "_seen_rows", "_strange", "_episodes",
         "_alerts", "last_ns", "rate_hz", "channels", "score", "unseen",
     )  # fmt: skip
-    unsaved = ("_settings", "_budget", "_background", "_models", "_fitted_with", "_refit", "_fresh")
+    unsaved = ("_settings", "_budget", "_background", "_models", "_fitted_with", "_refit", "_fresh", "_barred")
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class StreamMonitor:
         self._settings, self._budget, self._background = settings, budget, background
         self._models, self._fitted_with = models, models()
         self._refit: Refit | None = None
+        self._barred: tuple[tuple[int, int], ...] = ()
         self._epoch = ""
         self._reason = ""
         self._patience = 1
@@ -103,6 +104,8 @@ class StreamMonitor:
             if self.rate_hz > 0:
                 text += f", about {max(0.0, (need - have) / self.rate_hz):.0f} s"
             parts.append(text)
+        if any(start <= self.last_ns < stop for start, stop in self._barred):
+            parts.append("nothing is learnt now: an incident is open on it, or it was called an attack")
         if self.unseen:
             shown = ", ".join(self.unseen[:5])
             parts.append(f"{len(self.unseen)} of {self.channels} channels not observed lately: {shown}")
@@ -134,6 +137,16 @@ class StreamMonitor:
         if len(self._history) >= self.needed:
             self._fit()
 
+    def bar(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Learn from no row of these spans (from when until before when, ns since 1970 UTC), and forget what was learnt from them.
+
+        What watches goes on until as many other rows are there as it takes to learn; then it is fitted anew.
+        """
+        self._barred = tuple(spans)
+        if self._history.forget(self._spoilt) and self._ensemble is not None:
+            self._refit = None
+            self._next_fit = self._seen_rows + max(0, self.needed - len(self._history))
+
     def observe(self, chunk: Series) -> list[Finding]:
         """Learn from or score the rows that follow the last ones."""
         out: list[Finding] = []
@@ -150,7 +163,9 @@ class StreamMonitor:
             self._refit = None
             self._fit()
         if self._ensemble is None:
-            take = min(len(chunk), max(0, self.needed - len(self._history)))
+            lacking = max(0, self.needed - len(self._history))
+            calm = np.flatnonzero(~self._spoilt(chunk))
+            take = int(calm[lacking - 1]) + 1 if 0 < lacking <= len(calm) else len(chunk) if lacking else 0
             self._learn(chunk.rows(0, take))
             if len(self._history) >= self.needed:
                 self._fit()
@@ -272,8 +287,16 @@ class StreamMonitor:
         return memory(values) * INDEPENDENT > len(values)
 
     def _learn(self, rows: Series) -> None:
-        self._history.add(rows)
-        self._seen_rows += len(rows)
+        calm = ~self._spoilt(rows)
+        self._history.add_some(rows, calm)
+        self._seen_rows += int(calm.sum())
+
+    def _spoilt(self, rows: Series) -> NDArray[np.bool_]:
+        """Which rows must not be learnt from, shape (n,)."""
+        out = np.zeros(len(rows), bool)
+        for start, stop in self._barred:
+            out |= (rows.t_ns >= start) & (rows.t_ns < stop)
+        return out
 
     def _fit(self) -> None:
         history = self._history.series()
@@ -326,7 +349,7 @@ class StreamMonitor:
                         int(regimes[row]),
                         self._window(chunk, row),
                         episode.start_ns,
-                        last(self._history.series(), ORDINARY),
+                        last(self._history.series() if len(self._history) else chunk, ORDINARY),
                         self._budget.true_per_week,
                     )
                     self._alerts[family] = alert
@@ -362,8 +385,9 @@ class StreamMonitor:
 
     def _learn_calm(self, chunk: Series, calm: NDArray[np.bool_]) -> None:
         """Learn from rows outside every episode and state that began with one: what was raised is not absorbed."""
-        if self._refit is None and self._seen_rows > MATURE * self.needed:
+        if self._refit is None and self._seen_rows > MATURE * self.needed and self._next_fit >= 2 * self._seen_rows:
             return
+        calm = calm & ~self._spoilt(chunk)
         self._history.add_some(chunk, calm)
         self._seen_rows += int(calm.sum())
         if self._refit is not None and self._seen_rows >= self._refit.due:

@@ -1,6 +1,7 @@
 """Series put together and cut."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -78,6 +79,21 @@ class Kept:
         self._leaving = not kept[-1]
         while not self._short and self._pieces and self._left_out[0][1] < int(self._pieces[0].t_ns[0]):
             self._left_out.popleft()
+
+    def forget(self, spoilt: Callable[[Series], NDArray[np.bool_]]) -> int:
+        """Drop the rows that are ``spoilt``, shape (n,) for each piece; returns how many there were."""
+        whole = self._rows
+        for piece in tuple(self._pieces):
+            self._pieces.popleft()
+            keep = ~spoilt(piece)
+            if keep.all():
+                self._pieces.append(piece)
+            elif keep.any():
+                kept = replace(piece, t_ns=piece.t_ns[keep], values=piece.values[keep], seq=piece.seq[keep])
+                self._pieces.append(kept)
+        self._rows = sum(map(len, self._pieces))
+        self._short = self._short and bool(self._pieces)
+        return whole - self._rows
 
     def newest(self, rows: int) -> "Kept":
         """Return the same with its newest rows only: the others are in the store."""

@@ -1,5 +1,6 @@
 """Streams of few rows and many channels: calibration snapshots."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -65,6 +66,18 @@ class SnapshotMonitor:
             self._note(history)
             self._keep(history)
             self._fitted = ""
+
+    def bar(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Forget snapshots of these spans, from when until before when, ns since 1970 UTC."""
+        if self._history is None:
+            return
+        keep = np.ones(len(self._history), bool)
+        for start, stop in spans:
+            keep &= (self._history.t_ns < start) | (self._history.t_ns >= stop)
+        if not keep.all():
+            rows = self._history
+            left = replace(rows, t_ns=rows.t_ns[keep], values=rows.values[keep], seq=rows.seq[keep])
+            self._history, self._fitted = (left if len(left) else None), ""
 
     def observe(self, chunk: Series) -> list[Finding]:
         """Judge snapshots that follow the last one."""

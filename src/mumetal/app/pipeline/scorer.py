@@ -7,6 +7,7 @@ from collections.abc import Callable
 from mumetal.app.pipeline.backlog import Backlog
 from mumetal.app.pipeline.judge import Judge
 from mumetal.app.pipeline.live import LiveFeed
+from mumetal.app.pipeline.remembering import Remembering
 from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.core.clock import Clock
@@ -31,6 +32,7 @@ class Scorer:
         feed: Live samples for the pages.
         marks: How far each stream has been scored, kept over restarts.
         clock: Time.
+        remembering: Keeps what the watchers have learnt; nothing does where none is given.
         failed: Told when the thread dies of an error, so that the stack can stop aloud.
     """
 
@@ -43,6 +45,7 @@ class Scorer:
         marks: Watermarks,
         clock: Clock,
         failed: Callable[[BaseException], None],
+        remembering: Remembering | None = None,
     ) -> None:
         self._watch = watch
         self._judge = judge
@@ -51,6 +54,7 @@ class Scorer:
         self._marks = marks
         self._clock = clock
         self._failed = failed
+        self._remembering = remembering
         self._extra: list[Finding] = []
         self._extra_lock = threading.Lock()
         self._leave = threading.Event()
@@ -82,8 +86,11 @@ class Scorer:
                     self._score(datum, at_ns)
                     if self._leave.is_set():
                         return
+                over = closing and not waiting
                 self._tick(now=closing)
-                if closing and not waiting:
+                if self._remembering is not None:
+                    self._remembering.idle(closing=over)
+                if over:
                     return
         except Exception as error:
             self._failed(error)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -36,14 +37,30 @@ class Watermarks:
         if isinstance(datum, Series) and not len(datum):
             return
         stream, newest = (datum.stream, int(datum.t_ns[-1])) if isinstance(datum, Series) else (CALIBRATION, datum.t_ns)
-        key = f"{datum.tenant}\t{datum.device}\t{stream}"
+        key = self.name(datum.tenant, datum.device, stream)
         if newest > self._marks.get(key, 0):
             self._marks[key] = newest
             self._dirty = True
 
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    def all(self) -> dict[str, int]:
+        """Return every mark."""
+        return dict(self._marks)
+
+    def go_back(self, marks: Mapping[str, int]) -> None:
+        """Go back to marks of a time before; a stream that had none then keeps its own."""
+        self._marks, self._dirty = self._marks | dict(marks), True
+
+    @staticmethod
+    def name(tenant: str, device: str, stream: str) -> str:
+        """Return what a stream is called in :meth:`all`."""
+        return f"{tenant}\t{device}\t{stream}"
+
     def of(self, tenant: str, device: str, stream: str) -> int:
         """Return the newest scored time of a stream, 0 when it never was."""
-        return self._marks.get(f"{tenant}\t{device}\t{stream}", 0)
+        return self._marks.get(self.name(tenant, device, stream), 0)
 
     def save(self, *, now: bool = False) -> None:
         """Write the marks if they changed and it is time, or ``now``."""

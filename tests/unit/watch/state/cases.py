@@ -241,8 +241,6 @@ def cases() -> dict[str, Case]:
     """Every case, by name."""
     heard = [T0 + n * 10**9 for n in (0, 1, 2, 4, 5, 6, 9)]
     silence = [*steps("heard", *((t, 1.0) for t in heard)), *steps("check", (heard[-1] + 10**11, T0), (heard[-1], T0))]
-    lone = (("t", "d", "a"), T0, 1e-9), (("t", "d", "b"), T0 + 10**9, 1e-9)
-    budget = [*steps("suspect", *lone), *steps("together", (("t", "d", "b"), T0 + 2 * 10**9))]
     out = dict(monitored())
     out |= dict([every_detector()])
     for make, every, *cuts in (
