@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +15,7 @@ from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.ports import LedgerEntry, Permit, PluginInfo, Request, Truth
 from mumetal.core.series import Series
+from mumetal.core.settings import ServeSettings, Settings, StoreSettings
 from mumetal.core.snapshot import DeviceSnapshot
 
 T0 = 1_800_000_000 * 10**9
@@ -109,6 +111,14 @@ class FakeTwin:
     def __init__(self) -> None:
         self._truth: list[Truth] = []
         self._now = T0
+        self.speaks_with = ""
+        self.stopped = False
+
+    def start(self, push_url: str) -> None:
+        self.speaks_with = push_url
+
+    def stop(self) -> None:
+        self.stopped = True
 
     def advance(self, seconds: float) -> Sequence[Datum]:
         self._now += round(seconds * 1e9)
@@ -122,6 +132,23 @@ class FakeTwin:
 
     def truth(self) -> Sequence[Truth]:
         return tuple(self._truth)
+
+
+class FakeStack:
+    """A stack of a ground: keeps a store, answers nothing."""
+
+    def __init__(self, folder: Path, settings: Settings | None = None, url: str = "http://127.0.0.1:1") -> None:
+        here = Settings(store=StoreSettings(directory=str(folder)), serve=ServeSettings(port=0))
+        self.settings = settings or here
+        self.keys = (f"file:{folder / 'a.key'}",)
+        self.folder, self.url = folder, url
+        self.store: FakeStore | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[str]:
+        self.store = FakeStore(self.folder)
+        yield self.url
+        self.store.close()
 
 
 class FakeStore:

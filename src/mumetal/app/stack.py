@@ -1,7 +1,5 @@
 """The whole stack in one process: opened, started, looked at through :class:`~mumetal.app.desk.Desk`, stopped."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -105,11 +103,11 @@ class Stack:
         history.restore(triage, self._incidents)
         self._feed = LiveFeed()
         self._rates = Rates()
-        self.backlog = Backlog()
+        self.backlog = Backlog(clock)
         self._calibrations = (
             CalibrationWatch(calibrations, self.store.snapshots, clock) if calibrations is not None else None
         )
-        self._marks = Watermarks(directory / "scored.json")
+        self._marks = Watermarks(directory / "scored.json", clock)
         self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
         scenes = history.SceneReader(self.store)
         self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.watching, codes)
@@ -127,7 +125,7 @@ class Stack:
         self._judge = Judge(rooms)
         self.filing = Filing(rooms, self._judge)
         self.error: BaseException | None = None
-        self.failed = threading.Event()
+        self.failed = clock.flag()
         self.scorer = Scorer(
             self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail, self._inspect
         )
@@ -138,8 +136,8 @@ class Stack:
             )
             for source, tenant in sources
         ]
-        self._stopping = threading.Event()
-        self._maintainer = threading.Thread(target=self._maintain, name="maintenance", daemon=True)
+        self._stopping = clock.flag()
+        self._maintainer = clock.thread(self._maintain, "maintenance")
 
     def __enter__(self) -> Self:
         self._judge.take(history.prime(self._watch, self.store, self._marks))
@@ -183,14 +181,14 @@ class Stack:
         return self._calibrations.inspect(datum) if self._calibrations is not None else ()
 
     def _maintain(self) -> None:
-        last = time.monotonic()
+        last = self._clock.monotonic_ns()
         try:
             while not self._stopping.wait(TICK_S):
                 for finding in self._tick():
                     self.scorer.report(finding)
-                if time.monotonic() - last >= MAINTAIN_S:
+                if self._clock.monotonic_ns() - last >= MAINTAIN_S * 1e9:
                     self._compact()
-                    last = time.monotonic()
+                    last = self._clock.monotonic_ns()
         except Exception as caught:
             self._fail(caught)
             raise

@@ -1,7 +1,7 @@
 """The scoring thread: committed data in, findings out, in the order of the log."""
 
+import math
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 from mumetal.app.pipeline.backlog import Backlog
@@ -56,9 +56,9 @@ class Scorer:
         self._inspect = inspect
         self._extra: list[Finding] = []
         self._extra_lock = threading.Lock()
-        self._leave = threading.Event()
-        self._ticked = 0.0
-        self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
+        self._leave = clock.flag()
+        self._ticked = -math.inf
+        self._thread = clock.thread(self._run, "scorer")
         self.latencies_s: list[float] = []
 
     def start(self) -> None:
@@ -97,7 +97,7 @@ class Scorer:
         findings = self._watch.observe(datum)
         findings += self._inspect(datum)
         if len(self.latencies_s) < LATENCIES:
-            self.latencies_s.append((time.monotonic_ns() - at_ns) / 1e9)
+            self.latencies_s.append((self._clock.monotonic_ns() - at_ns) / 1e9)
         if findings:
             self._judge.take(findings)
         if not isinstance(datum, Event):
@@ -108,7 +108,7 @@ class Scorer:
 
     def _tick(self, *, now: bool = False) -> None:
         """Let time pass, when it is time or ``now``: only here, where nothing waits, is a stream's silence its own."""
-        at = time.monotonic()
+        at = self._clock.monotonic_ns() / 1e9
         if not now and at - self._ticked < TICK_S:
             return
         self._ticked = at
