@@ -8,6 +8,7 @@ UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_FIND_LINKS
 FOR ?=
 ARGS ?=
+NAME ?= loop
 JOBS ?= 2
 
 help: ## Say what there is
@@ -32,18 +33,21 @@ up: $(VENV)/.server ## Set up (1 to 3 minutes the first time) and run on a real 
 test: $(VENV)/.dev ## Set up and run the tests; no root, no system package needed (see system-deps)
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-check: $(VENV)/.dev ## Everything CI asks for: lint, types, layers, tests, docs
+test-full: $(VENV)/.dev ## Run the tests that take minutes, or an environment of their own (which pip fetches)
+	$(BIN)/python -m pytest -n $(JOBS) -m full $(ARGS)
+
+check: $(VENV)/.dev ## Lint, types, layers, docs; no other test (those are in test and test-full)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -q tests/unit/test_docs.py
 
-bench: $(VENV)/.dev ## Measure the bars W2 to W6 and print a table
-	$(BIN)/python -m bench $(ARGS)
+bench: $(VENV)/.dev ## Measure the bars of the watch loop and print a table; NAME=watch ARGS='--data DIR' for another bench
+	$(BIN)/mumetal bench $(NAME) $(ARGS)
 
 system-deps: ## Install the Debian packages that some tests need (root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-gnutls chromium chromium-driver swtpm tpm2-tools softhsm2
 
-.PHONY: help up test check bench system-deps
+.PHONY: help up test test-full check bench system-deps

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.fake_desk import FakeDesk
 
-from mumetal.core.settings import ServeSettings
+from mumetal.app.settings import ServeSettings
 from mumetal.serve.api.server import Server
 from mumetal.serve.web import create_app
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from mumetal.app.desk import Change, Overview, StreamHealth, StreamState
+from mumetal.app.desk import Change, Overview
 from mumetal.core import LOCAL
 from mumetal.core.artefact import Evidence
 from mumetal.core.check import LATEST_NS
@@ -20,6 +20,7 @@ from mumetal.core.incident import Incident, IncidentState, Label, TimelineEntry
 from mumetal.core.ports import Truth
 from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
+from mumetal.core.stream_health import StreamHealth, StreamState
 from mumetal.core.subject import Subject
 
 S = 10**9

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from mumetal.app.settings import PluginSettings, ServeSettings, Settings
+from mumetal.connect.settings import StoreSettings
 from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.check import LATEST_NS
 from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
@@ -15,7 +17,6 @@ from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.ports import LedgerEntry, Permit, PluginInfo, Request, Truth
 from mumetal.core.series import Series
-from mumetal.core.settings import ServeSettings, Settings, StoreSettings
 from mumetal.core.snapshot import DeviceSnapshot
 
 T0 = 1_800_000_000 * 10**9
@@ -138,7 +139,9 @@ class FakeStack:
     """A stack of a ground: keeps a store, answers nothing."""
 
     def __init__(self, folder: Path, settings: Settings | None = None, url: str = "http://127.0.0.1:1") -> None:
-        here = Settings(store=StoreSettings(directory=str(folder)), serve=ServeSettings(port=0))
+        here = Settings(
+            store=StoreSettings(directory=str(folder)), serve=ServeSettings(port=0), plugins=PluginSettings(allow=())
+        )
         self.settings = settings or here
         self.keys = (f"file:{folder / 'a.key'}",)
         self.folder, self.url = folder, url

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from mumetal.core import check
+from mumetal.core.act import ActLine, ActRecord, ActState
 from mumetal.core.check import LATEST_NS
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError
@@ -15,11 +16,13 @@ from mumetal.core.incident import Incident, IncidentState, Label, LabelGiven
 from mumetal.core.operation import Asset, Job, JobState, OperatingState
 from mumetal.core.record import LOG_ONLY, Record, RecordKind
 from mumetal.core.records import (
+    ActRecords,
     AssetRecords,
     DeadLetter,
     JobRecords,
     OutboxItem,
     OutboxRecords,
+    PartTables,
     RecordLog,
     SightingRecords,
     StateRecords,
@@ -239,6 +242,37 @@ class FakeAssets(_Newest[Asset]):
         return sorted((a for a in self._mine(scope) if kind in {"", a.kind}), key=lambda a: a.asset_id)[:limit]
 
 
+class FakeActs:
+    """Acts in a dictionary."""
+
+    def __init__(self, log: FakeLog) -> None:
+        self._log = log
+        self._kept: dict[tuple[str, str], ActRecord] = {}
+
+    def put(self, scope: Scope, record: ActRecord) -> None:
+        scope.demand(record.tenant)
+        self._kept[record.tenant, record.act_id] = record
+        kinds = {ActState.BEGUN: RecordKind.ACT_BEGUN, ActState.UNDONE: RecordKind.ACT_UNDONE}
+        body = msgspec.json.encode(ActLine(verb=record.act.verb, state=record.state, said=record.said[:300]))
+        self._log.write(scope, kinds.get(record.state, RecordKind.ACT_DONE), record.act_id, body)
+
+    def get(self, scope: Scope, act_id: str) -> ActRecord | None:
+        return self._kept.get((scope.one_tenant(), act_id))
+
+    def listed(self, scope: Scope, limit: int = 200) -> list[ActRecord]:
+        found = [r for (tenant, _), r in self._kept.items() if tenant == scope.one_tenant()]
+        return sorted(found, key=lambda r: -r.t_ns)[:limit]
+
+
+class FakeTables:
+    """A part's tables that hold nothing."""
+
+    def read(self, statement: str, **values: object) -> Sequence[tuple[object, ...]]:
+        return []
+
+    def write(self, statement: str, **values: object) -> None: ...
+
+
 class FakeRecords:
     """All of it."""
 
@@ -251,6 +285,7 @@ class FakeRecords:
         self.states: StateRecords = FakeStates(self._log)
         self.jobs: JobRecords = FakeJobs(self._log, RecordKind.JOB_CHANGED)
         self.assets: AssetRecords = FakeAssets(self._log, RecordKind.ASSET_CHANGED)
+        self.acts: ActRecords = FakeActs(self._log)
         self._findings: dict[tuple[str, str], Finding] = {}
         self._incidents: dict[tuple[str, str], Incident] = {}
         self._labels: list[LabelGiven] = []
@@ -322,6 +357,9 @@ class FakeRecords:
     def tenants(self, scope: Scope) -> list[str]:
         scope.demand_whole()
         return sorted({t for t, _ in self._incidents})
+
+    def tables(self, prefix: str) -> PartTables:
+        return FakeTables()
 
     def close(self) -> None: ...
 

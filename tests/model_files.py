@@ -11,12 +11,12 @@ import onnx
 from onnx import TensorProto, helper
 from tests.fakes_ports import T0, FakeLedger
 
+from bench.trust.scorers import CHANNELS
+from bench.trust.scorers import background as background  # noqa: PLC0414 - tests take it from here
+from bench.trust.scorers import pca_model as pca_model  # noqa: PLC0414 - tests take it from here
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import RejectedError
 from mumetal.core.ports import Permit, Request
-from mumetal.trust.benchmark.scorers import CHANNELS
-from mumetal.trust.benchmark.scorers import background as background  # noqa: PLC0414 - tests take it from here
-from mumetal.trust.benchmark.scorers import pca_model as pca_model  # noqa: PLC0414 - tests take it from here
 from mumetal.trust.models.chronicle import Chronicle
 from mumetal.trust.models.lifecycle import Lifecycle
 from mumetal.trust.models.manifest import InputRange, Promises

@@ -20,8 +20,8 @@ from tests.unit.trust.ledger.books import entry
 
 from mumetal.app import wiring
 from mumetal.app.audit_desk import AuditDesk
+from mumetal.app.settings import ServeSettings
 from mumetal.core.clock import ManualClock
-from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.server import Server
 from mumetal.serve.web import create_app
 from mumetal.trust.ledger.local import open_local

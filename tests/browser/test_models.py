@@ -16,7 +16,7 @@ from tests.needs import need
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
 
 from mumetal.app.models.live import LiveModels
-from mumetal.core.settings import ServeSettings
+from mumetal.app.settings import ServeSettings
 from mumetal.serve.api.server import Server
 from mumetal.serve.web import create_app
 

@@ -1,5 +1,7 @@
 """Every listed detector keeps every promise of the port."""
 
+import copy
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -15,7 +17,8 @@ from mumetal.core.technique import Conditions
 from mumetal.watch.contrastive.encoder import Encoder
 from mumetal.watch.listed import DETECTORS
 
-LISTED: list[tuple[str, Callable[[], Detector]]] = [*DETECTORS, (Encoder.info.plugin_id, lambda: Encoder(shipped()))]
+MODEL = shipped()
+LISTED: list[tuple[str, Callable[[], Detector]]] = [*DETECTORS, (Encoder.info.plugin_id, lambda: Encoder(MODEL))]
 EACH = pytest.mark.parametrize(("plugin_id", "make"), LISTED, ids=[i for i, _ in LISTED])
 T0 = 1_760_000_000 * 10**9
 CUTS = (0, 1, 3, 16, 16, 64, 257, 700, 1200)
@@ -55,7 +58,20 @@ def history_and_more(plugin_id: str, hz: float, seed: int = 0, rows: int = 2400)
     t = T0 + (np.arange(rows) * 1e9 / hz).astype(np.int64)
     channels = tuple(Channel(name=n, unit=u) for n, u in zip(names, units, strict=True))
     whole = Series(device="d", stream="s", channels=channels, t_ns=t, values=values)
-    return whole.rows(0, rows // 2), whole.rows(rows // 2, rows)
+    days = 300 if slow else rows // 2  # a row is a day: more than a year of them is nobody's history
+    return whole.rows(rows // 2 - days, rows // 2), whole.rows(rows // 2, rows)
+
+
+@functools.cache
+def _once(plugin_id: str, hz: float) -> Detector:
+    detector = dict(LISTED)[plugin_id]()
+    detector.fit(history_and_more(plugin_id, hz)[0])
+    return detector
+
+
+def fitted(plugin_id: str, hz: float) -> Detector:
+    """Return a detector of its own that has learnt the history; learning may take seconds and is done once."""
+    return copy.deepcopy(_once(plugin_id, hz), {id(MODEL): MODEL})  # a session of the inference engine is shared
 
 
 @EACH
@@ -71,10 +87,8 @@ def test_id_is_the_path_and_says_what_it_is(plugin_id: str, make: Callable[[], D
 @EACH
 @pytest.mark.parametrize("hz", [1.0, 200.0])
 def test_chunks_give_the_scores_of_one_long_series(plugin_id: str, make: Callable[[], Detector], hz: float) -> None:
-    history, more = history_and_more(plugin_id, hz)
-    whole, parts = make(), make()
-    whole.fit(history)
-    parts.fit(history)
+    _, more = history_and_more(plugin_id, hz)
+    whole, parts = fitted(plugin_id, hz), fitted(plugin_id, hz)
     expected = whole.score(more)
     found = np.concatenate([parts.score(more.rows(a, b)) for a, b in itertools.pairwise(CUTS)])
     np.testing.assert_allclose(found, expected, atol=1e-9, rtol=1e-9)
@@ -85,23 +99,19 @@ def test_chunks_give_the_scores_of_one_long_series(plugin_id: str, make: Callabl
 
 @EACH
 def test_scores_are_causal(plugin_id: str, make: Callable[[], Detector]) -> None:
-    history, more = history_and_more(plugin_id, 200.0)
+    _, more = history_and_more(plugin_id, 200.0)
     other = more.values.copy()
     other[700:] *= 1.5
     changed = Series(device="d", stream="s", channels=more.channels, t_ns=more.t_ns, values=other)
-    first, second = make(), make()
-    first.fit(history)
-    second.fit(history)
+    first, second = fitted(plugin_id, 200.0), fitted(plugin_id, 200.0)
     np.testing.assert_allclose(first.score(more)[:700], second.score(changed)[:700], atol=1e-9)
 
 
 @EACH
 def test_what_was_not_observed_is_not_anomalous(plugin_id: str, make: Callable[[], Detector]) -> None:
-    history, more = history_and_more(plugin_id, 1.0)
-    detector = make()
-    detector.fit(history)
-    ordinary = detector.score(more)
-    detector.fit(history)
+    _, more = history_and_more(plugin_id, 1.0)
+    ordinary = fitted(plugin_id, 1.0).score(more)
+    detector = fitted(plugin_id, 1.0)
     nothing = np.full_like(more.values, np.nan)
     blank = Series(device="d", stream="s", channels=more.channels, t_ns=more.t_ns, values=nothing)
     scores = detector.score(blank)
@@ -111,11 +121,10 @@ def test_what_was_not_observed_is_not_anomalous(plugin_id: str, make: Callable[[
 
 @EACH
 def test_extreme_values_stay_finite(plugin_id: str, make: Callable[[], Detector]) -> None:
-    history, more = history_and_more(plugin_id, 1.0)
+    _, more = history_and_more(plugin_id, 1.0)
     values = more.values.copy()
     values[5], values[6] = 1e300, -1e300
-    detector = make()
-    detector.fit(history)
+    detector = fitted(plugin_id, 1.0)
     scores = detector.score(Series(device="d", stream="s", channels=more.channels, t_ns=more.t_ns, values=values))
     assert np.isfinite(scores).all()
 
@@ -123,9 +132,7 @@ def test_extreme_values_stay_finite(plugin_id: str, make: Callable[[], Detector]
 @EACH
 def test_attribution_keeps_no_state_and_adds_up(plugin_id: str, make: Callable[[], Detector]) -> None:
     history, more = history_and_more(plugin_id, 1.0)
-    one, two = make(), make()
-    one.fit(history)
-    two.fit(history)
+    one, two = fitted(plugin_id, 1.0), fitted(plugin_id, 1.0)
     one.score(more.rows(0, 600))
     two.score(more.rows(0, 600))
     found = one.attribute(more.rows(100, 600))
@@ -148,7 +155,7 @@ def test_refuses_too_little_history_another_channel_map_and_not_fitted(
         detector.score(more)
     with pytest.raises(BadInputError):
         detector.fit(history.rows(0, detector.info.min_history - 1))
-    detector.fit(history)
+    detector = fitted(plugin_id, 1.0)
     other = Series(
         device="d",
         stream="s",
@@ -179,8 +186,7 @@ def test_power_is_at_least_the_bound_and_says_blind(plugin_id: str, make: Callab
 @EACH
 def test_fitting_again_starts_afresh(plugin_id: str, make: Callable[[], Detector]) -> None:
     history, more = history_and_more(plugin_id, 1.0)
-    detector = make()
-    detector.fit(history)
+    detector = fitted(plugin_id, 1.0)
     first = detector.score(more)
     detector.fit(history)
     np.testing.assert_allclose(detector.score(more), first)

@@ -8,12 +8,12 @@ import pytest
 from tests.fakes_store import FakeStore
 from tests.stores_data import EVER, T0, S, event, same, series, snapshot
 
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores import LogStore
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.ports import Store
 from mumetal.core.series import Series
-from mumetal.core.settings import StoreSettings
 
 MAKERS: dict[str, Callable[[Path], Store]] = {
     "fake": lambda path: FakeStore(),

@@ -1,4 +1,4 @@
-"""The benchmark's reader of labelled series on damaged bytes: it refuses with BadInputError and does nothing else."""
+"""The reader of labelled series on damaged bytes: it refuses with BadInputError and does nothing else."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mumetal.core.errors import BadInputError
-from mumetal.watch.benchmark.sets import decode
+from mumetal.watch.training.public_series import decode
 
 
 def sample() -> bytes:

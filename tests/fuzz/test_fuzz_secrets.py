@@ -70,10 +70,19 @@ SEEDS = _seeds()
 
 
 @pytest.mark.parametrize("target", SEEDS, ids=lambda t: t.__name__)
-def test_ten_thousand_mutations_are_survived(target: Callable[[bytes], None]) -> None:
+def test_mutations_are_survived(target: Callable[[bytes], None]) -> None:
+    survives(target, 2_000 if target is fuzz_scanner else 10_000)
+
+
+@pytest.mark.full
+def test_ten_thousand_mutations_are_survived_by_the_scanner() -> None:
+    survives(fuzz_scanner, 10_000)
+
+
+def survives(target: Callable[[bytes], None], inputs: int) -> None:
     rng = np.random.default_rng(20261122)
     seeds = SEEDS[target]
-    for number in range(10_000):
+    for number in range(inputs):
         data = bytearray(seeds[number % len(seeds)])
         if number % 10 == 0:
             data = bytearray(rng.bytes(int(rng.integers(0, 300))))

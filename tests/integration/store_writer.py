@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tests.stores_data import event, series
 
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores import LogStore
 from mumetal.core.clock import SystemClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import UnavailableError
-from mumetal.core.settings import StoreSettings
 
 
 def say(line: str) -> None:

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from tests.unit.watch.backgrounds import T0
 
+from mumetal.app.pipeline.watching import watching_of
 from mumetal.core.clock import ManualClock
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.incident import IncidentState
 from mumetal.core.ports import Scene
-from mumetal.core.settings import TriageSettings, WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
+from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage import Inventory, Triage
-from mumetal.watch.watch import Watch
+from mumetal.watch.settings import WatchSettings
 
 DAY = 86_400 * 10**9
 TICKET = (("change_ticket", "CHG-42"),)
@@ -34,7 +35,7 @@ def after_a_change(events: Sequence[Event]) -> list[Finding]:
     """Live 30 ordinary days, then one on which all readout errors are half, with ``events`` in the audit trail."""
     rng = np.random.default_rng(21)
     days = [snapshot(day, rng, 0.5 if day == 30 else 1.0) for day in range(31)]
-    room = Watch(
+    room = watching_of(
         WatchSettings(stale_hours=1e6),
         ManualClock(T0 + 31 * DAY),
         lambda f: Scene(

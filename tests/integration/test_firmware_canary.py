@@ -11,19 +11,20 @@ from mumetal.app import wiring
 from mumetal.app.firmware.drift import incidents_since
 from mumetal.app.pipeline import history
 from mumetal.app.pipeline.judge import Judge, Rooms
+from mumetal.app.pipeline.watching import watching_of
+from mumetal.app.settings import Settings
 from mumetal.catalog.calibrations import snapshots
 from mumetal.connect.stores.records.opening import open_records
 from mumetal.connect.stores.store import LogStore
 from mumetal.core import LOCAL
 from mumetal.core.clock import ManualClock
-from mumetal.core.settings import Settings, WatchSettings
 from mumetal.respond.triage import Inventory, Triage
 from mumetal.trust.firmware.fleet import Board, BoardFiles, all_entries
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
 from mumetal.trust.firmware.rollout import INSTALL, RESTORE, ROLLOUT, Outcome, Plan, Report, Rollout
 from mumetal.trust.ledger.local import open_local
 from mumetal.twin.lab import Lab, Pace
-from mumetal.watch.watch import Watch
+from mumetal.watch.settings import WatchSettings
 
 S = 10**9
 OLD = b"the image that runs"
@@ -41,7 +42,7 @@ class World(ManualClock):
         self.store = LogStore(folder / "telemetry", settings.store, self)
         self.incidents = open_records(folder, clock=self)
         self.ledger = open_local(folder / "ledger", clock=self, entropy=os.urandom)
-        self.watch = Watch(settings.watch, self, history.SceneReader(self.store).scene)
+        self.watch = watching_of(settings.watch, self, history.SceneReader(self.store).scene)
         rooms = Rooms(
             store=self.store, incidents=self.incidents, triage=Triage(settings.triage, Inventory()), ledger=self.ledger,
             authorizer=wiring.authorizer(), clock=self,

@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from mumetal.app.settings import PluginSettings, ServeSettings, Settings
+from mumetal.connect.api import StoreSettings
 from mumetal.core.errors import RejectedError
 from mumetal.core.ports import Ground
-from mumetal.core.settings import ServeSettings, Settings, StoreSettings, TriageSettings
+from mumetal.respond.api import TriageSettings
 from mumetal.serve.ground import START_NS, ground_range
 from mumetal.serve.session import Session
 from mumetal.twin.lab import Pace
@@ -36,7 +38,7 @@ def of_the_cryostat(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [i for i in found if "Cryostat" in i["title"] and i["state"] != "explained"]
 
 
-@pytest.mark.parametrize("hours", [6, pytest.param(24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("hours", [6, pytest.param(24, marks=pytest.mark.full)])
 def test_a_ground_lives_hours_and_its_stack_tells_an_attack_at_its_virtual_time(hours: int, tmp_path: Path) -> None:
     before = {t.name for t in threading.enumerate()}
     with ground_range(1, pace=PACE, parent=tmp_path).open() as ground:
@@ -83,6 +85,7 @@ def smuggled(**parts: object) -> Callable[[Settings], Settings]:
         smuggled(store=StoreSettings(directory="/var/lib/mumetal")),
         smuggled(serve=ServeSettings(host="0.0.0.0", port=0)),
         smuggled(serve=ServeSettings(port=8470)),
+        smuggled(plugins=PluginSettings()),
     ],
 )
 def test_a_ground_with_something_real_is_refused_before_anything_opens(

@@ -11,11 +11,12 @@ from tests.web_client import WebClient
 from mumetal.app import wiring
 from mumetal.app.models.health import ModelHealth, Pace
 from mumetal.app.models.live import LiveModels
+from mumetal.app.settings import ServeSettings, Settings
 from mumetal.app.stack import Stack
+from mumetal.connect.settings import StoreSettings
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.series import Channel, Series
-from mumetal.core.settings import ServeSettings, Settings, StoreSettings, WatchSettings
 from mumetal.respond.triage import Inventory
 from mumetal.serve.web import create_app
 from mumetal.trust.ledger import opening as ledgers
@@ -26,6 +27,7 @@ from mumetal.trust.models.lifecycle import HEALTH_AGENT
 from mumetal.trust.models.record import State
 from mumetal.trust.models.report import GateOutcome, GateReport
 from mumetal.watch.learned import RowModel
+from mumetal.watch.settings import WatchSettings
 
 S = 10**9
 T0 = 1_790_000_000 * S

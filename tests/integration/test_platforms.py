@@ -8,13 +8,14 @@ from tests.platform_repository import Lab
 
 from mumetal.app import wiring
 from mumetal.app.replay import Replayed, replay
+from mumetal.app.settings import Settings
 from mumetal.app.stack import Stack
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.sources import open_source
 from mumetal.core.clock import SystemClock
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.incident import IncidentState
-from mumetal.core.settings import Settings, StoreSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory
 from mumetal.serve.cli.watch.once import spec_of

@@ -12,19 +12,21 @@ from tests.web_client import WebClient
 from typer.testing import CliRunner
 
 from mumetal.app import wiring
+from mumetal.app.settings import ServeSettings, Settings
 from mumetal.app.stack import Stack
 from mumetal.catalog import calibrations
+from mumetal.connect.settings import StoreSettings
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.ports import Truth
 from mumetal.core.series import Series
-from mumetal.core.settings import ServeSettings, Settings, StoreSettings, WatchSettings
 from mumetal.respond.triage import Inventory
 from mumetal.serve.cli.app import app
 from mumetal.serve.web import create_app
 from mumetal.trust.ledger import opening as ledgers
 from mumetal.twin.lab import Lab, Pace
 from mumetal.watch.covert.codes import Codes
+from mumetal.watch.settings import WatchSettings
 
 T0 = 1_790_000_000 * 10**9
 CONTROL = Pace(control_hz=40.0, cryostat_hz=0, qubits_hz=0, queue_hz=0, handover_hz=0, supply_hz=0, people=False)
@@ -92,7 +94,7 @@ def test_played_energy_and_supply_power_that_are_recorded_apart_are_joined_and_a
     )
     found, told = watched(tmp_path, f"npy:{played}?device=rack&stream=played&edge={tmp_path / 'edge.toml'}")
     hit = next(f for f in found if f["rule"] == "watch.covert.power_leakage")
-    assert hit["stream"] == "leak"
+    assert hit["subject"]["name"] == "leak"
     assert truth.start_ns <= int(hit["stop_ns"])
     assert hit["attribution"][0]["channel"] == "supply.power"
     line = next(e for e in told if e["technique"] == "collection.controller_power_trace")

@@ -16,14 +16,15 @@ from typer.testing import CliRunner
 
 from mumetal.access import scopes
 from mumetal.app import running, wiring
+from mumetal.app.scans import Scans
+from mumetal.app.settings import ServeSettings, Settings
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores.records.opening import open_records
 from mumetal.core import LOCAL
 from mumetal.core.clock import SystemClock
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.records import Records
-from mumetal.core.settings import ServeSettings, Settings, StoreSettings
 from mumetal.core.sighting import Choice
-from mumetal.serve.api.scan.scans import Scans
 from mumetal.serve.cli.app import app
 from mumetal.serve.session import Session
 from mumetal.serve.web import create_app

@@ -1,6 +1,6 @@
 """A writer killed with SIGKILL at random: every acknowledged value is there, once.
 
-``MUMETAL_KILLS`` sets how often (10 here, 200 in the bench); a full disk is played by ``RLIMIT_FSIZE``.
+``MUMETAL_KILLS`` sets how often (10 here, what the bench asks for there, 200 in `make test-full`); a full disk is played by ``RLIMIT_FSIZE``.
 """
 
 import os
@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.stores_data import EVER, series
 
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores import LogStore
 from mumetal.core.clock import SystemClock
-from mumetal.core.settings import StoreSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITER = ROOT / "tests" / "integration" / "store_writer.py"
@@ -54,10 +55,11 @@ def check(folder: Path, acknowledged: int) -> int:
     return rows
 
 
-def test_every_acknowledged_value_is_there_once_after_each_kill(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [KILLS, pytest.param(200, marks=pytest.mark.full)])
+def test_every_acknowledged_value_is_there_once_after_each_kill(tmp_path: Path, kills: int) -> None:
     rng = np.random.default_rng(7)
     known = 0
-    for turn in range(KILLS):
+    for turn in range(kills):
         folder = tmp_path / f"store{turn // 10}"  # afresh now and then, or reading all of it takes most of the time
         known = known if turn % 10 else 0
         process = start(str(folder), str(int(rng.integers(1, 400))))

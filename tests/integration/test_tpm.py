@@ -13,8 +13,8 @@ from tests.needs import need
 from tests.web_client import WebClient
 from typer.testing import CliRunner
 
+from mumetal.app.settings import ServeSettings
 from mumetal.core.errors import RejectedError
-from mumetal.core.settings import ServeSettings
 from mumetal.serve.cli.app import app
 from mumetal.serve.web import create_app
 from mumetal.trust.attest.quote import Challenge, Quote, decode, extend, load_key, verify

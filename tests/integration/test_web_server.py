@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tests.fake_desk import FakeDesk
 
+from mumetal.app.settings import ServeSettings
 from mumetal.core.errors import UnavailableError
-from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.server import Server
 from mumetal.serve.web import create_app
 

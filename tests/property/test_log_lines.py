@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mumetal.app.logs.running_log import RunningLog
 from mumetal.app.logs.secret_mask import shipped_mask
+from mumetal.app.logs.settings import LogSettings
 from mumetal.core.logs import RoomLogger
-from mumetal.core.settings import LogSettings
 
 MASK = shipped_mask()
 LOG = RoomLogger("connect")

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from tests.fakes_store import FakeStore
 from tests.stores_data import EVER, T0, S, event, series
 
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores import LogStore
 from mumetal.connect.stores.identity import BLOCK_ROWS, Identity, key_of
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.series import Series, sorted_by_time
-from mumetal.core.settings import StoreSettings
 
 HOUR = 3600 * S
 ROWS = st.tuples(st.integers(0, 300), st.integers(0, 2), st.floats(-1e9, 1e9) | st.just(float("nan")))

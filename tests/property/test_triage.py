@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from mumetal.core.finding import CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident, IncidentState
-from mumetal.core.settings import TriageSettings
 from mumetal.core.subject import Subject
+from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage import Inventory, Triage
 from mumetal.respond.triage.adjacency import keys_of
 from mumetal.respond.triage.likelihood import combine

@@ -9,8 +9,8 @@ import pytest
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import CauseVerdict, Finding, Severity
 from mumetal.core.incident import IncidentState
-from mumetal.core.settings import TriageSettings
 from mumetal.core.subject import Subject
+from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage import Inventory, Triage
 from mumetal.respond.triage import board as board_module
 

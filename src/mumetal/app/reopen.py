@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError, UnavailableError
-from mumetal.core.settings import ScanSettings
 from mumetal.core.sighting import Sighting
 from mumetal.git.repository import Git
 from mumetal.scan.api import (
     ScanLimits,
+    ScanSettings,
     SecretScanner,
     first_line,
     named_blob,

@@ -10,6 +10,8 @@ from mumetal.access.api import agent_scope, whole_stack_scope
 from mumetal.app import wiring
 from mumetal.app.pipeline import history
 from mumetal.app.pipeline.judge import AGENT, Judge, Rooms
+from mumetal.app.pipeline.watching import watching_of
+from mumetal.app.settings import Settings
 from mumetal.connect.api import LogStore, open_records
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.delivery import Datum, Quarantined
@@ -18,11 +20,10 @@ from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.ports import Source
 from mumetal.core.series import Series
-from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core.stream_health import StreamHealth
 from mumetal.respond.api import Inventory, Triage
-from mumetal.trust.api import CalibrationWatch, open_ledger, signed_calibrations
-from mumetal.watch.api import StreamStatus, Watch
+from mumetal.trust.api import SignedSetWatcher, open_ledger, signed_calibrations
 
 POLL_VALUES = 500_000
 CHUNK_ROWS = 2_000
@@ -45,7 +46,7 @@ class Replayed:
 
     incidents: Sequence[Incident]
     findings: Sequence[Finding]
-    streams: Sequence[StreamStatus]
+    streams: Sequence[StreamHealth]
     quarantined: Sequence[Quarantined]
     rows: int
 
@@ -133,7 +134,9 @@ def replay(
     ledger = open_ledger(directory, SystemClock(), key=settings.ledger_key)
     try:
         rows, devices = read_all(store, sources, progress)
-        watch = Watch(settings.watch, clock, history.SceneReader(store).scene, codes=wiring.timing_codes(settings))
+        watch = watching_of(
+            settings.watch, clock, history.SceneReader(store).scene, codes=wiring.timing_codes(settings)
+        )
         rooms = Rooms(
             store=store,
             incidents=kept,
@@ -144,7 +147,7 @@ def replay(
         )
         judge = Judge(rooms)
         signed = signed_calibrations(settings.calibrations)
-        calibrations = CalibrationWatch(signed, store.snapshots, SystemClock()) if signed else None
+        calibrations = SignedSetWatcher(signed, store.snapshots, SystemClock()) if signed else None
         seen = 0
         for tenant in sorted({*store.tenants(), *devices}):
             for t_ns, datum in in_order(store, tenant, devices.get(tenant, set())):

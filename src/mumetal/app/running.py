@@ -53,8 +53,8 @@ def read(directory: Path) -> Running | None:
     return running
 
 
-def ask(running: Running, path: str, body: bytes) -> bytes:
-    """Post JSON to the stack that runs here and return its answer; one process owns the incidents.
+def ask(running: Running, path: str, body: bytes | None, method: str = "POST") -> bytes:
+    """Ask the stack that runs here, with JSON or without, and return its answer; one process owns the incidents.
 
     Raises:
         UnavailableError: It does not answer, or only over TLS.
@@ -67,7 +67,7 @@ def ask(running: Running, path: str, body: bytes) -> bytes:
         )
     line = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=TIMEOUT_S)
     try:
-        line.request("POST", path, body=body, headers={"Content-Type": "application/json"})
+        line.request(method, path, body=body, headers={"Content-Type": "application/json"} if body is not None else {})
         answer = line.getresponse()
         said = answer.read(MAX_ANSWER)
     except OSError as error:

@@ -7,9 +7,9 @@ import hashlib
 
 import msgspec
 
+from mumetal.app.settings import Settings
 from mumetal.core import LOCAL
 from mumetal.core.ports import Ledger
-from mumetal.core.settings import Settings
 
 START = "stack.start"
 CHANGE = "settings.change"

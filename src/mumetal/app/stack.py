@@ -7,10 +7,14 @@ from types import TracebackType
 from typing import Self
 
 from mumetal.access.api import agent_scope, whole_stack_scope
-from mumetal.app.desk import Change, Overview, StreamHealth, StreamState
-from mumetal.app.models.health import ModelHealth, Pace
+from mumetal.app.desk import Change, Overview
+from mumetal.app.inner import InnerHouse
+from mumetal.app.models.health import Pace
 from mumetal.app.models.live import LiveModels
+from mumetal.app.opened import STOP_S, PartTasks, migrations_of, open_parts
+from mumetal.app.parts import own_parts
 from mumetal.app.pipeline import history
+from mumetal.app.pipeline.alert_budget import SharedBudget
 from mumetal.app.pipeline.backlog import Backlog
 from mumetal.app.pipeline.changes import changes
 from mumetal.app.pipeline.filing import Filing
@@ -19,30 +23,34 @@ from mumetal.app.pipeline.judge import Judge, Rooms
 from mumetal.app.pipeline.live import LiveFeed
 from mumetal.app.pipeline.rates import Rates
 from mumetal.app.pipeline.scorer import Scorer
+from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
+from mumetal.app.settings import Settings
+from mumetal.app.verbs import VerbDesk
 from mumetal.connect.api import LogStore, Outbox, open_records
 from mumetal.core import LOCAL
+from mumetal.core.acts import Acts
 from mumetal.core.check import LATEST_NS
 from mumetal.core.clock import Clock
-from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
+from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.errors import MumetalError, UnavailableError
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.logs import RoomLogger
+from mumetal.core.part import Part, Running
 from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Truth
 from mumetal.core.records import SightingRecords
 from mumetal.core.series import Series
-from mumetal.core.settings import Settings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Inventory, Triage
-from mumetal.trust.api import CalibrationWatch, SignedFolder
-from mumetal.watch.api import TimingCodes, Watch
+from mumetal.trust.api import ApprovalDemand, LedgerWatch, SignedFolder
+from mumetal.watch.api import CauseStage, TimingCodes
 
 ADMIT_S = 2.0
 DOOR_WAIT_S = 3_600.0
-TICK_S = 5.0
+TICK_S = 1.0
 MAINTAIN_S = 60.0
 DAY_NS = 86_400 * 10**9
 EVENTS = 100_000
@@ -64,7 +72,9 @@ class Stack:
         sources: What to read, with the tenant each reads for.
         sinks: Where findings go, by name.
         calibrations: What explains a change of calibration; without it none is asked for.
-        tick: Called every few seconds beside the scoring; what it returns is judged like any finding.
+        upkeep: Looks after the ledger; without it somebody else does.
+        demand: Whose approval a verb needs that asks for one.
+        parts: What it is made of; the package's own where none are given.
         notice: What a reader of the pages should know of this run.
         truth: What a twin really did; nothing when none runs.
     """
@@ -83,7 +93,9 @@ class Stack:
         sinks: Sequence[tuple[str, Sink]] = (),
         calibrations: SignedFolder | None = None,
         codes: TimingCodes | None = None,
-        tick: Callable[[], Sequence[Finding]] = tuple,
+        upkeep: LedgerWatch | None = None,
+        demand: ApprovalDemand | None = None,
+        parts: Sequence[Part] | None = None,
         notice: str = "",
         truth: Callable[[], Sequence[Truth]] = tuple,
     ) -> None:
@@ -91,12 +103,14 @@ class Stack:
         self._alerts_per_week, self._codes = settings.watch.alerts_per_week, codes
         self._notice = notice
         self._truth = truth
-        self._tick = tick
         self.ledger = ledger
         self.models = models if models is not None else LiveModels()
         directory = Path(settings.store.directory)
         self.store = LogStore(directory / "telemetry", settings.store, clock)
-        self._incidents = open_records(directory, clock=clock, sinks=[name for name, _ in sinks])
+        own = [part.part_id for part in own_parts()]
+        chosen = own_parts() if parts is None else tuple(parts)
+        migrations = migrations_of(chosen)
+        self._incidents = open_records(directory, clock=clock, sinks=[name for name, _ in sinks], migrations=migrations)
         opened = self.store.stats()
         _log.info("store.opened", frames=opened.acknowledged, archived=opened.archived, rebuilt=opened.rebuilt)
         triage = Triage(settings.triage, inventory)
@@ -104,13 +118,8 @@ class Stack:
         self._feed = LiveFeed()
         self._rates = Rates()
         self.backlog = Backlog(clock)
-        self._calibrations = (
-            CalibrationWatch(calibrations, self.store.snapshots, clock) if calibrations is not None else None
-        )
         self._marks = Watermarks(directory / "scored.json", clock)
         self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
-        scenes = history.SceneReader(self.store)
-        self._watch = Watch(settings.watch, clock, scenes.scene, self._fitting, self.models.watching, codes)
         whole = whole_stack_scope(OUTBOX_AGENT)
         self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock, whole) for name, sink in sinks]
         self._sinks = [sink for _, sink in sinks]
@@ -126,14 +135,37 @@ class Stack:
         self.filing = Filing(rooms, self._judge)
         self.error: BaseException | None = None
         self.failed = clock.flag()
-        self.scorer = Scorer(
-            self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail, self._inspect
+        budget = SharedBudget(settings.watch.alerts_per_week)
+        house = InnerHouse(
+            folder=directory,
+            settings=None,
+            clock=clock,
+            store=self.store,
+            records=self._incidents,
+            tables=self._incidents.tables("core"),
+            ledger=ledger,
+            authorizer=authorizer,
+            budget=budget,
+            report=self.report,
+            background=self._fitting,
+            models=self.models,
+            pace=pace,
+            failed=self._fail,
+            upkeep=upkeep,
+            signed=calibrations,
+            codes=codes,
+            filing=self.filing,
         )
-        self._health = ModelHealth(self.models, self.store, self.scorer.report, clock, self._fail, pace)
+        self.parts = open_parts(chosen, house, settings, own)
+        ours = [w for o in self.parts if o.part.part_id in own for w in o.watchers]
+        guests = [w for o in self.parts if o.part.part_id not in own for w in o.watchers]
+        causes = CauseStage(history.SceneReader(self.store).scene)
+        self._watch = Watching(ours, guests, causes, budget, clock)
+        self.verbs = VerbDesk(self.parts, Acts(ledger, authorizer, clock), self._incidents, demand, clock)
+        self._tasks = PartTasks(self.parts, self.report, clock, own)
+        self.scorer = Scorer(self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail)
         self._runners = [
-            SourceRunner(
-                source, tenant, self.store.cursor(source.name), self._commit_patiently, self.scorer.report, clock
-            )
+            SourceRunner(source, tenant, self.store.cursor(source.name), self._commit_patiently, self.report, clock)
             for source, tenant in sources
         ]
         self._stopping = clock.flag()
@@ -147,7 +179,8 @@ class Stack:
         for runner in self._runners:
             runner.start()
         self._maintainer.start()
-        self._health.start()
+        for each in self.running.values():
+            each.start()
         _log.info("stack.started", sources=len(self._runners), sinks=len(self._sinks), models=len(self.models.loaded()))
         return self
 
@@ -155,7 +188,8 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
-        self._health.stop()
+        for each in reversed(self.running.values()):
+            each.stop(STOP_S)
         for runner in self._runners:
             runner.stop()
         self.backlog.close()
@@ -177,15 +211,20 @@ class Stack:
         self.error = error
         self.failed.set()
 
-    def _inspect(self, datum: Datum) -> Sequence[Finding]:
-        return self._calibrations.inspect(datum) if self._calibrations is not None else ()
+    @property
+    def running(self) -> dict[str, Running]:
+        """What runs of each part, by id."""
+        return {o.part.part_id: o.running for o in self.parts if o.running is not None}
+
+    def report(self, finding: Finding) -> None:
+        """Take a finding in from beside the scoring."""
+        self.scorer.report(finding)
 
     def _maintain(self) -> None:
         last = self._clock.monotonic_ns()
         try:
             while not self._stopping.wait(TICK_S):
-                for finding in self._tick():
-                    self.scorer.report(finding)
+                self._tasks.run_due()
                 if self._clock.monotonic_ns() - last >= MAINTAIN_S * 1e9:
                     self._compact()
                     last = self._clock.monotonic_ns()
@@ -257,22 +296,9 @@ class Stack:
         status = [s for s in self._watch.status() if s.tenant == tenant]
         devices = sorted({device for device, _ in self.store.streams(tenant)} | {s.device for s in status})
         snapshots = [s for device in devices for s in self.store.snapshots(tenant, device, 2)]
-        streams = tuple(
-            StreamHealth(
-                device=s.device,
-                stream=s.stream,
-                state=StreamState(str(s.state)),
-                reason=s.reason,
-                channels=s.channels,
-                rate_hz=s.rate_hz,
-                last_ns=s.last_ns,
-                score=s.score,
-            )
-            for s in status
-        )
         return Overview(
             now_ns=now_ns,
-            streams=streams,
+            streams=tuple(status),
             rows_total=self._rates.rows,
             values_per_s=self._rates.values_per_s(self._clock.monotonic_ns() / 1e9),
             quarantined=self._rates.quarantined,

@@ -8,39 +8,25 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from mumetal.access.api import LocalOperator
+from mumetal.app import settings as settings_file
 from mumetal.app.models.live import LiveModels
-from mumetal.app.pipeline.filing import SCAN_AGENT
-from mumetal.app.pipeline.judge import AGENT
+from mumetal.app.opened import actions_of, agents_of
+from mumetal.app.parts import own_parts
+from mumetal.app.settings import DEFAULT_FILE, Settings
 from mumetal.app.stack import Stack
 from mumetal.connect.api import open_sink, open_source, sink_name
 from mumetal.core import LOCAL
-from mumetal.core import settings as settings_file
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError
-from mumetal.core.finding import Finding
+from mumetal.core.part import Part
 from mumetal.core.ports import Ledger, Source, Truth
-from mumetal.core.settings import Settings
 from mumetal.respond.api import Inventory, decode_inventory
-from mumetal.trust.api import ADOPT_MODEL, HEALTH_AGENT, RELEASE_AGENT, demand_of, signed_calibrations
+from mumetal.trust.api import LedgerWatch, demand_of, signed_calibrations
 from mumetal.watch.api import MAX_TIMING_CODES_FILE, TimingCodes, decode_timing_codes
 
-DEFAULT_FILE = Path("mumetal.toml")
 OPERATOR = "operator"
 # registering and reading training data stay with the operating system's user at the command line
-OPERATOR_ACTIONS = (
-    "incident.change",
-    "scan.file",
-    "ledger.read",
-    "ledger.export",
-    "stack.start",
-    "settings.change",
-    "credential.revoke",
-    "model.approve",
-    "model.promote",
-    "model.rollback",
-    "model.undo",
-    "model.retire",
-)
+STACK_ACTIONS = ("stack.start", "settings.change")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +73,12 @@ def load(path: Path | None, overrides: Overrides) -> Settings:
     )
 
 
+def on(settings: Settings, folder: Path, sources: Sequence[str]) -> Settings:
+    """Return settings that keep their data in ``folder`` and read ``sources`` only."""
+    replaced = msgspec.structs.replace
+    return replaced(settings, store=replaced(settings.store, directory=str(folder)), sources=tuple(sources))
+
+
 def inventory(settings: Settings) -> Inventory:
     """Return the workloads of the inventory file; without one every device counts the same."""
     if not settings.triage.inventory:
@@ -118,15 +110,14 @@ def timing_codes(settings: Settings) -> TimingCodes | None:
         ) from None
 
 
-def authorizer() -> LocalOperator:
-    """Return who decides until there is more than one operator: one person, and agents with one verb each."""
-    agents = {
-        AGENT: ("incident.page",),
-        SCAN_AGENT: ("incident.change",),
-        HEALTH_AGENT: ("model.rollback",),
-        RELEASE_AGENT: (ADOPT_MODEL,),
-    }
-    return LocalOperator(OPERATOR, LOCAL, OPERATOR_ACTIONS, agents=agents)
+def authorizer(parts: Sequence[Part] | None = None) -> LocalOperator:
+    """Return who decides until there is more than one operator: one person, and each part's agents with their verbs.
+
+    Args:
+        parts: What there is; the package's own where none are given.
+    """
+    known = own_parts() if parts is None else parts
+    return LocalOperator(OPERATOR, LOCAL, (*STACK_ACTIONS, *actions_of(known)), agents=agents_of(known))
 
 
 def sources_of(settings: Settings) -> list[tuple[Source, str]]:
@@ -141,7 +132,8 @@ def build(
     clock: Clock,
     ledger: Ledger,
     *,
-    tick: Callable[[], Sequence[Finding]] = tuple,
+    upkeep: LedgerWatch | None = None,
+    parts: Sequence[Part] | None = None,
     notice: str = "",
     truth: Callable[[], Sequence[Truth]] = tuple,
 ) -> Stack:
@@ -151,7 +143,8 @@ def build(
         settings: What was set.
         clock: Time.
         ledger: Where decisions are written; whoever opened it closes it after the stack.
-        tick: Called when there is time; what it returns is judged like any finding.
+        upkeep: Looks after the ledger.
+        parts: What it is made of; the package's own where none are given.
         notice: What a reader of the pages should know of this run.
         truth: What a twin really did.
 
@@ -159,7 +152,7 @@ def build(
         MumetalError: A source, a sink, the inventory or the folder cannot be used.
     """
     settings_file.path_in(settings).mkdir(parents=True, exist_ok=True)
-    decides = authorizer()
+    decides, demand = authorizer(parts), demand_of(settings.approvals)
     return Stack(
         settings,
         clock,
@@ -171,13 +164,15 @@ def build(
             ledger=ledger,
             authorizer=decides,
             clock=clock,
-            demand=demand_of(settings.approvals),
+            demand=demand,
         ),
         sources=sources_of(settings),
         sinks=[(sink_name(spec), open_sink(spec)) for spec in settings.sinks],
         calibrations=signed_calibrations(settings.calibrations),
         codes=timing_codes(settings),
-        tick=tick,
+        upkeep=upkeep,
+        demand=demand,
+        parts=parts,
         notice=notice,
         truth=truth,
     )

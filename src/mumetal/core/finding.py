@@ -85,6 +85,7 @@ class Finding:
         evidence: Where to look.
         causes: Innocent explanations considered.
         model_version: Version of the detector, rule set or model.
+        held: Why it is shown and never paged though nothing explains it; empty where it may page.
         finding_id: 24 hex digits over tenant, subject, rule and identity; derived, never given.
     """
 
@@ -105,6 +106,7 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     causes: tuple[CauseVerdict, ...] = ()
     model_version: str = "1"
+    held: str = ""
     finding_id: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +119,7 @@ class Finding:
             raise BadInputError(f"false alerts a week must be a positive number, not {self.false_per_week}")
         check.text(self.identity, "identity", 1_000)
         check.text(self.title, "title", 300)
+        check.text(self.held, "why it is held", 1_000)
         check.text(self.detail, "detail")
         check.text(self.remedy, "remedy")
         if self.stop_ns < self.start_ns:

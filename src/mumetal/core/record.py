@@ -40,7 +40,7 @@ class RecordKind(StrEnum):
 
 
 # no table stands behind these; every other kind comes with the write of its noun, and only with it
-LOG_ONLY = frozenset(k for k in RecordKind if k.partition(".")[0] in {"decision", "act", "campaign", "forecast"})
+LOG_ONLY = frozenset(k for k in RecordKind if k.partition(".")[0] in {"decision", "campaign", "forecast"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from mumetal.core.check import LATEST_NS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mumetal.core.act import ActRecord
     from mumetal.core.finding import Finding
     from mumetal.core.identity import Scope
     from mumetal.core.incident import Incident, IncidentState, LabelGiven
@@ -155,6 +156,29 @@ class AssetRecords(Protocol):
         """Return assets, of all kinds unless named, by id."""
 
 
+class ActRecords(Protocol):
+    """Acts and what came of them."""
+
+    def put(self, scope: Scope, record: ActRecord) -> None:
+        """Write an act as it is now; its log line is of the kind that its state says."""
+
+    def get(self, scope: Scope, act_id: str) -> ActRecord | None:
+        """Return one act; None when the tenant has none of that id."""
+
+    def listed(self, scope: Scope, limit: int = 200) -> list[ActRecord]:
+        """Return acts, newest first."""
+
+
+class PartTables(Protocol):
+    """A part's own tables: those whose names begin with its prefix."""
+
+    def read(self, statement: str, **values: object) -> Sequence[tuple[object, ...]]:
+        """Return the rows of a ``SELECT``; values are bound by name, never pasted in."""
+
+    def write(self, statement: str, **values: object) -> None:
+        """Run one statement in a transaction of its own."""
+
+
 class Records(Protocol):
     """Everything that is known and was decided, and its log."""
 
@@ -164,6 +188,7 @@ class Records(Protocol):
     states: StateRecords
     jobs: JobRecords
     assets: AssetRecords
+    acts: ActRecords
 
     def put(self, scope: Scope, findings: Sequence[Finding], incidents: Sequence[Incident]) -> None:
         """Write all of it or nothing; what is there already is replaced, and each sink gets its copy.
@@ -197,6 +222,9 @@ class Records(Protocol):
 
     def tenants(self, scope: Scope) -> list[str]:
         """Return whose incidents are kept here; for a scope of the whole stack, at its restart, never for a page."""
+
+    def tables(self, prefix: str) -> PartTables:
+        """Return the tables of a part: those whose names begin with its prefix."""
 
     def close(self) -> None:
         """Let go of the database."""

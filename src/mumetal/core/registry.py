@@ -1,6 +1,6 @@
 """One explicit list per plug-in folder, and an entry-point group for outsiders."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -21,6 +21,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self.group = group
         self._known: dict[str, T] = {}
+        self._loaded: set[str] = set()
 
     def add(self, plugin_id: str, plugin: T) -> None:
         """List one plug-in.
@@ -34,14 +35,32 @@ class Registry(Generic[T]):
             )
         self._known[plugin_id] = plugin
 
-    def add_entry_points(self) -> None:
-        """List what installed packages offer in this registry's group.
+    def add_entry_points(self, allowed: Callable[[str], bool] = lambda _: True) -> None:
+        """List what installed packages offer in this registry's group; what is listed already stays.
+
+        Args:
+            allowed: Says whether the plug-in of a name may be loaded.
 
         Raises:
-            BadInputError: An outsider's id is taken already.
+            BadInputError: An outsider's id is taken already, is not the plug-in's own, or it cannot be loaded.
         """
         for point in entry_points(group=self.group):
-            self.add(point.name, point.load())
+            if point.name in self._loaded or not allowed(point.name):
+                continue
+            try:
+                plugin = point.load()
+            except Exception as error:  # whatever a package raises while it is imported, it is named
+                raise BadInputError(
+                    f"the {self.kind} {point.name!r} cannot be loaded: {error}"[:500],
+                    hint="mend or uninstall its package",
+                ) from error
+            info = getattr(plugin, "info", None)
+            if info is not None and getattr(info, "plugin_id", point.name) != point.name:
+                raise BadInputError(
+                    f"the {self.kind} {point.name!r} calls itself {info.plugin_id!r}", hint="report it to its makers"
+                )
+            self.add(point.name, plugin)
+            self._loaded.add(point.name)
 
     def get(self, plugin_id: str) -> T:
         """Return one plug-in.

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from mumetal.core.clock import Clock
 from mumetal.core.errors import RejectedError, UnavailableError
 from mumetal.core.ports import Ground, Twin
-from mumetal.core.settings import Settings
 from mumetal.core.virtual_clock import VirtualClock
 from mumetal.redteam.ground_client import BoundClient
 from mumetal.redteam.sealed_settings import refuse_settings
@@ -48,7 +49,7 @@ class GroundStack(Protocol):
     """A stack that is described and not opened yet."""
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> Struct:
         """Everything that it will open."""
 
     @property

@@ -1,12 +1,13 @@
 """What the settings of a ground's stack may name: its own folder and its own address, and nothing else.
 
-Every setting that holds text is listed here with what it may hold; one that is not listed may not be changed, so a new
-setting is closed until somebody thought of it. Rules, in order:
+Every setting that holds text is listed here, by its place in the settings, with what it may hold; one that is not listed
+may not be changed, so a new setting is closed until somebody thought of it. Rules, in order:
 
 1. A path is absolute and stays in the folder after every link was followed.
 2. Sources and sinks are of the kinds that read and write files, with a path, and no option but ``device`` and ``tenant``.
 3. The key of the ledger is a file in the folder: not of the environment, not on a token, opened by no passphrase.
 4. It listens on 127.0.0.1 or ::1, on a port that is free (0), without TLS.
+5. Nothing of another package is loaded.
 """
 
 from pathlib import Path
@@ -14,7 +15,6 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from mumetal.core.errors import RejectedError
-from mumetal.core.settings import Settings
 
 HINT = "a ground reaches its own folder and its own address only"
 SOURCE_KINDS = frozenset({"bluefors", "ibm", "audit"})
@@ -24,7 +24,7 @@ PATHS = frozenset({
     "store.directory", "watch.timing_codes", "triage.inventory", "scan.baseline", "logs.file",
 })  # fmt: skip
 WORDS = frozenset({"scan.fail_on", "scan.only", "scan.exclude", "logs.format", "logs.level", "logs.levels"})
-UNUSED = frozenset({"serve.tls_certificate", "serve.tls_key", "serve.client_ca"})
+UNUSED = frozenset({"serve.tls_certificate", "serve.tls_key", "serve.client_ca", "parts"})
 PLACES = {  # a folder, and of its options those that name another one and those that do not
     "witnesses": (frozenset({"key"}), frozenset[str]()),
     "calibrations": (frozenset({"roots"}), frozenset({"pin"})),
@@ -33,17 +33,17 @@ PLACES = {  # a folder, and of its options those that name another one and those
 SPECS = {"sources": SOURCE_KINDS, "sinks": SINK_KINDS}
 
 
-def refuse_settings(settings: Settings, folder: Path) -> None:
+def refuse_settings(settings: Struct, folder: Path) -> None:
     """Look at every setting before anything is opened.
 
     Args:
-        settings: Of the ground's stack.
+        settings: Of the ground's stack; their defaults are what a ground may have where no rule says more.
         folder: The ground's, with no link in it.
 
     Raises:
         RejectedError: One of them names something outside; says which.
     """
-    _look(settings, Settings(), "", folder)
+    _look(settings, type(settings)(), "", folder)
 
 
 def _look(value: Struct, usual: Struct, where: str, folder: Path) -> None:
@@ -60,6 +60,8 @@ def _look(value: Struct, usual: Struct, where: str, folder: Path) -> None:
             refuse_path(held, folder, name)
         elif name == "ledger_key":
             _refuse_key(held, folder, name)
+        elif name == "plugins.allow":
+            _hold(not held, f"would load {', '.join(held)[:80]} of other packages", name)
         elif name in SPECS:
             for spec in held:
                 _refuse_spec(spec, SPECS[name], folder, name)

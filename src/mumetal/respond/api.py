@@ -6,6 +6,7 @@ from mumetal.core.front_door import opened
 
 if TYPE_CHECKING:
     from mumetal.respond.reports.markdown import report as incident_report
+    from mumetal.respond.settings import TriageSettings
     from mumetal.respond.triage import Inventory, Triage, decode_inventory
 
 if not TYPE_CHECKING:

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 from mumetal.core.front_door import opened
 
 if TYPE_CHECKING:
+    from mumetal.scan import SCANNERS
     from mumetal.scan.change_scan import only_brought
+    from mumetal.scan.circuits.rules import CIRCUIT_RULES
+    from mumetal.scan.code.rules import CODE_RULES
     from mumetal.scan.credentials.inventory import Credential
     from mumetal.scan.credentials.inventory import inventory as credential_inventory
     from mumetal.scan.credentials.revoke import Hook as RevokeHook
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
     from mumetal.scan.secrets.rule import shipped as shipped_secret_rules
     from mumetal.scan.secrets.scanner import SecretConfig, SecretScanner
     from mumetal.scan.secrets.shape import is_public, looks_random
+    from mumetal.scan.settings import ScanSettings
     from mumetal.scan.sources import Follow
     from mumetal.scan.sources.limits import Limits as ScanLimits
     from mumetal.scan.sources.limits import silent as silent_scan

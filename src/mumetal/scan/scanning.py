@@ -11,13 +11,12 @@ from typing import BinaryIO
 import msgspec
 
 from mumetal import __version__
-from mumetal.core import settings as settings_file
 from mumetal.core.artefact import Artefact
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import BlobSource, Scanner
-from mumetal.core.settings import ScanSettings
+from mumetal.core.settings import read_toml
 from mumetal.scan import SCANNERS
 from mumetal.scan.engine import Progress, ScanConfig, scan_blobs
 from mumetal.scan.report.baseline import Baseline
@@ -25,10 +24,15 @@ from mumetal.scan.report.coverage import Coverage
 from mumetal.scan.report.entry import Entry, Remembering, entries
 from mumetal.scan.report.outcome import Outcome, ranked
 from mumetal.scan.secrets.scanner import SecretScanner
+from mumetal.scan.settings import ScanSettings
 from mumetal.scan.sources import Changes, History, Limits, Report, Stream, WorkTree
 
 MAX_PYPROJECT_BYTES = 4_000_000
 MIB = 2**20
+
+
+class _Own(msgspec.Struct, frozen=True):
+    scan: ScanSettings = ScanSettings()
 
 
 class _Mumetal(msgspec.Struct, frozen=True):
@@ -55,7 +59,7 @@ def load(folder: Path, named: Path | None = None) -> ScanSettings:
     """
     own = named or folder / "mumetal.toml"
     if named or own.exists():
-        said = settings_file.decode(_read(own), str(own)).scan
+        said = read_toml(_read(own), _Own, str(own)).scan
         if named or said != ScanSettings():
             return said
     project = folder / "pyproject.toml"

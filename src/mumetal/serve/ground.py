@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mumetal.app.settings import PluginSettings, ServeSettings, Settings
 from mumetal.catalog import calibrations
-from mumetal.core.settings import ServeSettings, Settings, StoreSettings
+from mumetal.connect.api import StoreSettings
 from mumetal.redteam.api import Seal, TwinRange
 from mumetal.serve.session import Session
 from mumetal.trust.api import SoftKey, plain_key, write_key
@@ -51,6 +52,7 @@ class SessionGround:
                     f"ibm:{place / 'calibrations'}?device={device}",
                     f"audit:{place / 'audit.jsonl'}",
                 ),
+                plugins=PluginSettings(allow=()),
                 ledger_key=self.keys[0],
             )
         )

@@ -8,15 +8,17 @@ from msgspec import Struct
 
 from mumetal.app import wiring
 from mumetal.app.audit_desk import AuditDesk
+from mumetal.app.parts import installed_plugins, load_plugins, parts
+from mumetal.app.scans import Scans
+from mumetal.app.settings import Settings, path_in
 from mumetal.app.settings_told import CHANGE, START, changes, last_told, told
 from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
+from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Request
-from mumetal.core.settings import Settings, path_in
 from mumetal.respond.api import incident_report
-from mumetal.serve.api.scan.scans import Scans
 from mumetal.serve.api.server import Server
 from mumetal.serve.web import create_app
 from mumetal.trust.api import (
@@ -31,6 +33,7 @@ from mumetal.trust.api import (
 from mumetal.twin.api import DEMONSTRATION_NOTICE, Demonstration, score_demonstration
 
 SETTLE_S = 3.0
+_log = RoomLogger("serve")
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -78,6 +81,13 @@ class Session:
     ) -> None:
         self._clock = clock
         self._settings = settings
+        load_plugins(settings.plugins.allow)
+        self._parts = parts(settings.plugins.allow)
+        self.plugins = installed_plugins(settings.plugins.allow)
+        for plugin in self.plugins:
+            _log.info(
+                "plugin.found", kind=plugin.kind, id=plugin.plugin_id, package=plugin.package, allowed=plugin.allowed
+            )
         self._demo = demo
         self.notice = DEMONSTRATION_NOTICE if demo else ""
         self._began_ns = clock.now_ns()
@@ -90,7 +100,8 @@ class Session:
                 settings,
                 clock,
                 self._ledger,
-                tick=watch.look,
+                upkeep=watch,
+                parts=self._parts,
                 notice=self.notice,
                 truth=demo.truth if demo else tuple,
             )
@@ -106,7 +117,10 @@ class Session:
                 models=self.stack.models,
                 firmware=FirmwareBook(path_in(settings, FIRMWARE_FOLDER)),
                 scans=Scans(filing=self.stack.filing, rows=self.stack.sightings),
-                audit=AuditDesk(self._ledger, wiring.authorizer(), clock, seen),
+                audit=AuditDesk(self._ledger, wiring.authorizer(self._parts), clock, seen),
+                verbs=self.stack.verbs,
+                running=self.stack.running,
+                parts=self._parts,
             ),
             settings.serve,
         )
@@ -140,7 +154,7 @@ class Session:
 
     def _declare(self) -> None:
         """Enter that the stack starts, and what was set differently since the last start."""
-        acts, now = Acts(self._ledger, wiring.authorizer(), self._clock), told(self._settings)
+        acts, now = Acts(self._ledger, wiring.authorizer(self._parts), self._clock), told(self._settings)
         before = last_told(self._ledger, self._ledger.size)
         changed = changes(before, now)
         if before and changed:

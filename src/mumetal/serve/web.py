@@ -1,8 +1,7 @@
 """Puts the web half together: guard, errors, API, push door and pages over one desk."""
 
 import threading
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,29 +12,21 @@ from mumetal import __version__
 from mumetal.app.audit_desk import AuditDesk
 from mumetal.app.desk import Desk
 from mumetal.app.models.live import LiveModels
+from mumetal.app.parts import own_parts
+from mumetal.app.scans import Scans
+from mumetal.app.settings import ServeSettings
+from mumetal.app.verbs import VerbDesk
 from mumetal.core.errors import BadInputError, MumetalError, UnavailableError
+from mumetal.core.part import Part, Running, looked_up
 from mumetal.core.ports import Ledger
-from mumetal.core.settings import ServeSettings
-from mumetal.formats.arrow import from_arrow_stream
-from mumetal.formats.columnar import from_columnar_json
+from mumetal.serve.api.acts import acts_router
 from mumetal.serve.api.guard import HEADERS, Guard, is_loopback
-from mumetal.serve.api.identity import TenantOf, tenant_by_organisation
+from mumetal.serve.api.identity import TenantOf, caller_of, tenant_by_organisation
 from mumetal.serve.api.problems import problem, problem_of
 from mumetal.serve.api.request_log import HEADER, REQUEST, RequestLog
-from mumetal.serve.api.scan.scans import Scans, scans_router
-from mumetal.serve.api.trust.firmware import firmware_api
-from mumetal.serve.api.watch.live import LiveDoor
-from mumetal.serve.api.watch.push import push_router
-from mumetal.serve.api.watch.reading import reading_router
-from mumetal.serve.pages.render import error_page, static_files
-from mumetal.serve.pages.scan.scans import scan_pages_router
-from mumetal.serve.pages.trust.audit import audit_router
-from mumetal.serve.pages.trust.firmware import firmware_router
-from mumetal.serve.pages.trust.models import models_router
-from mumetal.serve.pages.watch.routes import pages_router
+from mumetal.serve.faces import Faces, Report
+from mumetal.serve.pages.render import error_page, html, navigate, static_files
 from mumetal.trust.api import FirmwareBook
-
-Report = Callable[[str, str], str]
 
 
 def create_app(
@@ -49,6 +40,9 @@ def create_app(
     firmware: FirmwareBook | None = None,
     models: LiveModels | None = None,
     audit: AuditDesk | None = None,
+    verbs: VerbDesk | None = None,
+    running: Mapping[str, Running] | None = None,
+    parts: Sequence[Part] | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -62,6 +56,9 @@ def create_app(
         scans: Where reports of scans are filed; without it the page says how to make one.
         firmware: Book of the boards' firmware; without it the page says how to start one.
         audit: What the audit pages read; without it there are none.
+        verbs: What can be asked to be done; without it no act is taken.
+        running: What runs of each part, by id.
+        parts: Whose routes and pages there are; the package's own where none are given.
     """
     app = FastAPI(
         title="Mumetal", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
@@ -69,17 +66,29 @@ def create_app(
     app.state.identity_required = not is_loopback(settings.host)
     app.state.tenant_of = tenant_of
     app.state.stopping = threading.Event()
-    app.include_router(reading_router(desk, LiveDoor(app.state.stopping)))
-    max_body = settings.max_body_mib * 2**20
-    columnar, arrow = partial(from_columnar_json, limit=max_body), partial(from_arrow_stream, limit=max_body)
-    app.include_router(push_router(desk, max_body=max_body, columnar=columnar, arrow=arrow))
-    app.include_router(scans_router(scans, max_body=max_body))
-    app.include_router(scan_pages_router(desk, scans))
-    app.include_router(pages_router(desk, ledger=ledger, report=report))
-    app.include_router(models_router(desk, models))
-    app.include_router(firmware_api(firmware))
-    app.include_router(firmware_router(desk, firmware))
-    app.include_router(audit_router(desk, audit))
+    shown = own_parts() if parts is None else tuple(parts)
+    faces = Faces(
+        desk=desk,
+        settings=settings,
+        stopping=app.state.stopping,
+        caller=caller_of,
+        render=html,
+        ledger=ledger,
+        report=report,
+        scans=scans,
+        firmware=firmware,
+        models=models,
+        audit=audit,
+        verbs=verbs,
+        running=running or {},
+    )
+    for place in (place for part in shown for place in part.routes):
+        made = looked_up(place)
+        assert callable(made)
+        for router in made(faces):
+            app.include_router(router)
+    app.include_router(acts_router(verbs))
+    navigate(page for part in shown for page in part.pages)
     app.mount("/static", static_files(), name="static")
     _answer_errors(app)
     app.add_middleware(Guard, any_host=app.state.identity_required, refuse=_refuse)

@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from mumetal.trust.models.files.inspect import MAX_BYTES as MAX_MODEL_BYTES
     from mumetal.trust.models.files.inspect import Kind as ModelKind
     from mumetal.trust.models.files.onnx_file import read as read_onnx
+    from mumetal.trust.models.gates import GATES
     from mumetal.trust.models.gating import run_gates
     from mumetal.trust.models.health.checkup import FEWEST as FEWEST_HEALTH_ROWS
     from mumetal.trust.models.health.checkup import Checkup, Patient, canary_of
@@ -99,7 +100,6 @@ if TYPE_CHECKING:
     from mumetal.trust.models.health.findings import findings as health_findings
     from mumetal.trust.models.health.findings import refused as refused_finding
     from mumetal.trust.models.lifecycle import ACTIONS as MODEL_ACTIONS
-    from mumetal.trust.models.lifecycle import ADOPT as ADOPT_MODEL
     from mumetal.trust.models.lifecycle import HEALTH_AGENT, RELEASE_AGENT
     from mumetal.trust.models.lifecycle import ROLLBACK as ROLLBACK_MODEL
     from mumetal.trust.models.lineage import decode as decode_probe
@@ -140,7 +140,7 @@ if TYPE_CHECKING:
     from mumetal.trust.signing.root_chain import load as load_roots
     from mumetal.trust.signing.root_chain import sign_root
     from mumetal.trust.signing.signed_calibrations import RECALIBRATION as RECALIBRATION_SUFFIX
-    from mumetal.trust.signing.signed_calibrations import CalibrationWatch, SignedFolder
+    from mumetal.trust.signing.signed_calibrations import SignedFolder, SignedSetWatcher
     from mumetal.trust.signing.signed_calibrations import set_name as calibration_set_name
     from mumetal.trust.signing.signed_calibrations import signed_folder as signed_calibrations
     from mumetal.trust.updates.client import UpdateClient

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from mumetal.catalog import calibrations
@@ -16,7 +15,6 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.ports import Truth
-from mumetal.core.settings import Settings
 from mumetal.twin.demo import backfill, run
 from mumetal.twin.doors import LabWriter
 from mumetal.twin.lab import Lab, Pace
@@ -134,16 +132,16 @@ class Demonstration:
     """Twins that live beside the stack and speak through its doors until stopped.
 
     Args:
-        settings: What was set; the demonstration reads its own folders and keeps its data in a folder of its own.
+        base: Folder in which it makes one of its own, for its data and the twins' files.
         seed: Seed of everything that happens.
         clock: Time.
     """
 
-    def __init__(self, settings: Settings, seed: int, clock: Clock) -> None:
+    def __init__(self, base: Path, seed: int, clock: Clock) -> None:
         self._clock = clock
         self._stop = clock.flag()
         self._threads: list[threading.Thread] = []
-        folder = fresh_folder(Path(settings.store.directory))
+        self.folder = folder = fresh_folder(base)
         start_ns = clock.now_ns() - round(PAST_S * 1e9)
         self._labs = [
             Lab(calibrations.snapshots(backend), seed + place, start_ns, schedule=opening(seed, place), pace=PACE)
@@ -158,10 +156,7 @@ class Demonstration:
                 f"ibm:{place / 'calibrations'}?device={lab.device}",
                 f"audit:{place / 'audit.jsonl'}",
             ]
-        replaced = msgspec.structs.replace
-        self.settings = replaced(
-            settings, store=replaced(settings.store, directory=str(folder)), sources=tuple(sources)
-        )
+        self.sources = tuple(sources)
 
     def truth(self) -> Sequence[Truth]:
         """Return what the twins have really done so far, in order of time."""

@@ -3,7 +3,7 @@
 A row of channels is looked at as it is (the last :data:`ROWS` rows), averaged over spans, and as the energy of its row-to-row
 differences, which tells a frozen channel. Each look knows from ordinary rows how channels follow one another, and how far
 each leaves the others now and then: so far it counts for nothing. Chosen on half of the public series of
-``bench.attribution_changes``.
+``bench.watch.attribution_changes``.
 """
 
 import numpy as np

@@ -9,58 +9,13 @@ from numpy.typing import NDArray
 from mumetal.numerics.tails import Tail, fit_tail, pareto_survival
 
 Array = NDArray[np.float64]
-StreamKey = tuple[str, str, str]  # tenant, device, stream
 WEEK_S = 604_800.0
 STRENGTHS = 100.0  # largest over smallest score that real trouble is taken to have
 PRIOR = 20.0  # exceedances that the prior of a tail counts for
 LEAST = 256  # held-out rows from which a regime has its own tail
 FORGOTTEN = 0.2  # autocorrelation below which rows count as independent
-TOGETHER_NS = 60 * 10**9  # so close in time streams count as in trouble together
 MOST_TOGETHER = 16  # shares up to which a stream is suspected at all
 CAUTION = 1.0  # standard errors of the tail's scale that a threshold stays clear of
-
-
-class Budget:
-    """False alerts a week, shared evenly by everything that may raise one.
-
-    When k streams of a tenant are past k times that share within a minute, each of them may be as common as that: the
-    step-up rule of Benjamini and Hochberg (1995) over devices. Where nothing is wrong it raises a false alert no more
-    often than the even share does (Simes 1986, doi:10.1093/biomet/73.3.751, also for streams that move together); where
-    trouble is on many devices at once, it sees less of it on each.
-
-    Args:
-        alerts_per_week: What the user accepts over all devices, 1/week.
-        true_per_week: Real events a week on one stream, beforehand; confidences rest on it.
-    """
-
-    def __init__(self, alerts_per_week: float, true_per_week: float = 1.0) -> None:
-        self.alerts_per_week, self.true_per_week = alerts_per_week, true_per_week
-        self.members = 0
-        self._suspects: dict[StreamKey, tuple[int, float]] = {}
-
-    def join(self, members: int = 1) -> None:
-        """Count further detectors in."""
-        self.members += members
-
-    def leave(self, members: int = 1) -> None:
-        """Count detectors out."""
-        self.members = max(0, self.members - members)
-
-    @property
-    def share(self) -> float:
-        """Alerts a week that one detector may raise falsely; four are taken to run even where fewer do."""
-        return self.alerts_per_week / max(4, self.members)
-
-    def suspect(self, stream: StreamKey, t_ns: int, per_week: float) -> None:
-        """Note that ordinary data of a stream would do what it did at ``t_ns`` so often a week."""
-        self._suspects[stream] = (t_ns, per_week)
-
-    def together(self, stream: StreamKey, t_ns: int) -> int:
-        """Return how many shares each of a stream's detectors has at ``t_ns``, ≥ 1."""
-        tenant = stream[0]
-        self._suspects = {s: f for s, f in self._suspects.items() if s[0] != tenant or t_ns - f[0] <= TOGETHER_NS}
-        rates = sorted(rate for s, (_, rate) in self._suspects.items() if s[0] == tenant)
-        return max((k for k, rate in enumerate(rates, 1) if rate <= k * self.share), default=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

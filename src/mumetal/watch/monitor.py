@@ -8,17 +8,18 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
+from mumetal.core.ports import AlertBudget
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.watch.afresh import Fresh
 from mumetal.watch.alerts import Alert, raised
-from mumetal.watch.calibrate import MOST_TOGETHER, Budget, memory
+from mumetal.watch.calibrate import MOST_TOGETHER, memory
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble, extras_for
 from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.learned import Models, Watching, no_models
 from mumetal.watch.regimes import SPARSE
 from mumetal.watch.rows import Kept, joined, last
+from mumetal.watch.settings import WatchSettings
 
 Array = NDArray[np.float64]
 LEARN_MOST = 20_000  # a fast stream is learnt from no more rows than this, however long that lasts
@@ -72,7 +73,7 @@ class StreamMonitor:
     def __init__(
         self,
         settings: WatchSettings,
-        budget: Budget,
+        budget: AlertBudget,
         background: Executor | None = None,
         models: Models = no_models,
     ) -> None:
@@ -91,7 +92,6 @@ class StreamMonitor:
         self._episodes: dict[str, Episodes] = {}
         self._fresh: dict[str, Fresh] = {}
         self._alerts: dict[str, Alert] = {}
-        self.late = 0
         self.last_ns = 0
         self.rate_hz = 0.0
         self.channels = 0
@@ -123,8 +123,6 @@ class StreamMonitor:
             parts += self._ensemble.left_out
         if self._strange:
             parts.append("in a state hardly seen while learning: the strictest thresholds hold")
-        if self.late:
-            parts.append(f"{self.late} late rows were stored and not scored")
         return "; ".join(parts)
 
     @property
@@ -150,15 +148,12 @@ class StreamMonitor:
             self._fit()
 
     def observe(self, chunk: Series) -> list[Finding]:
-        """Learn from or score the rows that follow the last ones; late rows are counted and left out."""
+        """Learn from or score the rows that follow the last ones."""
         out: list[Finding] = []
         if chunk.epoch != self._epoch:
             out += self.finish("the channel map changed")
             known = bool(self._epoch)
             self._restart(chunk, "channels changed, learning anew" if known else "")
-        fresh = int(np.searchsorted(chunk.t_ns, self.last_ns, side="right"))
-        self.late += fresh
-        chunk = chunk.rows(fresh, len(chunk))
         if len(chunk) == 0:
             return out
         out += self._check_rate(chunk)
@@ -191,13 +186,13 @@ class StreamMonitor:
             out += [self._alerts.pop(family).closed(e, why) for e in ended if family in self._alerts]
         return out
 
-    def tick(self, last_heard_s: float) -> list[Finding]:
-        """Close what is open when nothing was heard for a while (s)."""
-        return self.finish("the stream fell silent") if last_heard_s > 60 else []
-
-    def _restart(self, like: Series, reason: str) -> None:
+    def leave(self) -> None:
+        """Give its share of the alert budget back: nothing is asked of it any more."""
         if self._ensemble is not None:
             self._budget.leave(len(self._ensemble.members))
+
+    def _restart(self, like: Series, reason: str) -> None:
+        self.leave()
         self._epoch, self._reason, self._patience = like.epoch, reason, 1
         self._history = Kept(
             max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))

@@ -62,11 +62,6 @@ class SnapshotMonitor:
             out += self._row(chunk.rows(index, index + 1))
         return out
 
-    def tick(self, last_heard_s: float) -> list[Finding]:
-        """Nothing to close: a snapshot's finding stands until the next snapshot."""
-        del last_heard_s
-        return []
-
     def _row(self, row: Series) -> list[Finding]:
         self._note(row)
         if self._history is None:

@@ -2,10 +2,11 @@
 
 import pytest
 
+from mumetal.app.settings import Settings, decode
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import BadInputError, MumetalError, RejectedError, UnavailableError
 from mumetal.core.registry import Registry
-from mumetal.core.settings import MAX_SETTINGS_BYTES, Settings, decode
+from mumetal.core.settings import MAX_SETTINGS_BYTES
 
 
 def test_errors_say_what_where_and_how_to_mend_it() -> None:

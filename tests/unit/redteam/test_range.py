@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.fakes_ports import T0, FakeStack, FakeTwin, counting_entropy
 
+from mumetal.app.settings import Settings
 from mumetal.core.errors import RejectedError, UnavailableError
-from mumetal.core.settings import Settings
 from mumetal.redteam.range import Seal, TwinRange
 
 

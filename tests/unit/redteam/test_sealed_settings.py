@@ -6,24 +6,25 @@ from pathlib import Path
 import pytest
 from msgspec import Struct, structs
 
+from mumetal.app.logs.settings import LogSettings
+from mumetal.app.settings import PluginSettings, ServeSettings, Settings
+from mumetal.connect.api import StoreSettings
 from mumetal.core.errors import RejectedError
-from mumetal.core.settings import (
-    LogSettings,
-    ScanSettings,
-    ServeSettings,
-    Settings,
-    StoreSettings,
-    TriageSettings,
-    WatchSettings,
-)
 from mumetal.redteam import sealed_settings
 from mumetal.redteam.sealed_settings import refuse_settings
+from mumetal.respond.api import TriageSettings
+from mumetal.scan.api import ScanSettings
+from mumetal.watch.api import WatchSettings
 
 Change = Callable[[Settings, Path], Settings]
 
 
 def sealed(folder: Path) -> Settings:
-    return Settings(store=StoreSettings(directory=str(folder / "store")), serve=ServeSettings(port=0))
+    return Settings(
+        store=StoreSettings(directory=str(folder / "store")),
+        serve=ServeSettings(port=0),
+        plugins=PluginSettings(allow=()),
+    )
 
 
 def changed(**parts: object) -> Change:
@@ -74,6 +75,9 @@ HOSTILE: dict[str, Change] = {
     "a port that a real one may have": changed(serve=ServeSettings(port=8470)),
     "a certificate": within(lambda f: {"serve": ServeSettings(port=0, tls_certificate=f"{f}/c.pem")}),
     "a log file outside": changed(logs=LogSettings(file="/var/log/mumetal.jsonl")),
+    "plug-ins of other packages": changed(plugins=PluginSettings()),
+    "one of another package's": changed(plugins=PluginSettings(allow=("acme.sink",))),
+    "the table of another package's part": changed(parts={"acme": {"url": "https://acme.example"}}),
     "a baseline outside": changed(scan=ScanSettings(baseline="../baseline.json")),
 }
 
@@ -121,7 +125,7 @@ def holds_text(settings: Struct, where: str = "") -> Iterator[str]:
 
 def test_every_setting_that_holds_text_has_a_rule() -> None:
     s = sealed_settings
-    ruled = {*s.PATHS, *s.WORDS, *s.UNUSED, *s.PLACES, *s.SPECS, "serve.host", "ledger_key"}
+    ruled = {*s.PATHS, *s.WORDS, *s.UNUSED, *s.PLACES, *s.SPECS, "serve.host", "ledger_key", "plugins.allow"}
     assert set(holds_text(Settings())) == ruled
 
 

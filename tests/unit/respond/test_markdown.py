@@ -7,9 +7,9 @@ from tests.unit.respond.test_triage import T0
 from mumetal.core.artefact import Evidence
 from mumetal.core.finding import CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident
-from mumetal.core.settings import TriageSettings
 from mumetal.core.subject import Subject
 from mumetal.respond.reports import markdown
+from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage import Inventory, Triage
 
 

@@ -9,8 +9,8 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
 from mumetal.core.incident import IncidentState, Label
-from mumetal.core.settings import TriageSettings
 from mumetal.core.subject import Subject
+from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage import Inventory, Triage, decode_inventory
 from mumetal.respond.triage import board as board_module
 

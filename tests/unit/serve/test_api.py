@@ -11,9 +11,9 @@ from arro3.io import write_ipc_stream
 from tests.fake_desk import DEVICES, NOW, STREAMS, FakeDesk, S
 from tests.web_client import WebClient
 
+from mumetal.app.settings import ServeSettings
 from mumetal.core.errors import UnavailableError
 from mumetal.core.incident import IncidentState, Label
-from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.identity import Peer
 from mumetal.serve.web import create_app
 

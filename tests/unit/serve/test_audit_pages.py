@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from mumetal.access.local import LocalOperator
 from mumetal.app import wiring
 from mumetal.app.audit_desk import AuditDesk, moment
+from mumetal.app.settings import ServeSettings
 from mumetal.core.acts import Acts
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import RejectedError
 from mumetal.core.ports import Authorizer, LedgerEntry, Permit, Request
-from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.identity import Peer
 from mumetal.serve.cli.app import app
 from mumetal.serve.web import create_app

@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from mumetal.app import wiring
 from mumetal.app.replay import replay
+from mumetal.app.settings import Settings
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.sources import open_source
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import BadInputError
-from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory
 from mumetal.serve.cli.app import app
@@ -25,7 +26,8 @@ from mumetal.trust.keys.root import TrustRoot
 from mumetal.trust.ledger import opening as ledgers
 from mumetal.trust.signing import calibration
 from mumetal.trust.signing import root_chain as chain
-from mumetal.trust.signing.signed_calibrations import CalibrationWatch, SignedFolder, signed_folder
+from mumetal.trust.signing.signed_calibrations import SignedFolder, SignedSetWatcher, signed_folder
+from mumetal.watch.settings import WatchSettings
 
 WHERE = ("2026-03-01T08:00:00+00:00", "2026-03-02T08:00:00+00:00")
 DONE = calibration.Recalibration(
@@ -63,10 +65,10 @@ class Lab:
         (self.sets / "a.json").write_bytes(properties(WHERE[0], 100.0))
         (self.sets / "b.json").write_bytes(properties(WHERE[1], 112.0))
 
-    def watch(self) -> CalibrationWatch:
+    def watch(self) -> SignedSetWatcher:
         folder = signed_folder(self.spec)
         assert folder is not None
-        return CalibrationWatch(folder, lambda *_: self.snapshots(), ManualClock(T0))
+        return SignedSetWatcher(folder, lambda *_: self.snapshots(), ManualClock(T0))
 
     def snapshots(self) -> list[DeviceSnapshot]:
         found = open_source(f"ibm:{self.sets}").poll("", 10**6).data

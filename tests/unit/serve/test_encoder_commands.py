@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 
 from mumetal.app.models.adapting import adapted_encoders, place
 from mumetal.app.models.encoders import shipped
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores.store import LogStore
 from mumetal.core.clock import SystemClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Channel, Series
-from mumetal.core.settings import StoreSettings
 from mumetal.serve.cli.app import app
 from mumetal.watch.ensemble import Ensemble, extras_for
 

@@ -8,9 +8,9 @@ from tests.fake_desk import FakeDesk
 from tests.unit.serve.test_firmware_commands import Site, run
 from tests.web_client import WebClient
 
+from mumetal.app.settings import ServeSettings
 from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
-from mumetal.core.settings import ServeSettings
 from mumetal.serve.web import create_app
 from mumetal.trust.firmware.book import Book
 from mumetal.trust.firmware.record import OBSERVED, BoardRecord, Proof, Stage, Verdict, decode, encode

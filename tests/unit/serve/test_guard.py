@@ -4,8 +4,8 @@ import pytest
 from tests.fake_desk import FakeDesk
 from tests.web_client import WebClient
 
+from mumetal.app.settings import ServeSettings
 from mumetal.core.errors import RejectedError
-from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.identity import Peer, peer_of_certificate, tenant_by_organisation
 from mumetal.serve.api.server import Server, tls_of
 from mumetal.serve.web import create_app

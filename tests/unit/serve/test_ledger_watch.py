@@ -8,12 +8,13 @@ import pytest
 from tests.trust_keys import T0, counting
 from tests.unit.trust.ledger.books import WITNESS
 
+from mumetal.app.settings import ServeSettings, Settings
 from mumetal.app.settings_told import changes, last_told, told
+from mumetal.connect.settings import StoreSettings
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Severity
 from mumetal.core.ports import LedgerEntry
-from mumetal.core.settings import ServeSettings, Settings, StoreSettings, WatchSettings
 from mumetal.serve.session import Session
 from mumetal.trust.keys import public as publics
 from mumetal.trust.ledger import log
@@ -25,6 +26,7 @@ from mumetal.trust.ledger.reading import LedgerReader
 from mumetal.trust.ledger.upkeep import LedgerWatch
 from mumetal.trust.ledger.witness import Witness
 from mumetal.trust.ledger.witness_places import places
+from mumetal.watch.settings import WatchSettings
 
 S = 10**9
 DAY = 86_400 * S

@@ -18,11 +18,13 @@ from mumetal.app import wiring
 from mumetal.app.models import live as live_models
 from mumetal.app.models.live import LiveModels
 from mumetal.app.models.registry import changing
+from mumetal.app.pipeline.watching import watching_of
+from mumetal.app.settings import Settings
+from mumetal.connect.settings import StoreSettings
 from mumetal.core.clock import ManualClock, SystemClock
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.ports import Scene
 from mumetal.core.series import Channel, Series
-from mumetal.core.settings import Settings, StoreSettings, WatchSettings
 from mumetal.formats import canonical
 from mumetal.serve.cli.status import status
 from mumetal.trust.ledger import opening as ledgers
@@ -36,7 +38,7 @@ from mumetal.trust.models.record import State
 from mumetal.trust.models.report import GateOutcome, GateReport
 from mumetal.trust.packaged_models import PackagedModels
 from mumetal.watch.contrastive.adapted import AdaptedEncoder
-from mumetal.watch.watch import Watch
+from mumetal.watch.settings import WatchSettings
 
 S = 10**9
 Array = NDArray[np.float64]
@@ -76,7 +78,7 @@ def test_the_watch_scores_with_the_active_version_and_takes_up_another(house: Ho
     to_active(house, pca_model(background(seed=1)))
     live = LiveModels(house.desk)
     settings = WatchSettings(learning_rows=600, learning_s=0)
-    watch = Watch(settings, ManualClock(T0 + 2_000 * S), lambda _: Scene(), None, live.running)
+    watch = watching_of(settings, ManualClock(T0 + 2_000 * S), lambda _: Scene(), None, live.running)
     assert not [f for f in watch.observe(rows(700, 0, background(700, seed=3))) if f.rule == "watch.learned"]
     moved = background(100, seed=4)
     moved[40:80] += 2.5 * np.array([1.0, -1.0, 1.0, 1.0])
@@ -102,7 +104,7 @@ def test_a_model_of_other_channels_or_units_does_not_watch(house: House) -> None
         device="d", stream="s", t_ns=data.t_ns, values=data.values,
         channels=tuple(Channel(name=c.name, unit="V") for c in data.channels),
     )  # fmt: skip
-    watch = Watch(
+    watch = watching_of(
         WatchSettings(learning_rows=600, learning_s=0),
         ManualClock(T0 + 2_000 * S),
         lambda _: Scene(),

@@ -13,7 +13,7 @@ from tests.web_client import WebClient
 
 from mumetal.app import wiring
 from mumetal.app.models.live import LiveModels
-from mumetal.core.settings import ServeSettings
+from mumetal.app.settings import ServeSettings
 from mumetal.serve.api.identity import Peer
 from mumetal.serve.pages.trust import model_views
 from mumetal.serve.web import create_app

@@ -12,13 +12,13 @@ from tests.fake_desk import DEVICES, NOW, FakeDesk, S
 from tests.web_client import WebClient
 
 from mumetal.app.desk import Overview
+from mumetal.app.settings import ServeSettings
 from mumetal.core.artefact import Evidence
 from mumetal.core.delivery import Quarantined
 from mumetal.core.event import Event
 from mumetal.core.finding import Attribution, CauseVerdict
 from mumetal.core.incident import TimelineEntry
 from mumetal.core.ports import LedgerEntry, Truth
-from mumetal.core.settings import ServeSettings
 from mumetal.core.subject import Subject
 from mumetal.serve.pages import render
 from mumetal.serve.pages.watch import views

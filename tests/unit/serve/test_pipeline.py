@@ -126,7 +126,7 @@ def test_what_is_found_is_told_at_once_and_a_stop_leaves_what_it_cannot_score_fo
     clock = SystemClock()
     watch, judge, backlog, marks = Slow(), Taker(), Backlog(clock), Watermarks(tmp_path / "m.json", clock)
     failed: list[BaseException] = []
-    scorer = Scorer(watch, judge, backlog, LiveFeed(), marks, clock, failed.append, lambda _: [])  # type: ignore[arg-type]
+    scorer = Scorer(watch, judge, backlog, LiveFeed(), marks, clock, failed.append)  # type: ignore[arg-type]
     backlog.put(0, (series(3, "a"), series(3, "b"), series(3, "c")), 0)
     backlog.close()
     scorer.start()

@@ -7,8 +7,8 @@ from tests.fake_desk import FakeDesk
 from tests.web_client import WebClient
 from typer.testing import CliRunner
 
+from mumetal.app.settings import ServeSettings
 from mumetal.catalog.techniques import techniques
-from mumetal.core.settings import ServeSettings
 from mumetal.serve.cli.app import app
 from mumetal.serve.web import create_app
 

@@ -10,7 +10,8 @@ from tests.web_client import WebClient
 
 from mumetal.app.desk import Overview
 from mumetal.app.logs.running_log import RunningLog
-from mumetal.core.settings import LogSettings, ServeSettings
+from mumetal.app.logs.settings import LogSettings
+from mumetal.app.settings import ServeSettings
 from mumetal.serve.web import create_app
 
 

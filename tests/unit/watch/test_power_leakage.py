@@ -8,13 +8,13 @@ from tests import naive
 from tests.unit.twin.twins import lab
 from tests.unit.watch.backgrounds import T0, stream
 
+from mumetal.app.pipeline.watching import watching_of
 from mumetal.catalog.techniques import techniques
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.core.technique import Conditions
 from mumetal.numerics.normal import z_upper
 from mumetal.twin.knobs import Bench
@@ -23,7 +23,7 @@ from mumetal.watch.covert.leakage_share import Leak, leakage_channels, leaks_in,
 from mumetal.watch.covert.power_leakage import PowerLeakage
 from mumetal.watch.power.facts import stream_facts
 from mumetal.watch.power.ledger import ledger
-from mumetal.watch.watch import Watch
+from mumetal.watch.settings import WatchSettings
 
 NAMES = ("awg.pulse_energy", "rack.power", "em.band0", "mxc.temperature")
 UNITS = ("1", "W", "V2", "K")
@@ -157,7 +157,7 @@ def test_the_ledger_says_how_much_leaks_and_what_to_filter() -> None:
 
 
 def watched(strength: float | None, seed: int) -> list[Finding]:
-    room = Watch(WatchSettings(learning_s=300.0), ManualClock(T0 + 10**18), lambda _: Scene())
+    room = watching_of(WatchSettings(learning_s=300.0), ManualClock(T0 + 10**18), lambda _: Scene())
     twin = lab(seed)
     data = list(twin.advance(500.0))
     if strength is not None:

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from bench.power_timing import SIGMA_S, _pulses, _series, block_features
 
+from bench.watch.power_timing import SIGMA_S, _pulses, _series, block_features
 from mumetal.core.technique import Conditions
 from mumetal.watch.covert.memory import STEP, Memory
 from mumetal.watch.covert.proportions import signed_root

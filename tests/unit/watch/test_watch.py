@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 from tests.unit.watch.backgrounds import T0, Array, gaussian, heavy, stream, wandering
 
+from mumetal.app.pipeline.alert_budget import SharedBudget
+from mumetal.app.pipeline.watching import Watching, watching_of
 from mumetal.core.clock import ManualClock
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.ports import Scene
 from mumetal.core.series import Series
-from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
-from mumetal.watch.calibrate import Budget
-from mumetal.watch.watch import Watch
+from mumetal.watch.settings import WatchSettings
 
 DAY = 86_400 * 10**9
 
 
-def watch(clock: ManualClock | None = None, scene: Scene | None = None) -> Watch:
-    return Watch(WatchSettings(learning_s=10.0), clock or ManualClock(T0 + 400 * DAY), lambda _: scene or Scene())
+def watch(clock: ManualClock | None = None, scene: Scene | None = None) -> Watching:
+    return watching_of(WatchSettings(learning_s=10.0), clock or ManualClock(T0 + 400 * DAY), lambda _: scene or Scene())
 
 
 def evidence(finding: Finding) -> float:
@@ -28,7 +28,7 @@ def evidence(finding: Finding) -> float:
     return -float(np.log(finding.false_per_week))
 
 
-def feed(room: Watch, series: Series, chunk: int = 100) -> list[Finding]:
+def feed(room: Watching, series: Series, chunk: int = 100) -> list[Finding]:
     return [f for i in range(0, len(series), chunk) for f in room.observe(series.rows(i, min(len(series), i + chunk)))]
 
 
@@ -133,8 +133,7 @@ def test_silence_is_one_finding_and_ends() -> None:
 def test_prime_makes_a_restart_watch_at_once() -> None:
     series = stream(gaussian(np.random.default_rng(10), 1_400, 4))
     room = watch()
-    room.prime(series.rows(0, 700))
-    room.prime(series.rows(700, 1_300))
+    room.prime([series.rows(0, 700), series.rows(700, 1_300)])
     assert room.status()[0].state == "watching"
     values = series.values.copy()[1_300:]
     values[50:60, 2] += 12
@@ -230,7 +229,7 @@ def test_refits_in_the_background_change_nothing_but_when_they_are_computed() ->
     values[4_000:4_030, 1] += 9
     series = stream(values)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        behind = Watch(WatchSettings(learning_s=10.0), ManualClock(T0 + 400 * DAY), lambda _: Scene(), pool)
+        behind = watching_of(WatchSettings(learning_s=10.0), ManualClock(T0 + 400 * DAY), lambda _: Scene(), pool)
         there = feed(behind, series, 50)
     here = feed(watch(), series, 50)
     assert [(f.finding_id, f.start_ns, f.confidence) for f in there] == [
@@ -240,7 +239,7 @@ def test_refits_in_the_background_change_nothing_but_when_they_are_computed() ->
 
 
 def test_trouble_on_many_devices_at_once_needs_less_of_it_on_each() -> None:
-    budget = Budget(2.0)
+    budget = SharedBudget(2.0)
     budget.join(80)
     share = budget.share
     streams = [("local", f"d{i}", "s") for i in range(8)]

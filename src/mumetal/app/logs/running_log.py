@@ -9,9 +9,9 @@ from mumetal.app.logs.clean import Mask
 from mumetal.app.logs.handler import LogHandler
 from mumetal.app.logs.log_file import LogFile
 from mumetal.app.logs.render import formatter
+from mumetal.app.logs.settings import LogSettings
 from mumetal.core.errors import MumetalError
 from mumetal.core.logs import ROOT, RoomLogger
-from mumetal.core.settings import LogSettings
 
 MIB = 2**20
 NAMES = {"json": "log.jsonl", "text": "log.txt"}

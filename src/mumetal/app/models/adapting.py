@@ -7,11 +7,10 @@ import msgspec
 import numpy as np
 
 from mumetal.app.models.encoders import shipped
-from mumetal.connect.api import LogStore
+from mumetal.connect.api import LogStore, StoreSettings
 from mumetal.core.clock import SystemClock
 from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.core.series import Series
-from mumetal.core.settings import StoreSettings
 from mumetal.watch.api import AdaptedEncoder, AdaptedRecord, EncoderModel, adapt_encoder, read_adapted
 
 FOLDER = "encoder"

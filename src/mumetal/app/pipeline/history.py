@@ -1,6 +1,7 @@
 """What a start and a judgement read back from the stores: incidents, baselines, and the scene around a finding."""
 
 from mumetal.access.api import agent_scope, whole_stack_scope
+from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import CALIBRATION, Watermarks
 from mumetal.core.finding import Finding
 from mumetal.core.logs import RoomLogger
@@ -8,7 +9,6 @@ from mumetal.core.ports import Scene, Store
 from mumetal.core.records import Records
 from mumetal.core.series import Series
 from mumetal.respond.api import Triage
-from mumetal.watch.api import Watch
 
 _log = RoomLogger("app")
 SECOND_NS = 10**9
@@ -55,7 +55,7 @@ def restore(triage: Triage, incidents: Records, agent: str = "mumetal.triage") -
         _log.info("incidents.restored", tenant=tenant, incidents=len(known), findings=len(found))
 
 
-def prime(watch: Watch, store: Store, marks: Watermarks) -> list[Finding]:
+def prime(watch: Watching, store: Store, marks: Watermarks) -> list[Finding]:
     """Teach the watchers each stream's past, then score what was committed and never scored; returns its findings."""
     findings: list[Finding] = []
     for tenant, device in store.calibrated():
@@ -63,7 +63,7 @@ def prime(watch: Watch, store: Store, marks: Watermarks) -> list[Finding]:
         most = max(FEWEST_SNAPSHOTS, min(PRIME_SNAPSHOTS, PRIME_FIGURES // len(newest.parameters)))
         sets = store.snapshots(tenant, device, most)
         mark = marks.of(tenant, device, CALIBRATION) or sets[-1].t_ns
-        watch.remember([s for s in sets if s.t_ns <= mark])
+        watch.prime([s for s in sets if s.t_ns <= mark])
         for written in sets:
             findings += watch.observe(written) if written.t_ns > mark else ()
     for tenant in store.tenants():
@@ -77,7 +77,7 @@ def prime(watch: Watch, store: Store, marks: Watermarks) -> list[Finding]:
                 if sum(len(p) for p in past) >= PRIME_ROWS // 10:
                     break
             if past:
-                watch.prime(past[-1].rows(max(0, len(past[-1]) - PRIME_ROWS), len(past[-1])))
+                watch.prime([past[-1].rows(max(0, len(past[-1]) - PRIME_ROWS), len(past[-1]))])
             for missed in store.series(tenant, device, stream, mark + 1, 2**62):
                 findings += watch.observe(missed)
                 _log.info("stream.caught_up", device=device, stream=stream, tenant=tenant, rows=len(missed))

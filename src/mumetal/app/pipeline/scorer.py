@@ -2,18 +2,18 @@
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from mumetal.app.pipeline.backlog import Backlog
 from mumetal.app.pipeline.judge import Judge
 from mumetal.app.pipeline.live import LiveFeed
+from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
-from mumetal.watch.api import Watch
 
 TICK_S = 0.5
 LATENCIES = 100_000
@@ -32,19 +32,17 @@ class Scorer:
         marks: How far each stream has been scored, kept over restarts.
         clock: Time.
         failed: Told when the thread dies of an error, so that the stack can stop aloud.
-        inspect: Looks at each piece of data beside the watchers.
     """
 
     def __init__(
         self,
-        watch: Watch,
+        watch: Watching,
         judge: Judge,
         backlog: Backlog,
         feed: LiveFeed,
         marks: Watermarks,
         clock: Clock,
         failed: Callable[[BaseException], None],
-        inspect: Callable[[Datum], Sequence[Finding]],
     ) -> None:
         self._watch = watch
         self._judge = judge
@@ -53,7 +51,6 @@ class Scorer:
         self._marks = marks
         self._clock = clock
         self._failed = failed
-        self._inspect = inspect
         self._extra: list[Finding] = []
         self._extra_lock = threading.Lock()
         self._leave = clock.flag()
@@ -95,7 +92,6 @@ class Scorer:
     def _score(self, datum: Datum, at_ns: int) -> None:
         """Judge one datum; what it raises is out before the next is looked at, however many wait."""
         findings = self._watch.observe(datum)
-        findings += self._inspect(datum)
         if len(self.latencies_s) < LATENCIES:
             self.latencies_s.append((self._clock.monotonic_ns() - at_ns) / 1e9)
         if findings:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores.archive import Archive
 from mumetal.connect.stores.committer import Committer
 from mumetal.connect.stores.disk import Disk, lock
@@ -35,7 +36,6 @@ from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.event import Event
 from mumetal.core.series import Series
-from mumetal.core.settings import StoreSettings
 from mumetal.core.snapshot import DeviceSnapshot
 
 HOUR_NS = 3_600 * 10**9

@@ -127,6 +127,9 @@ class Watcher(Protocol):
     def prime(self, history: Iterable[Datum], exclude: Sequence[Span]) -> None:
         """Learn one subject anew from its stored past, oldest first, judging nothing and leaving out ``exclude``."""
 
+    def bar(self, spans: Sequence[Span]) -> None:
+        """Learn from none of these from now on, and forget what was learnt from them; replaces what was barred before."""
+
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
         """Say how the streams it watches are doing."""
 

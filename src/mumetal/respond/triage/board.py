@@ -8,7 +8,7 @@ Rules, in order:
    itself, nor any incident one that would stretch it past an hour (30 × ``join_s``): those begin an incident of their
    own, so that an old, known one is no place to hide in.
 4. All findings explained: ``EXPLAINED``, shown and not paged. The first unexplained one opens it, and it pages once.
-   Informational findings never page. One resolved while all was explained opens when a finding of it no longer is.
+   Informational findings never page, nor does what the alert budget holds back. One resolved while all was explained opens when a finding of it no longer is.
 """
 
 from collections import OrderedDict
@@ -18,7 +18,7 @@ from dataclasses import replace
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.incident import Incident, IncidentState, Label
-from mumetal.core.settings import TriageSettings
+from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage.adjacency import Adjacency
 from mumetal.respond.triage.group import Group, Trace
 from mumetal.respond.triage.inventory import Inventory
@@ -289,4 +289,4 @@ def _need(group: Group) -> tuple[int, int]:
 
 
 def _pages(group: Group) -> bool:
-    return bool(group.plain.count) and group.plain.severity >= PAGES_FROM
+    return bool(group.plain.count) and group.plain.loudest >= PAGES_FROM

@@ -24,6 +24,7 @@ class Trace:
     title: str
     severity: Severity
     explained: bool
+    held: bool
     likelihood: float
     impact: float
     impact_reason: str
@@ -43,6 +44,7 @@ class Trace:
             title=finding.title,
             severity=finding.severity,
             explained=finding.explained,
+            held=bool(finding.held),
             likelihood=likelihood.of_finding(finding),
             impact=cost.impact,
             impact_reason=cost.reason,
@@ -59,10 +61,11 @@ class Trace:
 
 @dataclass(slots=True, kw_only=True)
 class Side:
-    """Sums over the explained or over the unexplained findings."""
+    """Sums over the explained or over the unexplained findings; ``loudest`` leaves out those that are held back."""
 
     streams: dict[tuple[str, str], float] = field(default_factory=dict)
     severity: Severity = Severity.UNKNOWN
+    loudest: Severity = Severity.UNKNOWN
     top: Trace | None = None
     costliest: Trace | None = None
     count: int = 0
@@ -74,6 +77,8 @@ class Side:
         if place in self.streams or len(self.streams) < MAX_STREAMS:
             self.streams[place] = max(self.streams.get(place, 0.0), trace.likelihood)
         self.severity = max(self.severity, trace.severity)
+        if not trace.held:
+            self.loudest = max(self.loudest, trace.severity)
         if self.top is None or trace.weight > self.top.weight:
             self.top = trace
         if self.costliest is None or (trace.impact, trace.weight) > (self.costliest.impact, self.costliest.weight):

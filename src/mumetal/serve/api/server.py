@@ -10,9 +10,9 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mumetal.app.settings import ServeSettings
 from mumetal.core.errors import RejectedError, UnavailableError
 from mumetal.core.logs import RoomLogger
-from mumetal.core.settings import ServeSettings
 from mumetal.serve.api.guard import is_loopback
 from mumetal.serve.api.identity import PEER, peer_of_certificate
 

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from mumetal.app.desk import StreamState
 from mumetal.core.delivery import Delivery, Receipt
 from mumetal.core.event import EventClass, Status
 from mumetal.core.finding import Severity
 from mumetal.core.incident import IncidentState, Label
 from mumetal.core.series import Series
+from mumetal.core.stream_health import StreamState
 
 
 def _finite(value: float) -> float | None:

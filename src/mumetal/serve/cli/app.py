@@ -1,18 +1,16 @@
 """The commands, each in a module of its own; heavy imports wait until a command runs."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from mumetal import __version__
-from mumetal.serve.cli import bench, check, status
+from mumetal.app.parts import own_parts, parts
+from mumetal.core.errors import BadInputError, MumetalError
+from mumetal.core.part import Part, looked_up
+from mumetal.serve.cli import act, bench, check, plugins, status
 from mumetal.serve.cli.guarded import guarded
-from mumetal.serve.cli.scan import scan
-from mumetal.serve.cli.triage import incident
-from mumetal.serve.cli.trust import audit, calibration, firmware, keys, model
-from mumetal.serve.cli.twin import twin
-from mumetal.serve.cli.watch import once as watch
-from mumetal.serve.cli.watch import power, up
 
 app = typer.Typer(
     name="mumetal",
@@ -45,19 +43,42 @@ def root(
         guarded(status.status)(store=None, settings=None, as_json=as_json)
 
 
-app.command("up")(guarded(up.up))
-app.command("watch")(guarded(watch.watch))
 app.command("status")(guarded(status.status))
-app.command("incidents")(guarded(incident.incidents))
-app.command("incident")(guarded(incident.incident))
-app.command("power")(guarded(power.power))
 app.command("check")(guarded(check.check))
 app.command("settings")(guarded(check.show_settings))
-app.add_typer(audit.app(guarded), name="audit")
-app.add_typer(scan.app(guarded), name="scan")
-app.add_typer(twin.app(guarded), name="twin")
-app.add_typer(firmware.app(guarded), name="firmware")
-app.add_typer(keys.app(guarded), name="keys")
-app.add_typer(calibration.app(guarded), name="calibration")
-app.add_typer(model.app(guarded), name="model")
-app.add_typer(bench.app(guarded), name="bench")
+app.command("plugins")(guarded(plugins.plugins))
+app.add_typer(act.app(guarded), name="act")
+app.command("bench", add_help_option=False, context_settings=bench.HANDED_OVER)(guarded(bench.bench))
+
+
+def add_parts(found: Iterable[Part]) -> None:
+    """Add the commands of parts.
+
+    Raises:
+        BadInputError: Two parts, or a part and the house, claim one command.
+    """
+    taken = {c.name for c in app.registered_commands} | {c.name for c in app.registered_groups}
+    for command in (command for part in found for command in part.commands):
+        if command.name in taken:
+            raise BadInputError(f"two parts claim the command {command.name!r}", hint="uninstall one of them")
+        taken.add(command.name)
+        made = looked_up(command.place)
+        assert callable(made)
+        if command.group:
+            app.add_typer(made(guarded), name=command.name)
+        else:
+            app.command(command.name)(guarded(made))
+
+
+def allowed() -> tuple[str, ...]:
+    """Return which plug-ins the settings file of this folder allows; a broken file is told by the command itself."""
+    from mumetal.app.settings import DEFAULT_FILE, plugins_allowed
+
+    try:
+        return plugins_allowed(DEFAULT_FILE)
+    except MumetalError:
+        return ()
+
+
+add_parts(own_parts())
+add_parts(part for part in parts(allowed()) if part not in own_parts())

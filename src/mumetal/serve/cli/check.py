@@ -101,8 +101,8 @@ def show_settings(
 ) -> int:
     """Print the settings in force, as TOML that can be saved and edited."""
     from mumetal.app import wiring
-    from mumetal.serve import reference
+    from mumetal.app.settings_toml import as_toml
 
     chosen = wiring.load(settings, wiring.Overrides(store=store))
-    typer.echo(msgspec.json.encode(chosen).decode() if as_json else reference.as_toml(chosen), nl=as_json)
+    typer.echo(msgspec.json.encode(chosen).decode() if as_json else as_toml(chosen), nl=as_json)
     return 0

@@ -8,9 +8,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from mumetal.app.desk import Overview, StreamState
+from mumetal.app.desk import Overview
 from mumetal.core.finding import Severity
 from mumetal.core.incident import Incident, IncidentState
+from mumetal.core.stream_health import StreamState
 from mumetal.serve.session import Summary
 
 COLOURS = {

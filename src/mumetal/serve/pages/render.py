@@ -1,7 +1,7 @@
 """Templates to HTML: autoescaped, undefined names are errors, and the few words that need formatting."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from starlette.types import Scope
 from mumetal import __version__
 from mumetal.core.errors import MumetalError
 from mumetal.core.finding import Severity
+from mumetal.core.part import Page
 from mumetal.formats.units import often
 
 STATIC = Path(__file__).parent / "static"
@@ -117,6 +118,12 @@ for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, sig
     _ENVIRONMENT.filters[_filter.__name__] = _filter
 _ENVIRONMENT.filters["severity"] = lambda value: Severity(value).name.lower()
 _ENVIRONMENT.globals["version"] = __version__
+_ENVIRONMENT.globals["navigation"] = []
+
+
+def navigate(pages: Iterable[Page]) -> None:
+    """Set what the navigation of every page shows, in order."""
+    _ENVIRONMENT.globals["navigation"] = sorted(pages, key=lambda page: (page.order, page.title))
 
 
 def html(name: str, values: Mapping[str, object], status: int = 200) -> HTMLResponse:

@@ -14,7 +14,10 @@ from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
 from mumetal.core.errors import BadInputError, MumetalError, RejectedError, UnavailableError
 from mumetal.core.finding import Finding
+from mumetal.core.ports import DatumKind, Observed, PluginInfo
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core.subject import Subject
+from mumetal.core.watcher import PlainWatcher
 from mumetal.trust.keys.root import TrustRoot
 from mumetal.trust.ledger.disk import read_whole
 from mumetal.trust.signing import root_chain as chain
@@ -133,8 +136,8 @@ def signed_folder(spec: str) -> SignedFolder | None:
     return SignedFolder(folder=Path(folder), roots=Path(options["roots"]), pin=options["pin"])
 
 
-class CalibrationWatch:
-    """Looks at every calibration set that was committed.
+class SignedSetWatcher(PlainWatcher):
+    """Holds every calibration set that was committed against what was signed.
 
     Args:
         signed: What was signed.
@@ -142,10 +145,27 @@ class CalibrationWatch:
         clock: Time that signatures are checked at.
     """
 
+    info = PluginInfo(
+        plugin_id="trust.signing.sets",
+        title="Calibration sets against what was signed",
+        techniques=("impair.config_edit",),
+    )
+    has_causes = False  # a signature is there or not
+
     def __init__(self, signed: SignedFolder, snapshots_of: SnapshotsOf, clock: Clock) -> None:
         self._signed = signed
         self._snapshots_of = snapshots_of
         self._clock = clock
+
+    def wants(self, kind: DatumKind, subject: Subject) -> bool:
+        """Say yes to snapshots."""
+        del subject
+        return kind == "snapshot"
+
+    def observe(self, data: Sequence[Datum], now_ns: int) -> Observed:
+        """Say what of each set nothing signed explains."""
+        del now_ns
+        return Observed(findings=tuple(finding for datum in data for finding in self.inspect(datum)))
 
     def inspect(self, datum: Datum) -> list[Finding]:
         """Return the finding of a set whose changes nothing signed explains; nothing for other data."""

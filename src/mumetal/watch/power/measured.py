@@ -30,9 +30,9 @@ class Measured:
 
 
 CANARY = "canaries of 8 shots, 300 runs; 10 and 5 CX next door"
-TIMING = "python -m bench.power --what timing"
-SHOTS = "python -m bench.power --what shots"
-LEAK = "python -m bench.power --what leak --seeds 1"
+TIMING = "mumetal bench power --what timing"
+SHOTS = "mumetal bench power --what shots"
+LEAK = "mumetal bench power --what leak --seeds 1"
 MEASURED = (
     Measured(
         detector="watch.covert.timing", technique="exfiltration.timing_covert_channel", least=1.1, most=3.8,

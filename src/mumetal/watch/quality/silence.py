@@ -44,11 +44,15 @@ class Silence:
     def _limit(self) -> float:
         return max(LEAST_S, self._factor * max(self._interval, self._data_interval))
 
+    def is_silent(self, now_ns: int) -> bool:
+        """Say whether it is quiet for longer than its rhythm has it."""
+        return self._arrivals >= FEWEST and self.quiet_s(now_ns) > self._limit()
+
     def check(self, now_ns: int, last_ns: int) -> Iterator[Breach]:
         """Yield a breach while the source is silent; ``last_ns`` is the time of its newest row."""
-        quiet = self.quiet_s(now_ns)
-        if self._arrivals < FEWEST or quiet <= self._limit():
+        if not self.is_silent(now_ns):
             return
+        quiet = self.quiet_s(now_ns)
         yield Breach(
             info=INFO,
             start_ns=last_ns,

@@ -17,9 +17,10 @@ from mumetal.app.logs.handler import MAX_LINES, WINDOW_S, LogHandler, LogRateLim
 from mumetal.app.logs.log_file import LogFile
 from mumetal.app.logs.running_log import RunningLog, log_path
 from mumetal.app.logs.secret_mask import SecretMask, shipped_mask
+from mumetal.app.logs.settings import LogSettings
+from mumetal.app.settings import decode
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.logs import RoomLogger, log_context
-from mumetal.core.settings import LogSettings, decode
 from mumetal.scan.secrets.mask import fingerprint
 
 SECRET = "Gh7dk29sKsl20fkDks83hfks0293kdfj"
@@ -330,8 +331,8 @@ def test_why_a_stack_did_not_start_is_in_its_log(tmp_path: Path) -> None:
 
 
 def test_levels_survive_being_printed_and_read() -> None:
-    from mumetal.core.settings import Settings
-    from mumetal.serve import reference
+    from mumetal.app.settings import Settings
+    from mumetal.app.settings_toml import as_toml
 
     changed = msgspec.structs.replace(Settings(), logs=LogSettings(levels={"watch": "debug", "uvicorn": "info"}))
-    assert decode(reference.as_toml(changed).encode()) == changed
+    assert decode(as_toml(changed).encode()) == changed

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from tests.stores_data import EVER, T0, S, event, same, series, snapshot
 
+from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores import LogStore
 from mumetal.connect.stores.disk import Disk
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.series import Series
-from mumetal.core.settings import StoreSettings
 
 HOUR = 3600 * S
 

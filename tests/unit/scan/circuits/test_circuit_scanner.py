@@ -5,9 +5,9 @@ import struct
 
 import numpy as np
 import pytest
-from bench.circuit_families import HONEST, HOSTILE, Family
 from tests.fuzz.test_fuzz_circuits import QPY
 
+from bench.scan.circuit_families import HONEST, HOSTILE, Family
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from bench.scan_code_cases import CASES
 
+from bench.scan.code_cases import CASES
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding, Severity

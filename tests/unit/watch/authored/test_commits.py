@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from tests.unit.watch.backgrounds import T0
 
+from mumetal.app.pipeline.watching import Watching, watching_of
 from mumetal.core.clock import ManualClock
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.ports import Scene
-from mumetal.core.settings import WatchSettings
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
 from mumetal.core.technique import Conditions
 from mumetal.watch.authored.commits import CommitMonitor
@@ -18,7 +18,7 @@ from mumetal.watch.authored.figures import bettered, is_played, kind_of, place_o
 from mumetal.watch.authored.habits import LEARNT, Habits, _cells
 from mumetal.watch.power.counts import told
 from mumetal.watch.power.facts import calibration_facts
-from mumetal.watch.watch import Watch
+from mumetal.watch.settings import WatchSettings
 
 HOUR = 3_600 * 10**9
 FIGURES = {
@@ -247,9 +247,9 @@ def test_the_ledger_of_power_says_what_commits_would_show() -> None:
         assert (line.detector, line.power.smallest) == ("watch.authored.commits", least)
 
 
-def room(author: Author, commits: int = 40) -> Watch:
-    made = Watch(WatchSettings(), ManualClock(T0 + 10_000 * HOUR), lambda _: Scene())
-    made.remember([author.ordinary() for _ in range(commits)])
+def room(author: Author, commits: int = 40) -> Watching:
+    made = watching_of(WatchSettings(), ManualClock(T0 + 10_000 * HOUR), lambda _: Scene())
+    made.prime([author.ordinary() for _ in range(commits)])
     return made
 
 

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mumetal.core.act import ActLine, ActRecord
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident, LabelGiven
@@ -15,7 +16,9 @@ FEW, MORE = 8, 16  # so that the longest finding there can be still fits into a 
 T = TypeVar("T")
 
 
-def encoded(noun: Finding | Incident | LabelGiven | Sighting | Job | Asset | OperatingState, where: str) -> bytes:
+def encoded(
+    noun: Finding | Incident | LabelGiven | Sighting | Job | Asset | OperatingState | ActRecord | ActLine, where: str
+) -> bytes:
     """Return a noun's JSON.
 
     Raises:

@@ -5,11 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, desc, insert, select
 
+from mumetal.connect.stores.records.act_rows import ActRows
 from mumetal.connect.stores.records.bodies import decoded, encoded, short_finding, short_incident
 from mumetal.connect.stores.records.engine import session, upsert
 from mumetal.connect.stores.records.log_rows import LogLine, LogRows
 from mumetal.connect.stores.records.noun_rows import AssetRows, JobRows, StateRows
 from mumetal.connect.stores.records.outbox_rows import OutboxRows
+from mumetal.connect.stores.records.part_tables import SqlPartTables
 from mumetal.connect.stores.records.sighting_rows import SightingRows
 from mumetal.connect.stores.records.tables import FINDINGS, INCIDENTS, LABELS, USERS
 from mumetal.core import check
@@ -19,7 +21,16 @@ from mumetal.core.finding import Finding
 from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState, Label, LabelGiven
 from mumetal.core.record import RecordKind
-from mumetal.core.records import AssetRecords, JobRecords, OutboxRecords, RecordLog, SightingRecords, StateRecords
+from mumetal.core.records import (
+    ActRecords,
+    AssetRecords,
+    JobRecords,
+    OutboxRecords,
+    PartTables,
+    RecordLog,
+    SightingRecords,
+    StateRecords,
+)
 
 CHUNK = 500
 MAX_LISTED = 10_000
@@ -44,6 +55,7 @@ class SqlRecords:
         self.states: StateRecords = StateRows(engine, self._log)
         self.jobs: JobRecords = JobRows(engine, self._log)
         self.assets: AssetRecords = AssetRows(engine, self._log)
+        self.acts: ActRecords = ActRows(engine, self._log)
 
     def put(self, scope: Scope, findings: Sequence[Finding], incidents: Sequence[Incident]) -> None:
         """Write all of it or nothing; what is there already is replaced, and each sink gets its copy.
@@ -157,6 +169,10 @@ class SqlRecords:
         query = select(USERS.c.name).where(USERS.c.tenant == scope.one_tenant()).order_by(USERS.c.name)
         with session(self._engine, reads=True) as db:
             return list(db.execute(query).scalars())
+
+    def tables(self, prefix: str) -> PartTables:
+        """Return the tables of a part: those whose names begin with its prefix."""
+        return SqlPartTables(self._engine, prefix)
 
     def close(self) -> None:
         """Let go of the database."""

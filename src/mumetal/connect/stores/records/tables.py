@@ -82,4 +82,14 @@ ASSETS = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-ADDED_2 = (LOG, LOG_HEAD, CURSORS, STATES, JOBS, ASSETS)
+ACTS = Table(
+    "acts",
+    METADATA,
+    Column("tenant", String(200), primary_key=True),
+    Column("act_id", String(200), primary_key=True),
+    Column("t_ns", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("acts_by_time", "tenant", "t_ns"),
+)
+
+ADDED_2 = (LOG, LOG_HEAD, CURSORS, STATES, JOBS, ASSETS, ACTS)

@@ -1,32 +1,24 @@
 """The scan's routes: a report comes in, findings are read."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from mumetal.app.pipeline.filing import Filing
+from mumetal.app.scans import Scans
 from mumetal.core.errors import BadInputError, MissingError
 from mumetal.core.finding import Severity
 from mumetal.core.identity import Scope
-from mumetal.core.records import SightingRecords
 from mumetal.core.sighting import Choice, Sighting
 from mumetal.scan.api import decode_report
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
+from mumetal.serve.faces import Faces
 
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 Text = Annotated[str, Query(max_length=400)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scans:
-    """Where reports are filed, and what was found."""
-
-    filing: Filing
-    rows: SightingRecords
 
 
 class FiledOut(BaseModel):
@@ -147,3 +139,8 @@ def scans_router(scans: Scans | None, *, max_body: int) -> APIRouter:
         )
 
     return router
+
+
+def routes(faces: Faces) -> Sequence[APIRouter]:
+    """Return the routes of the part."""
+    return (scans_router(faces.scans, max_body=faces.max_body),)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from mumetal.core.errors import BadInputError, MissingError
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.wire import _Out
+from mumetal.serve.faces import Faces
 from mumetal.trust.api import BoardRecord, FirmwareBook
 
 WORST = ("ailing", "unproved", "good")
@@ -105,3 +106,8 @@ def board_or_missing(book: FirmwareBook | None, tenant: str, device: str) -> Boa
     if found is None:
         raise MissingError(f"there is no board {device[:80]!r}", hint="the firmware page lists all")
     return found
+
+
+def routes(faces: Faces) -> Sequence[APIRouter]:
+    """Return the routes of the part."""
+    return (firmware_api(faces.firmware),)

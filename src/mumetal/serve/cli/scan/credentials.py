@@ -206,9 +206,9 @@ def _secret(uri: str) -> str:
 def _call(chosen: "object", hook: "object", order: "object") -> str:
     """Permit, write to the ledger, call, write the outcome."""
     from mumetal.app import wiring
+    from mumetal.app.settings import Settings
     from mumetal.core.clock import SystemClock
     from mumetal.core.ports import LedgerEntry, Request
-    from mumetal.core.settings import Settings
     from mumetal.scan.api import RevokeHook, RevokeOrder
     from mumetal.trust.api import open_ledger
 

@@ -10,7 +10,7 @@ from mumetal.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from mumetal.app.pipeline.filing import Filed
-    from mumetal.core.settings import Settings
+    from mumetal.app.settings import Settings
     from mumetal.scan.api import ScanOutcome
 
 

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from mumetal.core.errors import BadInputError
-from mumetal.core.settings import ScanSettings
+from mumetal.scan.api import ScanSettings
 from mumetal.serve.cli.guarded import guarded
 from mumetal.serve.cli.options import JsonOption
 from mumetal.serve.cli.scan import credentials as scan_credentials

@@ -88,7 +88,7 @@ def verify(
 ) -> int:
     """Hold every set against the one before it; ends with 1 when something changed that nothing signed explains."""
     from mumetal.core.clock import SystemClock
-    from mumetal.trust.api import CalibrationWatch, SignedFolder
+    from mumetal.trust.api import SignedFolder, SignedSetWatcher
 
     clock = SystemClock()
     folder = SignedFolder(folder=signed, roots=roots, pin=pin)
@@ -97,7 +97,7 @@ def verify(
     for sets in _sets(source, device).values():
         looked += len(sets)
         whole += sum(folder.is_signed(s, root, clock.now_ns()) for s in sets)
-        watch = CalibrationWatch(folder, lambda _tenant, _device, _count, sets=sets: sets, clock)  # type: ignore[misc]
+        watch = SignedSetWatcher(folder, lambda _tenant, _device, _count, sets=sets: sets, clock)  # type: ignore[misc]
         for each in sets:
             found += watch.inspect(each)
     if as_json:

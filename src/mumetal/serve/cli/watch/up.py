@@ -60,9 +60,9 @@ def up(
     chosen = wiring.load(
         settings, wiring.Overrides(store=store, sources=source or (), sinks=sink or (), host=host, port=port)
     )
-    demo = None if chosen.sources else Demonstration(chosen, seed, clock)
+    demo = None if chosen.sources else Demonstration(Path(chosen.store.directory), seed, clock)
     if demo is not None:
-        chosen = demo.settings
+        chosen = wiring.on(chosen, demo.folder, demo.sources)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -1,14 +1,18 @@
 """The scans' pages: what was found, by rule, severity and place; one finding with why, and how it is mended."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mumetal.app.desk import Desk
+from mumetal.app.scans import Scans
 from mumetal.core.finding import Severity
 from mumetal.scan.api import card_of
 from mumetal.serve.api.identity import caller_of
-from mumetal.serve.api.scan.scans import Scans, Text, choice_of, sighting_of
+from mumetal.serve.api.scan.scans import Text, choice_of, sighting_of
 from mumetal.serve.api.watch.reading import truth_of
+from mumetal.serve.faces import Faces
 from mumetal.serve.pages.render import html
 
 ROWS = 200
@@ -46,3 +50,8 @@ def scan_pages_router(desk: Desk, scans: Scans | None) -> APIRouter:
         return html("sighting.html", {**around(request), "s": found, "card": card_of(found.rule)})
 
     return router
+
+
+def routes(faces: Faces) -> Sequence[APIRouter]:
+    """Return the routes of the part."""
+    return (scan_pages_router(faces.desk, faces.scans),)

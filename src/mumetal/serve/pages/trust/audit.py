@@ -1,5 +1,6 @@
 """The audit pages and their API: who did what, when, why, how it ended; one entry with its proof; the export."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from mumetal.app.desk import Desk
 from mumetal.core.errors import MissingError
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.watch.reading import truth_of
+from mumetal.serve.faces import Faces
 from mumetal.serve.pages.render import html
 from mumetal.trust.api import checkpoint_of_note, encode_proof, merkle_leaf
 
@@ -186,3 +188,8 @@ def _words(standing: Standing) -> str:
 def _file(answer: Response, name: str) -> Response:
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+def routes(faces: Faces) -> Sequence[APIRouter]:
+    """Return the routes of the part."""
+    return (audit_router(faces.desk, faces.audit),)

@@ -1,6 +1,7 @@
 """The firmware fleet's pages: what runs on each board, proved when and how, approved by whom, and how its rollout stands."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -9,6 +10,7 @@ from mumetal.app.desk import Desk
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.trust.firmware import board_or_missing, worst_first
 from mumetal.serve.api.watch.reading import truth_of
+from mumetal.serve.faces import Faces
 from mumetal.serve.pages.render import html
 from mumetal.trust.api import FirmwareBook
 
@@ -42,3 +44,8 @@ def firmware_router(desk: Desk, book: FirmwareBook | None) -> APIRouter:
         return html("firmware_board.html", {**around(request), "b": found})
 
     return router
+
+
+def routes(faces: Faces) -> Sequence[APIRouter]:
+    """Return the routes of the part."""
+    return (firmware_router(faces.desk, faces.firmware),)

@@ -4,6 +4,7 @@ What a page does, the lifecycle does: permitted by the stack's one authorizer as
 connection, entered in the ledger, then done. On loopback that is the operator; off loopback only whom the policy names.
 """
 
+from collections.abc import Sequence
 from urllib.parse import parse_qs
 
 from anyio import to_thread
@@ -17,6 +18,7 @@ from mumetal.core.errors import BadInputError, MissingError
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.watch.reading import truth_of
+from mumetal.serve.faces import Faces
 from mumetal.serve.pages.render import html
 from mumetal.serve.pages.trust import model_views as views
 from mumetal.trust.api import MODEL_NAME, ModelDesk, ModelState
@@ -127,3 +129,8 @@ def act_on(desk: ModelDesk, caller: Caller, name: str, form: dict[str, str]) -> 
             act.retire(caller.actor, name, version, why)
         case _:
             raise BadInputError(f"there is no such act: {verb[:40]!r}", where="act")
+
+
+def routes(faces: Faces) -> Sequence[APIRouter]:
+    """Return the routes of the part."""
+    return (models_router(faces.desk, faces.models),)

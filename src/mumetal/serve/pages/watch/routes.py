@@ -1,6 +1,6 @@
 """The pages' routes: each reads the desk, makes a view and renders it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import parse_qs
@@ -16,6 +16,7 @@ from mumetal.core.ports import Ledger
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.watch.reading import incident_or_missing, truth_of
+from mumetal.serve.faces import Faces
 from mumetal.serve.pages.render import html
 from mumetal.serve.pages.watch import views
 from mumetal.serve.pages.watch.evidence import open_evidence
@@ -250,3 +251,8 @@ def _rest(router: APIRouter, desk: Desk, ledger: Ledger | None) -> None:
             "incident_id": incident,
         }
         return html("evidence.html", values)
+
+
+def routes(faces: Faces) -> Sequence[APIRouter]:
+    """Return the routes of the part."""
+    return (pages_router(faces.desk, ledger=faces.ledger, report=faces.report),)

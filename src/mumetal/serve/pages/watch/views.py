@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mumetal.app.desk import Desk, Overview, StreamHealth, StreamState
+from mumetal.app.desk import Desk, Overview
 from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core.stream_health import StreamHealth, StreamState
 
 ROWS = 100
 FINDINGS = 60

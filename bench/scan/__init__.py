@@ -1,0 +1,1 @@
+"""What looks at artefacts, beside its peers."""

@@ -1,0 +1,1 @@
+"""What is signed, kept and installed, beside simple baselines."""

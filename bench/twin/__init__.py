@@ -1,0 +1,1 @@
+"""The twin, held against real machines."""

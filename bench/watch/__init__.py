@@ -1,0 +1,1 @@
+"""What looks at streams, beside its peers."""

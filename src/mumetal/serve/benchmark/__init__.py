@@ -1,1 +1,0 @@
-"""Measures that need several rooms at once, for the bench commands."""

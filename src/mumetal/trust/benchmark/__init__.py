@@ -1,1 +1,0 @@
-"""Measures what trust promises, beside a baseline in the same run."""

@@ -1,0 +1,69 @@
+"""Asks the innocent causes about what watchers found, at first and again while it stands."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from mumetal.core.finding import Finding
+from mumetal.core.ports import Scene
+from mumetal.core.series import Series
+from mumetal.watch.causes import CAUSES
+
+SceneOf = Callable[[Finding], Scene]
+FIRST_LOOK_NS = 10**9  # so long after it was raised a finding's causes are asked again …
+LAST_LOOK_NS = 60 * 10**9  # … then ever more rarely, down to once in so long
+
+
+@dataclass(slots=True, kw_only=True)
+class StandingFinding:
+    """A finding that is out, and when its causes are asked next."""
+
+    finding: Finding
+    next_ns: int
+
+
+class CauseStage:
+    """What looked innocent at first may not last so, or the other way round: so causes are asked again as rows come.
+
+    Args:
+        scene_of: Returns what surrounds a finding.
+    """
+
+    def __init__(self, scene_of: SceneOf) -> None:
+        self._scene_of = scene_of
+        self._standing: dict[str, StandingFinding] = {}
+
+    def ask(self, findings: Sequence[Finding], closed: AbstractSet[str], *, rows: bool) -> list[Finding]:
+        """Return findings with what every cause says of them.
+
+        Args:
+            findings: As a watcher raised, repeated or ended them.
+            closed: Ids of those that are over; they are not asked about again.
+            rows: Whether they come from samples, of which more will come.
+        """
+        out = [self._asked(finding) for finding in findings]
+        for finding in out:
+            self._standing.pop(finding.finding_id, None)
+            if rows and finding.finding_id not in closed:
+                due = finding.stop_ns + FIRST_LOOK_NS
+                self._standing[finding.finding_id] = StandingFinding(finding=finding, next_ns=due)
+        return out
+
+    def again(self, rows: Series) -> list[Finding]:
+        """Return standing findings of a stream of which the causes say something else now that ``rows`` came."""
+        out: list[Finding] = []
+        place, now_ns = (rows.tenant, rows.device, rows.stream), int(rows.t_ns[-1])
+        for standing in self._standing.values():
+            finding = standing.finding
+            if (finding.tenant, finding.device, finding.stream) != place or now_ns < standing.next_ns:
+                continue
+            standing.next_ns = now_ns + min(max(now_ns - finding.start_ns, FIRST_LOOK_NS), LAST_LOOK_NS)
+            later = self._asked(replace(finding, stop_ns=max(finding.stop_ns, now_ns + 1)))
+            if later.explained != finding.explained:
+                standing.finding = later
+                out.append(later)
+        return out
+
+    def _asked(self, finding: Finding) -> Finding:
+        scene = self._scene_of(finding)
+        return replace(finding, causes=tuple(cause.explain(finding, scene) for _, cause in CAUSES))

@@ -1,0 +1,72 @@
+"""Watches published calibrations: each against what is known of the device."""
+
+from collections.abc import Iterable, Sequence
+
+from mumetal.core.delivery import Datum
+from mumetal.core.finding import Finding
+from mumetal.core.ports import DatumKind, PluginInfo, Span
+from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core.stream_health import StreamHealth, StreamState
+from mumetal.core.subject import Subject
+from mumetal.core.technique import Conditions, Power
+from mumetal.watch.detectors.day_to_day import DayToDay
+from mumetal.watch.detectors.identity import Identity
+from mumetal.watch.slow import SnapshotMonitor
+from mumetal.watch.watchers.per_subject import PerSubject, key_of
+
+
+class CalibrationWatcher(PerSubject[SnapshotMonitor]):
+    """Compares each snapshot that a service publishes with those before it; commits are for the commit watcher."""
+
+    info = PluginInfo(plugin_id="watch.watchers.calibrations", title="Calibrations against the device's own past")
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: SnapshotMonitor())
+
+    def wants(self, kind: DatumKind, subject: Subject) -> bool:
+        """Say yes to snapshots."""
+        del subject
+        return kind == "snapshot"
+
+    def look(self, kept: SnapshotMonitor, datum: Datum, now_ns: int) -> Sequence[Finding]:
+        """Judge one snapshot."""
+        del now_ns
+        assert isinstance(datum, DeviceSnapshot)
+        return () if datum.revision else kept.observe(datum.series())
+
+    def prime(self, history: Iterable[Datum], exclude: Sequence[Span]) -> None:
+        """Learn a device's figures anew from its stored snapshots."""
+        fresh: set[tuple[str, str, str]] = set()
+        for datum in history:
+            assert isinstance(datum, DeviceSnapshot)
+            key = key_of(datum)
+            if key not in fresh:
+                self._kept.pop(key, None)
+                fresh.add(key)
+            spoilt = any(s.covers(*key) and s.start_ns <= datum.t_ns < s.stop_ns for s in exclude)
+            if not datum.revision and not spoilt:
+                self.of(key).prime(datum.series())
+
+    def health(self, now_ns: int) -> Sequence[StreamHealth]:
+        """Say how the calibrations of each device are doing."""
+        del now_ns
+        return [
+            StreamHealth(
+                tenant=key[0],
+                device=key[1],
+                stream=key[2],
+                state=StreamState(kept.state),
+                reason=kept.reason,
+                channels=kept.channels,
+                rate_hz=kept.rate_hz,
+                last_ns=kept.last_ns,
+                score=kept.score,
+            )
+            for key, kept in self._kept.items()
+            if kept.last_ns
+        ]
+
+    def power(self, technique: str, conditions: Conditions) -> Power:
+        """Return the better answer of its two detectors."""
+        answers = (detector.power(technique, conditions) for detector in (Identity(), DayToDay()))
+        return min(answers, key=lambda power: power.smallest)

@@ -1,0 +1,125 @@
+"""Watches fast streams: the listed detectors, learnt from each stream's own quiet past."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from mumetal.core import LOCAL
+from mumetal.core.delivery import Datum
+from mumetal.core.ports import AlertBudget, DatumKind, Observed, PluginInfo, Span
+from mumetal.core.series import Series
+from mumetal.core.stream_health import StreamHealth, StreamState
+from mumetal.core.subject import Subject
+from mumetal.core.technique import Conditions, Power
+from mumetal.watch.detectors.power import blind
+from mumetal.watch.learned import Models, Watching, no_models
+from mumetal.watch.listed import DETECTORS
+from mumetal.watch.monitor import StreamMonitor
+from mumetal.watch.quality.silence import Silence
+from mumetal.watch.settings import WatchSettings
+from mumetal.watch.watchers.per_subject import CALIBRATION, Key, PerSubject, key_of, outside
+
+CLOSED_AFTER_S = 60.0  # a stream silent for longer has no open alert
+
+
+@dataclass(slots=True, kw_only=True)
+class WatchedStream:
+    """What watches one stream, and the rhythm in which it arrives."""
+
+    monitor: StreamMonitor
+    rhythm: Silence
+
+
+class StreamWatcher(PerSubject[WatchedStream]):
+    """Scores samples with every detector that watches such a stream; exceedances of one family are one finding.
+
+    Args:
+        settings: How streams are watched.
+        budget: Shared by everything that may raise an alert.
+        background: Where detectors are fitted anew while the former ones go on; without it, in the calling thread.
+        models: Says which models of the registry are active now, verified; they watch the house's own tenant.
+        codes: Pulse timing codes that are looked for beside the usual ones.
+    """
+
+    info = PluginInfo(plugin_id="watch.watchers.streams", title="Samples against the stream's own past")
+
+    def __init__(
+        self,
+        settings: WatchSettings,
+        budget: AlertBudget,
+        background: Executor | None = None,
+        models: Models = no_models,
+        codes: tuple[Watching, ...] = (),
+    ) -> None:
+        def make(key: Key) -> WatchedStream:
+            def watching() -> tuple[Watching, ...]:
+                return (*(models() if key[0] == LOCAL else ()), *codes)
+
+            monitor = StreamMonitor(settings, budget, background, watching)
+            return WatchedStream(monitor=monitor, rhythm=Silence(settings.silence_factor))
+
+        super().__init__(make)
+
+    def wants(self, kind: DatumKind, subject: Subject) -> bool:
+        """Say yes to samples."""
+        return kind == "series" and subject.name != CALIBRATION
+
+    def observe(self, data: Sequence[Datum], now_ns: int) -> Observed:
+        """Learn from or score rows."""
+        out = Observed()
+        for datum in data:
+            assert isinstance(datum, Series)
+            kept = self.of(key_of(datum))
+            found = kept.monitor.observe(datum) if len(datum) else []
+            interval = 1 / kept.monitor.rate_hz if kept.monitor.rate_hz > 0 else 0.0
+            kept.rhythm.heard(now_ns, interval)
+            closed = {f.finding_id for f in found} - kept.monitor.out
+            out = Observed(findings=(*out.findings, *found), closed=out.closed | closed)
+        return out
+
+    def tick(self, now_ns: int) -> Observed:
+        """Close what is open on streams that fell silent."""
+        found = [
+            finding
+            for kept in self._kept.values()
+            if kept.rhythm.is_silent(now_ns) and kept.rhythm.quiet_s(now_ns) > CLOSED_AFTER_S
+            for finding in kept.monitor.finish("the stream fell silent")
+        ]
+        return Observed(findings=tuple(found), closed=frozenset(f.finding_id for f in found))
+
+    def prime(self, history: Iterable[Datum], exclude: Sequence[Span]) -> None:
+        """Learn a stream anew from its stored past."""
+        fresh: set[Key] = set()
+        for datum in history:
+            assert isinstance(datum, Series)
+            key = key_of(datum)
+            if key in self._kept and key not in fresh:
+                self._kept.pop(key).monitor.leave()
+            fresh.add(key)
+            calm = outside(datum, exclude)
+            if calm is not None:
+                self.of(key).monitor.prime(calm)
+
+    def health(self, now_ns: int) -> Sequence[StreamHealth]:
+        """Say how every stream is doing."""
+        del now_ns
+        return [
+            StreamHealth(
+                tenant=key[0],
+                device=key[1],
+                stream=key[2],
+                state=StreamState(kept.monitor.state),
+                reason=kept.monitor.reason,
+                channels=kept.monitor.channels,
+                rate_hz=kept.monitor.rate_hz,
+                last_ns=kept.monitor.last_ns,
+                score=kept.monitor.score,
+            )
+            for key, kept in self._kept.items()
+        ]
+
+    def power(self, technique: str, conditions: Conditions) -> Power:
+        """Return the best of its detectors' answers."""
+        answers = [make().power(technique, conditions) for _, make in DETECTORS if technique in make().info.techniques]
+        none = blind(self.info, technique, "1", "no detector of samples answers it")
+        return min(answers, key=lambda power: power.smallest, default=none)
