@@ -65,6 +65,20 @@ def test_a_ground_lives_hours_and_its_stack_tells_an_attack_at_its_virtual_time(
         assert probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0
 
 
+@pytest.mark.full
+def test_the_same_seed_and_key_give_the_same_incidents_to_the_nanosecond(tmp_path: Path) -> None:
+    def once() -> list[dict[str, Any]]:
+        with ground_range(1, pace=PACE, entropy=lambda n: b"k" * n, parent=tmp_path).open() as ground:
+            ground.clock.sleep(3 * HOUR)
+            ground.twin.perturb("cryostat_sabotage", 0.5, 900.0)
+            ground.clock.sleep(HOUR)
+            return incidents(ground)
+
+    first = once()
+    assert of_the_cryostat(first)
+    assert once() == first
+
+
 def smuggled(**parts: object) -> Callable[[Settings], Settings]:
     return lambda settings: structs.replace(settings, **parts)
 

@@ -6,10 +6,13 @@ What depends on real devices and real peers waits in real time whatever the cloc
 commit to the store, HTTP and its timeouts, the beat of a live page, and the patience with which an ending is awaited.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+from mumetal.core.errors import BadInputError
 
 NS = 10**9
 
@@ -94,9 +97,14 @@ class PacedClock(PlainThreads):
     Args:
         start_ns: First answer of :meth:`now_ns`, nanoseconds since 1970.
         speed: Seconds of this clock for each real second, > 0.
+
+    Raises:
+        BadInputError: It would stand still or run backwards.
     """
 
     def __init__(self, start_ns: int, speed: float) -> None:
+        if not 0.0 < speed < math.inf:
+            raise BadInputError(f"a clock runs forwards, not {speed:g} times as fast")
         self._start, self._speed, self._began = start_ns, speed, time.monotonic_ns()
 
     def now_ns(self) -> int:

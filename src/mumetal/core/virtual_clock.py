@@ -37,6 +37,9 @@ class VirtualClock:
     Args:
         start_ns: First answer of :meth:`now_ns`, nanoseconds since 1970.
         slack_s: How much longer a wait for a flag may last, s.
+
+    Raises:
+        BadInputError: The slack is not 0 s to a day.
     """
 
     def __init__(self, start_ns: int, *, slack_s: float = 0.0) -> None:

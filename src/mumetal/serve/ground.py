@@ -89,7 +89,8 @@ def ground_range(
         device: Whose calibrations the twin has.
         start_ns: When the ground's time begins, nanoseconds since 1970.
         pace: How fast the twin's streams run.
-        step_s: Between two times that the twin's data come, s; the stack looks around about as often.
+        step_s: Between two times that the twin's data come, s: the stack learns of things that much later, and lives the
+            faster the longer it is (a day in 107 s with 120 s, in 75 s with 300 s).
         change: Changes the settings of the stack within what a ground may have.
         entropy: Returns that many random bytes.
         parent: Where the temporary folders go; the system's place when None.

@@ -79,12 +79,15 @@ def test_a_virtual_day_passes_at_once_and_both_readings_agree() -> None:
     assert clock.monotonic_ns() == 86_400 * S
 
 
-def test_a_length_that_is_no_number_and_an_impossible_slack_are_refused() -> None:
+def test_a_length_that_is_no_number_and_an_impossible_slack_or_speed_are_refused() -> None:
     with pytest.raises(BadInputError):
         VirtualClock(T0).sleep(float("nan"))
     for slack_s in (-1.0, 1e9, float("nan")):
         with pytest.raises(BadInputError):
             VirtualClock(T0, slack_s=slack_s)
+    for speed in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(BadInputError):
+            PacedClock(T0, speed)
 
 
 @given(
