@@ -12,14 +12,14 @@ from mumetal.core.ports import AlertBudget
 from mumetal.core.series import Series
 from mumetal.watch.afresh import Fresh
 from mumetal.watch.alerts import Alert, raised
-from mumetal.watch.calibrate import MOST_TOGETHER, memory
+from mumetal.watch.calibrate import MOST_TOGETHER, wanders
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble
 from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.learned import Models, Watching, given_by, no_models
 from mumetal.watch.refit import Refit, ensemble_for
 from mumetal.watch.regimes import SPARSE
-from mumetal.watch.rows import Kept, joined, last
+from mumetal.watch.rows import Kept, joined, last, within
 from mumetal.watch.settings import WatchSettings
 from mumetal.watch.state.conditions import is_monitor, learnt_under
 from mumetal.watch.state.saving import Arrays, Saved, pack, unpack
@@ -32,8 +32,6 @@ WINDOW = 512  # rows an attribution looks back
 ORDINARY = 16 * WINDOW  # rows of the history that a finding is told beside, which are saved: the rest is in the store
 RATE_FACTOR = 2.0
 PATIENCE = 2  # times the learning period, for a stream that wanders slowly
-INDEPENDENT = 8  # spans of a stream's memory that teach what is ordinary
-LOOKED_AT = 4_096
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 TAKE_OVER = 8  # a refit takes over after an eighth of the rows it learnt from: however long it took, at the same row
 STAYS = "the stream stays in a state it was not learnt in, from which further change counts"
@@ -143,7 +141,7 @@ class StreamMonitor:
         What watches goes on until as many other rows are there as it takes to learn; then it is fitted anew.
         """
         self._barred = tuple(spans)
-        if self._history.forget(self._spoilt) and self._ensemble is not None:
+        if self._history.forget(self._barred) and self._ensemble is not None:
             self._refit = None
             self._next_fit = self._seen_rows + max(0, self.needed - len(self._history))
 
@@ -164,7 +162,7 @@ class StreamMonitor:
             self._fit()
         if self._ensemble is None:
             lacking = max(0, self.needed - len(self._history))
-            calm = np.flatnonzero(~self._spoilt(chunk))
+            calm = np.flatnonzero(~within(chunk, self._barred))
             take = int(calm[lacking - 1]) + 1 if 0 < lacking <= len(calm) else len(chunk) if lacking else 0
             self._learn(chunk.rows(0, take))
             if len(self._history) >= self.needed:
@@ -280,27 +278,14 @@ class StreamMonitor:
         self._restart(chunk, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
         return out
 
-    @staticmethod
-    def _wanders(history: Series) -> bool:
-        """Whether the rows so far hold too few independent ones to know what is ordinary."""
-        values = history.values[:: max(1, len(history) // LOOKED_AT)]
-        return memory(values) * INDEPENDENT > len(values)
-
     def _learn(self, rows: Series) -> None:
-        calm = ~self._spoilt(rows)
+        calm = ~within(rows, self._barred)
         self._history.add_some(rows, calm)
         self._seen_rows += int(calm.sum())
 
-    def _spoilt(self, rows: Series) -> NDArray[np.bool_]:
-        """Which rows must not be learnt from, shape (n,)."""
-        out = np.zeros(len(rows), bool)
-        for start, stop in self._barred:
-            out |= (rows.t_ns >= start) & (rows.t_ns < stop)
-        return out
-
     def _fit(self) -> None:
         history = self._history.series()
-        if self._ensemble is None and self._patience < PATIENCE and self._wanders(history):
+        if self._ensemble is None and self._patience < PATIENCE and wanders(history.values):
             self._patience, self._reason = PATIENCE, "it wanders slowly, learning for longer"
             return
         models = self._models()
@@ -387,7 +372,7 @@ class StreamMonitor:
         """Learn from rows outside every episode and state that began with one: what was raised is not absorbed."""
         if self._refit is None and self._seen_rows > MATURE * self.needed and self._next_fit >= 2 * self._seen_rows:
             return
-        calm = calm & ~self._spoilt(chunk)
+        calm = calm & ~within(chunk, self._barred)
         self._history.add_some(chunk, calm)
         self._seen_rows += int(calm.sum())
         if self._refit is not None and self._seen_rows >= self._refit.due:

@@ -1,7 +1,7 @@
 """Series put together and cut."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +28,14 @@ def last(series: Series, rows: int) -> Series:
         return series
     cut = series.rows(len(series) - rows, len(series))
     return replace(cut, t_ns=cut.t_ns.copy(), values=cut.values.copy(), seq=cut.seq.copy())
+
+
+def within(series: Series, spans: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Return which rows lie in one of the spans (from when until before when, ns since 1970 UTC), shape (n,)."""
+    out = np.zeros(len(series), bool)
+    for start, stop in spans:
+        out |= (series.t_ns >= start) & (series.t_ns < stop)
+    return out
 
 
 class Kept:
@@ -80,12 +88,12 @@ class Kept:
         while not self._short and self._pieces and self._left_out[0][1] < int(self._pieces[0].t_ns[0]):
             self._left_out.popleft()
 
-    def forget(self, spoilt: Callable[[Series], NDArray[np.bool_]]) -> int:
-        """Drop the rows that are ``spoilt``, shape (n,) for each piece; returns how many there were."""
+    def forget(self, spans: Sequence[tuple[int, int]]) -> int:
+        """Drop the rows of these spans, from when until before when, ns since 1970 UTC; returns how many there were."""
         whole = self._rows
         for piece in tuple(self._pieces):
             self._pieces.popleft()
-            keep = ~spoilt(piece)
+            keep = ~within(piece, spans)
             if keep.all():
                 self._pieces.append(piece)
             elif keep.any():

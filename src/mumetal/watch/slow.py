@@ -13,7 +13,7 @@ from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.findings import stream_finding
 from mumetal.watch.ongoing import Ongoing
-from mumetal.watch.rows import joined, last
+from mumetal.watch.rows import joined, last, within
 
 KEPT = 30  # snapshots to learn from
 CONFIDENCE = {"watch.detectors.identity": 0.97, "watch.detectors.day_to_day": 0.8}
@@ -71,9 +71,7 @@ class SnapshotMonitor:
         """Forget snapshots of these spans, from when until before when, ns since 1970 UTC."""
         if self._history is None:
             return
-        keep = np.ones(len(self._history), bool)
-        for start, stop in spans:
-            keep &= (self._history.t_ns < start) | (self._history.t_ns >= stop)
+        keep = ~within(self._history, spans)
         if not keep.all():
             rows = self._history
             left = replace(rows, t_ns=rows.t_ns[keep], values=rows.values[keep], seq=rows.seq[keep])

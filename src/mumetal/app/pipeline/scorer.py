@@ -1,7 +1,7 @@
 """The scoring thread: committed data in, findings out, in the order of the log."""
 
+import math
 import threading
-import time
 from collections.abc import Callable
 
 from mumetal.app.pipeline.backlog import Backlog
@@ -57,9 +57,9 @@ class Scorer:
         self._remembering = remembering
         self._extra: list[Finding] = []
         self._extra_lock = threading.Lock()
-        self._leave = threading.Event()
-        self._ticked = 0.0
-        self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
+        self._leave = clock.flag()
+        self._ticked = -math.inf
+        self._thread = clock.thread(self._run, "scorer")
         self.latencies_s: list[float] = []
 
     def start(self) -> None:
@@ -100,7 +100,7 @@ class Scorer:
         """Judge one datum; what it raises is out before the next is looked at, however many wait."""
         findings = self._watch.observe(datum)
         if len(self.latencies_s) < LATENCIES:
-            self.latencies_s.append((time.monotonic_ns() - at_ns) / 1e9)
+            self.latencies_s.append((self._clock.monotonic_ns() - at_ns) / 1e9)
         if findings:
             self._judge.take(findings)
         if not isinstance(datum, Event):
@@ -111,7 +111,7 @@ class Scorer:
 
     def _tick(self, *, now: bool = False) -> None:
         """Let time pass, when it is time or ``now``: only here, where nothing waits, is a stream's silence its own."""
-        at = time.monotonic()
+        at = self._clock.monotonic_ns() / 1e9
         if not now and at - self._ticked < TICK_S:
             return
         self._ticked = at

@@ -1,12 +1,13 @@
 """How far each stream has been scored, so that a restart scores what a crash left committed and unscored."""
 
+import math
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from mumetal.core.clock import Clock
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 
@@ -22,11 +23,12 @@ class Watermarks:
 
     Args:
         path: File the marks are kept in.
+        clock: Time.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._saved_at = 0.0
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path, self._clock = path, clock
+        self._saved_s = -math.inf
         self._dirty = False
         self._marks: dict[str, int] = {}
         if path.exists():
@@ -64,10 +66,11 @@ class Watermarks:
 
     def save(self, *, now: bool = False) -> None:
         """Write the marks if they changed and it is time, or ``now``."""
-        if not self._dirty or (not now and time.monotonic() - self._saved_at < SAVE_EVERY_S):
+        now_s = self._clock.monotonic_ns() / 1e9
+        if not self._dirty or (not now and now_s - self._saved_s < SAVE_EVERY_S):
             return
         part = self._path.with_suffix(".part")
         part.write_bytes(msgspec.json.encode(self._marks))
         os.replace(part, self._path)  # noqa: PTH105 - the same call either way, and this one says "atomic"
-        self._saved_at = time.monotonic()
+        self._saved_s = now_s
         self._dirty = False

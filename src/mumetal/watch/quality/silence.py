@@ -1,7 +1,6 @@
 """A source that used to speak and does not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,12 +74,19 @@ class Silence:
         )
 
 
-@dataclass(slots=True, kw_only=True)
 class Heard:
-    """When a stream was heard, and how far apart its rows are."""
+    """When a stream was heard, and how far apart its rows are.
 
-    rhythm: Silence
-    times: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    Args:
+        rhythm: Of its arrivals.
+    """
+
+    saved = ("times",)
+    unsaved = ("rhythm",)
+
+    def __init__(self, rhythm: Silence) -> None:
+        self.rhythm = rhythm
+        self.times: NDArray[np.int64] = np.empty(0, np.int64)
 
     def note(self, t_ns: NDArray[np.int64], now_ns: int) -> None:
         """Note rows, or that something came, at ``now_ns``."""

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-import numpy as np
-
 from mumetal.core.delivery import Datum
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
@@ -14,6 +12,7 @@ from mumetal.core.technique import Conditions, Power
 from mumetal.core.watcher import PlainWatcher
 from mumetal.watch.detectors.power import blind
 from mumetal.watch.monitor import StreamMonitor
+from mumetal.watch.rows import within
 from mumetal.watch.state.saving import Saved, parts_of, restore, save, state_of
 
 Key = tuple[str, str, str]  # tenant, device, stream
@@ -113,9 +112,7 @@ def outside(series: Series, exclude: Sequence[Span]) -> Series | None:
     spans = [s for s in exclude if s.covers(series.tenant, series.device, series.stream)]
     if not spans:
         return series
-    keep = np.ones(len(series), bool)
-    for start, stop in of_stream(spans, (series.tenant, series.device, series.stream)):
-        keep &= (series.t_ns < start) | (series.t_ns >= stop)
+    keep = ~within(series, of_stream(spans, (series.tenant, series.device, series.stream)))
     if not keep.any():
         return None
     return Series(

@@ -1,6 +1,6 @@
 """Watches whether what used to speak still does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -30,12 +30,16 @@ class SilenceWatcher(PerSubject[Heard]):
 
     def __init__(self, settings: WatchSettings) -> None:
         self._ongoing = Ongoing(hold_ns=QUIET_NS)
-        super().__init__(lambda _: Heard(rhythm=Silence(settings.silence_factor)), ongoing=self._ongoing)
+        super().__init__(lambda _: Heard(Silence(settings.silence_factor)), ongoing=self._ongoing)
 
     def wants(self, kind: DatumKind, subject: Subject) -> bool:
         """Say yes to samples and to published snapshots."""
         del subject
         return kind in {"series", "snapshot"}
+
+    def pieces(self, kept: Heard) -> Mapping[str, object]:
+        """Return the rhythm, and when rows were taken."""
+        return {"rhythm": kept.rhythm, "heard": kept}
 
     def look(self, kept: Heard, datum: Datum, now_ns: int) -> Sequence[Finding]:
         """Note that something came."""
