@@ -30,6 +30,14 @@ def last(series: Series, rows: int) -> Series:
     return replace(cut, t_ns=cut.t_ns.copy(), values=cut.values.copy(), seq=cut.seq.copy())
 
 
+def window(recent: Series | None, chunk: Series, row: int, rows: int) -> Series:
+    """Return the ``rows`` rows up to one of the chunk, as many of them as there are in it and in the ``recent`` ones before."""
+    out = chunk.rows(max(0, row + 1 - rows), row + 1)
+    if len(out) < rows and recent is not None:
+        out = last(joined(recent.between(0, int(out.t_ns[0])), out), rows)
+    return out
+
+
 def within(series: Series, spans: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
     """Return which rows lie in one of the spans (from when until before when, ns since 1970 UTC), shape (n,)."""
     out = np.zeros(len(series), bool)

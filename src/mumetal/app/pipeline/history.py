@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from mumetal.access.api import agent_scope, whole_stack_scope
 from mumetal.app.pipeline.learnt import Snapshot
 from mumetal.app.pipeline.watching import StreamKey, Watching
-from mumetal.app.pipeline.watermarks import CALIBRATION, Watermarks
+from mumetal.app.pipeline.watermarks import CALIBRATION, Watermarks, by_stream
 from mumetal.core.check import LATEST_NS
-from mumetal.core.delivery import Datum
 from mumetal.core.finding import Finding
 from mumetal.core.incident import IncidentState, Label
 from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Scene, Span, Store
 from mumetal.core.records import Records
 from mumetal.core.series import Series
+from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.api import Triage
 
 _log = RoomLogger("app")
@@ -81,7 +81,7 @@ def start(watch: Watching, store: Store, records: Records, marks: Watermarks, le
     incident that a person has resolved since, is not raised again.
     """
     barred = spans(records)
-    restored = learnt is not None and watch.restore(learnt.states)
+    restored = learnt is not None and watch.restore(learnt.states, by_stream(learnt.marks))
     if learnt is not None:
         marks.go_back(learnt.marks)
     _log.info("watchers.restored" if restored else "watchers.learn_anew", streams=len(marks))
@@ -98,7 +98,10 @@ def start(watch: Watching, store: Store, records: Records, marks: Watermarks, le
     for stream in streams:
         if stream not in to_recall:
             recall(watch, store, marks, stream, barred)
-    findings = [f for datum in _missed(store, marks) for f in watch.observe(datum)]
+    findings: list[Finding] = []
+    for datum in _missed(store, marks):
+        findings += watch.observe(datum)
+        marks.note(datum)
     gone = _resolved(records, {f.tenant for f in findings})
     return Start(
         findings=[f for f in findings if f.finding_id not in gone],
@@ -142,7 +145,7 @@ def spans(records: Records, agent: str = "mumetal.triage") -> tuple[Span, ...]:
     return tuple(out)
 
 
-def _missed(store: Store, marks: Watermarks) -> Iterator[Datum]:
+def _missed(store: Store, marks: Watermarks) -> Iterator[Series | DeviceSnapshot]:
     """Yield what was committed after each stream's mark."""
     for tenant, device in store.calibrated():
         mark = marks.of(tenant, device, CALIBRATION)

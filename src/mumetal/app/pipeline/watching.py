@@ -128,13 +128,19 @@ class Watching:
         """Return what each watcher has learnt and what stands, by id."""
         return {CAUSES: saved_whole(self._causes)} | {w.info.plugin_id: w.save() for w in self.watchers}
 
-    def restore(self, states: Mapping[str, WatcherState]) -> bool:
+    def restore(self, states: Mapping[str, WatcherState], newest: Mapping[StreamKey, int]) -> bool:
         """Go on from saved states, where nothing was observed yet.
+
+        Args:
+            states: What was saved, by id.
+            newest: The time of each stream's newest row that they have seen, ns since 1970 UTC.
 
         Returns:
             Whether every watcher goes on where it stood. Otherwise all are to be primed: those that were restored take from
             it what their states left in the store.
         """
+        for key, t_ns in newest.items():
+            self._arrivals[key] = Arrivals(newest_ns=t_ns)
         whole = CAUSES in states and restored_whole(self._causes, states[CAUSES])
         for watcher in self.watchers:
             state = states.get(watcher.info.plugin_id)

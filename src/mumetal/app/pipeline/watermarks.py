@@ -74,3 +74,9 @@ class Watermarks:
         os.replace(part, self._path)  # noqa: PTH105 - the same call either way, and this one says "atomic"
         self._saved_s = now_s
         self._dirty = False
+
+
+def by_stream(marks: Mapping[str, int]) -> dict[tuple[str, str, str], int]:
+    """Return marks by tenant, device and stream; what has no such name is left out."""
+    parts = {tuple(name.split("\t")): t_ns for name, t_ns in marks.items()}
+    return {(key[0], key[1], key[2]): t_ns for key, t_ns in parts.items() if len(key) == 3}
