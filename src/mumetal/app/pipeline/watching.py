@@ -26,7 +26,7 @@ from mumetal.core.finding import Finding
 from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import DatumKind, Observed, Span, Watcher, WatcherState
 from mumetal.core.series import Series
-from mumetal.core.stream_health import StreamHealth
+from mumetal.core.stream_health import StreamHealth, StreamState
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.watch.api import (
     CauseStage,
@@ -76,6 +76,7 @@ class Watching:
         self.watchers, self._guests = [*own, *others], {id(w) for w in others}
         self._causes, self._budget, self._clock = causes, budget, clock
         self._arrivals: dict[StreamKey, Arrivals] = {}
+        self._told: dict[StreamKey, str] = {}
         self._wanted: dict[tuple[DatumKind, Subject], list[Watcher]] = {}
 
     def observe(self, datum: Datum) -> list[Finding]:
@@ -109,7 +110,19 @@ class Watching:
                 out.append(self._left_out(watcher, error, now_ns))
                 continue
             out += self._considered(watcher, seen, rows=False)
+        self._tell_states(now_ns)
         return out
+
+    def _tell_states(self, now_ns: int) -> None:
+        """Tell the log which streams are in another state than at the last tick."""
+        for key, health in self._healths(now_ns).items():
+            before = self._told.get(key, "new")
+            if health.state != before:
+                self._told[key] = health.state
+                tell = _log.warning if health.state in {StreamState.SILENT, StreamState.DEGRADED} else _log.info
+                tell(
+                    "stream.state", tenant=key[0], device=key[1], stream=key[2], state=str(health.state), before=before
+                )
 
     def prime(self, history: Sequence[Datum], exclude: Sequence[Span] = ()) -> None:
         """Learn one subject's stored past, oldest first, without judging it; nothing of ``exclude`` is learnt from."""
@@ -151,13 +164,16 @@ class Watching:
 
     def status(self) -> tuple[StreamHealth, ...]:
         """Return how every stream is doing, in order of tenant, device and stream."""
-        now_ns = self._clock.now_ns()
+        told = self._healths(self._clock.now_ns())
+        return tuple(self._with_late(key, told[key]) for key in sorted(told))
+
+    def _healths(self, now_ns: int) -> dict[StreamKey, StreamHealth]:
         told: dict[StreamKey, StreamHealth] = {}
         for watcher in self.watchers:
             for health in watcher.health(now_ns):
                 key = (health.tenant, health.device, health.stream)
                 told[key] = told[key].joined(health) if key in told else health
-        return tuple(self._with_late(key, told[key]) for key in sorted(told))
+        return told
 
     def _with_late(self, key: StreamKey, health: StreamHealth) -> StreamHealth:
         late = self._arrivals[key].late if key in self._arrivals else 0

@@ -70,9 +70,10 @@ def run(
     as_json: JsonOption = False,
 ) -> int:
     """Ask the running stack for an act: approved where needed, permitted, on the ledger, then done."""
+    from mumetal.access.api import acting_scope
+    from mumetal.app.wiring import OPERATOR
     from mumetal.core import LOCAL
     from mumetal.core.act import Act
-    from mumetal.core.identity import Principal, PrincipalKind
     from mumetal.core.subject import Subject
 
     pairs = [text.partition("=") for text in parameter or ()]
@@ -94,7 +95,7 @@ def run(
             verb=verb,
             subject=Subject(kind=kind, name=name, device=device),
             parameters=tuple(sorted((key, value) for key, _, value in pairs)),
-            principal=Principal(kind=PrincipalKind.PERSON, name="asked"),
+            principal=acting_scope(LOCAL, OPERATOR).principal,
             why=why,
         )
         to_approve.write_bytes(act.to_approve())
