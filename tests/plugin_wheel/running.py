@@ -116,7 +116,7 @@ class Up:
 
 def wait_until(what: Callable[[], T | None]) -> T:
     """Return what is there at last."""
-    for _ in range(1_600):
+    for _ in range(400):
         if said := what():
             return said
         time.sleep(0.25)
