@@ -66,6 +66,7 @@ class Follower:
         self._root = root
         self.points: dict[str, dict[str, str]] = {}
         self.written: list[Path] = []
+        self.changed: list[Path] = []
 
     def follow(self, steps: tuple[Step, ...], above: tuple[Step, ...] = ()) -> None:
         """Do what each step says; ``above`` are those of the other place, which a step may point at."""
@@ -116,3 +117,4 @@ class Follower:
             deeper = 4 if line.endswith("(") else 0
             lines.insert(at[0] + 1, " " * (len(line) - len(line.lstrip()) + deeper) + new)
         path.write_text("\n".join(lines) + "\n")
+        self.changed.append(path)

@@ -81,7 +81,7 @@ def in_this_tree(folder: Path) -> Place:
     follower = Follower(folder)
     for kind in sorted(KINDS):
         follower.follow(RECIPES[kind].inside)
-    python = [str(path) for path in follower.written if path.suffix == ".py"]
+    python = [str(path) for path in (*follower.written, *follower.changed) if path.suffix == ".py"]
     ruff = Path(sys.executable).parent / "ruff"
     clean = subprocess.run(
         [ruff, "check", "--no-cache", "--config", ROOT / "pyproject.toml", *python],
