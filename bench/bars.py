@@ -12,6 +12,7 @@ BARS: dict[str, str] = {
     "W9": "the twin against real daily statistics",
     "W10": "restart of learnt streams and of a large store",
     "W11": "time of the tests, and of the demonstration's first attack",
+    "W12": "virtual hours that a ground lives in a second",
     "D1": "VUS-PR on public series",
     "D2": "false alerts at equal recall, public series",
     "D3": "label-free recall and realised budget",

@@ -69,6 +69,10 @@ BENCHES: tuple[Bench, ...] = (
         quick="all but 4 twins per device",
     ),
     Bench(
+        name="ground", bars=("W12",), module="bench.twin.ground",
+        says="how fast a twin and a whole stack live on a virtual clock", quick="all hours but 6 of each ground",
+    ),
+    Bench(
         name="watch", bars=("D1", "D2", "D3", "D4", "D7"), module="bench.watch.beside_peers", required=True, extra="train",
         data=f"{SERIES} (also in tsad/), {QPROV}, or both",
         says="detectors and their peers on labelled series and attacked calibrations",

@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from mumetal.app.settings import PluginSettings, ServeSettings, Settings
+from mumetal.connect.settings import StoreSettings
 from mumetal.core.artefact import Artefact, Evidence
 from mumetal.core.check import LATEST_NS
 from mumetal.core.delivery import Datum, Delivery, Quarantined, Receipt
@@ -109,6 +112,14 @@ class FakeTwin:
     def __init__(self) -> None:
         self._truth: list[Truth] = []
         self._now = T0
+        self.speaks_with = ""
+        self.stopped = False
+
+    def start(self, push_url: str) -> None:
+        self.speaks_with = push_url
+
+    def stop(self) -> None:
+        self.stopped = True
 
     def advance(self, seconds: float) -> Sequence[Datum]:
         self._now += round(seconds * 1e9)
@@ -122,6 +133,25 @@ class FakeTwin:
 
     def truth(self) -> Sequence[Truth]:
         return tuple(self._truth)
+
+
+class FakeStack:
+    """A stack of a ground: keeps a store, answers nothing."""
+
+    def __init__(self, folder: Path, settings: Settings | None = None, url: str = "http://127.0.0.1:1") -> None:
+        here = Settings(
+            store=StoreSettings(directory=str(folder)), serve=ServeSettings(port=0), plugins=PluginSettings(allow=())
+        )
+        self.settings = settings or here
+        self.keys = (f"file:{folder / 'a.key'}",)
+        self.folder, self.url = folder, url
+        self.store: FakeStore | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[str]:
+        self.store = FakeStore(self.folder)
+        yield self.url
+        self.store.close()
 
 
 class FakeStore:

@@ -19,8 +19,8 @@ from mumetal.core.artefact import Artefact
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
-from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, ModelSource, Request, Sink, Verifier
-from mumetal.redteam.range import TwinRange
+from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, ModelSource, Range, Request, Sink, Verifier
+from mumetal.redteam.range import Seal, TwinRange
 from mumetal.trust.digest import DigestVerifier
 from mumetal.trust.ledger.local import open_local
 from mumetal.trust.packaged_models import PackagedModels
@@ -198,22 +198,33 @@ def test_models_load_only_verified(models: ModelSource) -> None:
 
 
 def test_a_range_is_built_used_and_gone(tmp_path: Path) -> None:
-    ground = TwinRange(
-        twin=lambda _: fakes.FakeTwin(),
-        store=lambda seal: fakes.FakeStore(seal.folder),
-        entropy=fakes.counting_entropy(),
-        parent=tmp_path,
-    )
-    folders = []
+    stacks: list[fakes.FakeStack] = []
+    twins: list[fakes.FakeTwin] = []
+
+    def stack(seal: Seal) -> fakes.FakeStack:
+        stacks.append(fakes.FakeStack(seal.folder))
+        return stacks[-1]
+
+    def twin(_: Seal) -> fakes.FakeTwin:
+        twins.append(fakes.FakeTwin())
+        return twins[-1]
+
+    made: Range = TwinRange(
+        twin=twin, stack=stack, entropy=fakes.counting_entropy(), start_ns=T0, parent=tmp_path
+    )  # fmt: skip
     for _ in range(2):
-        with ground.open() as (twin, store):
-            assert isinstance(store, fakes.FakeStore)
-            folders.append(store.folder)
-            truth = twin.perturb("impair.x", 1.0, 5.0)
-            assert truth in twin.truth()
-            data = tuple(twin.advance(1.0))
-            store.append(Delivery(source="twin", data=data))
+        with made.open() as ground:
+            assert twins[-1].speaks_with == ground.url
+            assert ground.keys == stacks[-1].keys
+            truth = ground.twin.perturb("impair.x", 1.0, 5.0)
+            assert truth in ground.twin.truth()
+            store = stacks[-1].store
+            assert store is not None
+            store.append(Delivery(source="twin", data=tuple(ground.twin.advance(1.0))))
             assert len(store.events("local", T0, T0 + 10 * 10**9)) == 1
+            ground.clock.sleep(86_400.0)
+            assert ground.clock.now_ns() == T0 + 86_400 * 10**9
         assert store.closed
-    assert folders[0] != folders[1]
+        assert twins[-1].stopped
+    assert stacks[0].folder != stacks[1].folder
     assert list(tmp_path.iterdir()) == []

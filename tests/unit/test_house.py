@@ -29,7 +29,7 @@ def test_no_module_is_longer_than_400_lines() -> None:
 
 
 def test_core_stays_small() -> None:
-    assert sum(len(p.read_text().splitlines()) for p in (SRC / "core").rglob("*.py")) <= 3_500
+    assert sum(len(p.read_text().splitlines()) for p in (SRC / "core").rglob("*.py")) <= 4_000
 
 
 def test_no_vague_module_names() -> None:

@@ -1,7 +1,5 @@
 """The whole stack in one process: opened, started, looked at through :class:`~mumetal.app.desk.Desk`, stopped."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,8 +20,10 @@ from mumetal.app.pipeline.changes import changes
 from mumetal.app.pipeline.filing import Filing
 from mumetal.app.pipeline.intake import SourceRunner
 from mumetal.app.pipeline.judge import Judge, Rooms
+from mumetal.app.pipeline.learnt import Learnt
 from mumetal.app.pipeline.live import LiveFeed
 from mumetal.app.pipeline.rates import Rates
+from mumetal.app.pipeline.remembering import Remembering
 from mumetal.app.pipeline.scorer import Scorer
 from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
@@ -119,8 +119,8 @@ class Stack:
         history.restore(triage, self._incidents)
         self._feed = LiveFeed()
         self._rates = Rates()
-        self.backlog = Backlog()
-        self._marks = Watermarks(directory / "scored.json")
+        self.backlog = Backlog(clock)
+        self._marks = Watermarks(directory / "scored.json", clock)
         self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
         whole = whole_stack_scope(OUTBOX_AGENT)
         self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock, whole) for name, sink in sinks]
@@ -136,7 +136,7 @@ class Stack:
         self._judge = Judge(rooms)
         self.filing = Filing(rooms, self._judge)
         self.error: BaseException | None = None
-        self.failed = threading.Event()
+        self.failed = clock.flag()
         budget = SharedBudget(settings.watch.alerts_per_week)
         house = InnerHouse(
             folder=directory,
@@ -165,16 +165,20 @@ class Stack:
         self._watch = Watching(ours, guests, causes, budget, clock)
         self.verbs = VerbDesk(self.parts, Acts(ledger, authorizer, clock), self._incidents, demand, clock)
         self._tasks = PartTasks(self.parts, self.report, clock, own)
-        self.scorer = Scorer(self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail)
+        learnt = Learnt(directory / "learnt.state", clock, self._fitting)
+        self._remembering = Remembering(self._watch, self.store, self._incidents, self._marks, self._judge, learnt)
+        self.scorer = Scorer(
+            self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail, self._remembering
+        )
         self._runners = [
             SourceRunner(source, tenant, self.store.cursor(source.name), self._commit_patiently, self.report, clock)
             for source, tenant in sources
         ]
-        self._stopping = threading.Event()
-        self._maintainer = threading.Thread(target=self._maintain, name="maintenance", daemon=True)
+        self._stopping = clock.flag()
+        self._maintainer = clock.thread(self._maintain, "maintenance")
 
     def __enter__(self) -> Self:
-        self._judge.take(history.prime(self._watch, self.store, self._marks))
+        self._judge.take(self._remembering.start())
         self.scorer.start()
         for box in self.outboxes:
             box.start()
@@ -223,13 +227,13 @@ class Stack:
         self.scorer.report(finding)
 
     def _maintain(self) -> None:
-        last = time.monotonic()
+        last = self._clock.monotonic_ns()
         try:
             while not self._stopping.wait(TICK_S):
                 self._tasks.run_due()
-                if time.monotonic() - last >= MAINTAIN_S:
+                if self._clock.monotonic_ns() - last >= MAINTAIN_S * 1e9:
                     self._compact()
-                    last = time.monotonic()
+                    last = self._clock.monotonic_ns()
         except Exception as caught:
             self._fail(caught)
             raise

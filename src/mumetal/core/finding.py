@@ -86,6 +86,7 @@ class Finding:
         causes: Innocent explanations considered.
         model_version: Version of the detector, rule set or model.
         held: Why it is shown and never paged though nothing explains it; empty where it may page.
+        standing: Whether it still goes on, as far as its watcher knows: nothing is learnt from its subject meanwhile.
         finding_id: 24 hex digits over tenant, subject, rule and identity; derived, never given.
     """
 
@@ -107,6 +108,7 @@ class Finding:
     causes: tuple[CauseVerdict, ...] = ()
     model_version: str = "1"
     held: str = ""
+    standing: bool = False
     finding_id: str = field(init=False)
 
     def __post_init__(self) -> None:

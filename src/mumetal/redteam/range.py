@@ -1,51 +1,67 @@
-"""A sealed test ground: a twin and its own store, in a temporary folder, with keys of its own.
+"""A sealed test ground: a twin and its own instance of the stack, in a temporary folder, on a clock and with keys of its own.
 
-Sealing, in order: (1) the ground gets a fresh folder and a random key, and nothing else; (2) the factories build a
-twin and a store from those; (3) everything they say of themselves is looked at: an address off loopback, or a path
-outside the folder, is a refusal, and what was built is closed again; (4) leaving destroys the folder. A factory is
-code of ours or an installed plug-in's: this catches a wrong setting, not code that lies about what it opens.
+Sealing, in order: (1) the ground gets a fresh folder, a random key and a virtual clock, and nothing else; (2) the
+factories describe a stack and build a twin from those; (3) before anything is opened every setting of the stack and
+everything the twin holds is looked at: an address off loopback, or a path outside the folder, is a refusal; (4) the
+stack is opened, and must answer on loopback; (5) leaving stops all of it and deletes the folder.
 """
 
-import ipaddress
-import re
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path, PurePath
-from typing import Protocol, runtime_checkable
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
+from msgspec import Struct
+
+from mumetal.core.clock import Clock
 from mumetal.core.errors import RejectedError, UnavailableError
-from mumetal.core.ports import Store, Twin
+from mumetal.core.ports import Ground, Twin
+from mumetal.core.virtual_clock import VirtualClock
+from mumetal.redteam.ground_client import BoundClient
+from mumetal.redteam.sealed_settings import refuse_settings
+from mumetal.redteam.sealing import inspect
 
 KEY_BYTES = 32
-DEPTH = 6
-MOST_VALUES = 10_000
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://\S+")
-HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
-CLOCK = re.compile(r"\d{1,2}:\d{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """What a ground is built from: an empty folder, and 32 random bytes that nothing outside knows."""
+    """What a ground is built from: an empty folder, 32 random bytes that nothing outside knows, and its clock."""
 
     folder: Path
     key: bytes = field(repr=False)
+    clock: Clock = field(repr=False)
 
 
-TwinFactory = Callable[[Seal], Twin]
-StoreFactory = Callable[[Seal], Store]
+class GroundTwin(Twin, Protocol):
+    """A twin that lives by itself on the clock of its seal."""
+
+    def start(self, push_url: str) -> None:
+        """Begin to live, and to push to the stack at ``push_url``."""
+
+    def stop(self) -> None:
+        """End it, started or not."""
 
 
-@runtime_checkable
-class Closes(Protocol):
-    """Something that can be let go of."""
+class GroundStack(Protocol):
+    """A stack that is described and not opened yet."""
 
-    def close(self) -> None:
-        """Let go."""
-        ...
+    @property
+    def settings(self) -> Struct:
+        """Everything that it will open."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """URIs of the keys that were made for it."""
+
+    def open(self) -> AbstractContextManager[str]:
+        """Run it; gives its address."""
+
+
+TwinFactory = Callable[[Seal], GroundTwin]
+StackFactory = Callable[[Seal], GroundStack]
 
 
 class TwinRange:
@@ -53,123 +69,55 @@ class TwinRange:
 
     Args:
         twin: Makes the twin, in the folder of the seal.
-        store: Makes the store, in the folder of the seal.
+        stack: Describes the stack, in the folder of the seal.
         entropy: Returns that many random bytes: :func:`secrets.token_bytes`, or a fixed source in a test.
+        start_ns: When the ground's time begins, nanoseconds since 1970.
+        slack_s: How much longer waits of the stack may last than they would, s; what is to happen at a time is exact.
         parent: Where the temporary folders go; the system's place when None.
     """
 
     def __init__(
-        self, *, twin: TwinFactory, store: StoreFactory, entropy: Callable[[int], bytes], parent: Path | None = None
+        self,
+        *,
+        twin: TwinFactory,
+        stack: StackFactory,
+        entropy: Callable[[int], bytes],
+        start_ns: int,
+        slack_s: float = 0.0,
+        parent: Path | None = None,
     ) -> None:
-        self._twin, self._store, self._entropy, self._parent = twin, store, entropy, parent
+        self._twin, self._stack, self._entropy, self._parent = twin, stack, entropy, parent
+        self._start_ns, self._slack_s = start_ns, slack_s
 
     @contextmanager
-    def open(self) -> Iterator[tuple[Twin, Store]]:
+    def open(self) -> Iterator[Ground]:
         """Build the ground; leaving the context destroys it.
+
+        The calling thread takes part in the ground's clock until it leaves.
 
         Raises:
             RejectedError: Something real would be reachable from it.
             UnavailableError: There is no room for a temporary folder.
         """
-        with ExitStack() as stack:
+        with ExitStack() as built:
             try:
-                where = stack.enter_context(tempfile.TemporaryDirectory(prefix="mumetal-range-", dir=self._parent))
+                where = built.enter_context(tempfile.TemporaryDirectory(prefix="mumetal-range-", dir=self._parent))
             except OSError as error:
                 raise UnavailableError(f"no room for a range: {error.strerror}") from None
-            folder = Path(where).resolve()
-            seal = Seal(folder=folder, key=self._entropy(KEY_BYTES))
+            clock = VirtualClock(self._start_ns, slack_s=self._slack_s)
+            built.enter_context(clock.taking_part())
+            seal = Seal(folder=Path(where).resolve(), key=self._entropy(KEY_BYTES), clock=clock)
             if len(seal.key) != KEY_BYTES:
                 raise RejectedError("the range got no key of its own", where="redteam.range")
+            stack = self._stack(seal)
+            refuse_settings(stack.settings, seal.folder)
             twin = self._twin(seal)
-            if isinstance(twin, Closes):
-                stack.callback(twin.close)
-            inspect(twin, folder, "twin")
-            store = self._store(seal)
-            stack.callback(store.close)
-            inspect(store, folder, "store")
-            yield twin, store
-
-
-def inspect(thing: object, folder: Path, name: str) -> None:
-    """Look at what an object holds, six levels deep.
-
-    Raises:
-        RejectedError: It names an address off loopback or a path outside ``folder``, or holds too much to be looked at.
-    """
-    seen: set[int] = set()
-    level: list[tuple[str, object]] = [(name, thing)]
-    for _ in range(DEPTH):
-        deeper: list[tuple[str, object]] = []
-        for where, value in level:
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            if len(seen) > MOST_VALUES:
-                raise RejectedError("too much to be looked at", where=name)
-            if isinstance(value, str | bytes | PurePath):
-                _refuse(value, folder, where)
-            else:
-                deeper.extend(_parts(value, where))
-        level = deeper
-
-
-def _parts(value: object, where: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield f"{where}.{key}"[:200], item
-    elif isinstance(value, list | tuple | set | frozenset):
-        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and _is_port(value[1]):
-            yield f"{where}[address]", f"{value[0]}:{value[1]}"
-        for item in value:
-            yield where, item
-    elif is_dataclass(value) and not isinstance(value, type):
-        for each in fields(value):
-            yield f"{where}.{each.name}"[:200], getattr(value, each.name, None)
-    elif type(value).__module__.split(".", 1)[0] not in {"builtins", "numpy", "threading", "_thread", "random"}:
-        for key, item in getattr(value, "__dict__", {}).items():
-            yield f"{where}.{key}"[:200], item
-
-
-def _is_port(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65_535
-
-
-def _refuse(value: str | bytes | PurePath, folder: Path, where: str) -> None:
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    if isinstance(value, PurePath) or text.startswith(("/", "~", "../")):
-        _refuse_path(text, folder, where)
-        return
-    for match in URL.finditer(text[:65_536]):
-        parts = urlsplit(match[0])
-        if parts.scheme == "file" or parts.scheme.startswith("sqlite"):
-            _refuse_path(parts.path if parts.scheme == "file" else parts.path.removeprefix("/"), folder, where)
-        elif parts.hostname is not None:
-            _refuse_host(parts.hostname, where)
-    if (whole := HOST_PORT.fullmatch(text)) and not CLOCK.fullmatch(text):
-        _refuse_host(whole[1].strip("[]"), where)
-    else:
-        try:
-            ipaddress.ip_address(text)
-        except ValueError:
-            return
-        _refuse_host(text, where)
-
-
-def _refuse_host(host: str, where: str) -> None:
-    if host.casefold() == "localhost":
-        return
-    try:
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    except ValueError:
-        pass  # a name: it may resolve to anything
-    raise RejectedError(f"the range could reach {host[:80]!r}", where=where, hint="only loopback may be named")
-
-
-def _refuse_path(text: str, folder: Path, where: str) -> None:
-    path = Path(text).expanduser()
-    whole = (folder / path).resolve()
-    if not whole.is_relative_to(folder):
-        raise RejectedError(
-            f"the range could touch {str(path)[:120]!r}", where=where, hint="stay in the range's folder"
-        )
+            built.callback(twin.stop)
+            inspect(twin, seal.folder, "twin")
+            url = built.enter_context(stack.open())
+            ground = Ground(
+                twin=twin, url=url, clock=clock, folder=seal.folder, keys=tuple(stack.keys), connect=BoundClient
+            )
+            twin.start(url)
+            built.callback(twin.stop)  # before the stack that it speaks with
+            yield ground

@@ -1,6 +1,5 @@
 """One run of ``mumetal up``: the stack, its pages and, when nothing else is named, the demonstration."""
 
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -93,7 +92,7 @@ class Session:
         self._demo = demo
         self.notice = DEMONSTRATION_NOTICE if demo else ""
         self._began_ns = clock.now_ns()
-        self._began = time.monotonic()
+        self._began_monotonic_ns = clock.monotonic_ns()
         folder, seen = Path(settings.store.directory), witness_places(settings.witnesses)
         self._ledger = open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True)
         watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen)
@@ -175,11 +174,11 @@ class Session:
         """Stop acting, and give what is on its way a moment to be scored."""
         if self._demo:
             self._demo.stop()
-            time.sleep(SETTLE_S)
+            self._clock.sleep(SETTLE_S)
 
     def summary(self, tenant: str = LOCAL) -> Summary:
         """Return what came of the run so far."""
-        lasted = time.monotonic() - self._began
+        lasted = (self._clock.monotonic_ns() - self._began_monotonic_ns) / 1e9
         overview = self.stack.overview(tenant)
         incidents = list(self.stack.incidents(tenant, limit=1_000))
         findings = self.stack.findings(tenant, [f for i in incidents for f in i.findings])

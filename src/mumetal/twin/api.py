@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mumetal.twin.doors import LabWriter
     from mumetal.twin.lab import Lab
     from mumetal.twin.lab import Pace as LabPace
+    from mumetal.twin.living import LivingTwin
     from mumetal.twin.scenarios import PERTURBATIONS
     from mumetal.twin.scenarios import find as find_scenario
     from mumetal.twin.scenarios.schedule import Planned, Schedule

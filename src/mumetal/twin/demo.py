@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mumetal.core.clock import Clock
+from mumetal.core.clock import Clock, WaitFlag
 from mumetal.core.errors import UnavailableError
 from mumetal.twin.doors import LabWriter
 from mumetal.twin.lab import Lab
@@ -34,31 +34,29 @@ def backfill(lab: Lab, writer: LabWriter, seconds: float, stop: Callable[[], boo
     return away
 
 
-def run(
-    lab: Lab, writer: LabWriter, clock: Clock, speed: float, stop: Callable[[], bool], step_s: float = STEP_S
-) -> int:
-    """Let the lab live until ``stop`` says so.
+def run(lab: Lab, writer: LabWriter, clock: Clock, speed: float, stop: WaitFlag, step_s: float = STEP_S) -> int:
+    """Let the lab live until ``stop`` is set.
 
     The lab's time follows the clock's monotonic time times ``speed``; after a pause it catches up, a step at a time.
 
     Args:
         lab: The twin.
         writer: Its doors.
-        clock: Tells the time and sleeps.
+        clock: Tells the time.
         speed: The twin's seconds per real second, > 0.
-        stop: Asked before every step.
+        stop: A flag of the clock; it gets through at once.
         step_s: The twin's seconds per step.
 
     Returns:
         How many steps the push door was away; what it missed was sent later, or is counted in ``writer.push.lost``.
     """
     begin_ns, lab_begin_ns, away = clock.monotonic_ns(), lab.now_ns, 0
-    while not stop():
+    while not stop.is_set():
         try:
             writer.write(lab.advance(step_s))
         except UnavailableError:
             away += 1
         ahead_s = (lab.now_ns - lab_begin_ns) / NS / speed - (clock.monotonic_ns() - begin_ns) / NS
         if ahead_s > 0.0:
-            clock.sleep(ahead_s)
+            stop.wait(ahead_s)
     return away

@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +139,7 @@ class Demonstration:
 
     def __init__(self, base: Path, seed: int, clock: Clock) -> None:
         self._clock = clock
-        self._stop = threading.Event()
+        self._stop = clock.flag()
         self._threads: list[threading.Thread] = []
         self.folder = folder = fresh_folder(base)
         start_ns = clock.now_ns() - round(PAST_S * 1e9)
@@ -164,9 +165,7 @@ class Demonstration:
     def start(self, push_url: str) -> None:
         """Write the quiet past, then go on living in real time."""
         for lab, place in zip(self._labs, self._places, strict=True):
-            thread = threading.Thread(
-                target=self._live, args=(lab, LabWriter(place, push_url)), name=f"twin {lab.device}", daemon=True
-            )
+            thread = self._clock.thread(partial(self._live, lab, LabWriter(place, push_url)), f"twin {lab.device}")
             self._threads.append(thread)
             thread.start()
 
@@ -180,5 +179,5 @@ class Demonstration:
         backfill(lab, writer, PAST_S, self._stop.is_set)
         missed_s = (self._clock.now_ns() - lab.now_ns) / 1e9  # what passed while the past was written
         backfill(lab, writer, missed_s, self._stop.is_set)
-        run(lab, writer, self._clock, 1.0, self._stop.is_set)
+        run(lab, writer, self._clock, 1.0, self._stop)
         writer.close()

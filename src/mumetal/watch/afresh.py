@@ -74,3 +74,8 @@ class Fresh:
         for slot, detector in enumerate(self._started):
             out[:, slot] = detector.score_z(z, seen)
         return out
+
+
+def fresh_of(ensemble: Ensemble) -> dict[str, Fresh]:
+    """Return one for each family of an ensemble."""
+    return {family: Fresh(ensemble, family) for family in dict.fromkeys(m.family for m in ensemble.members)}

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from mumetal.watch.covert.codes import decode_codes as decode_timing_codes
     from mumetal.watch.learned import Models, RowModel, no_models
     from mumetal.watch.learned import Watching as WatchingModel
-    from mumetal.watch.listed import DETECTORS, LISTED, LIVE
+    from mumetal.watch.listed import DETECTORS
     from mumetal.watch.power.book import Had as MeasuredConditions
     from mumetal.watch.power.book import PowerBook
     from mumetal.watch.power.book import measure as measure_conditions
     from mumetal.watch.power.ledger import Entry as PowerEntry
     from mumetal.watch.settings import WatchSettings
+    from mumetal.watch.state.whole import restored_whole, saved_whole
     from mumetal.watch.training.fit import Plan as TrainingPlan
     from mumetal.watch.training.fit import require_torch
     from mumetal.watch.training.judge import Judged as EncoderJudgement

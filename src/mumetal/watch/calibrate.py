@@ -14,6 +14,8 @@ STRENGTHS = 100.0  # largest over smallest score that real trouble is taken to h
 PRIOR = 20.0  # exceedances that the prior of a tail counts for
 LEAST = 256  # held-out rows from which a regime has its own tail
 FORGOTTEN = 0.2  # autocorrelation below which rows count as independent
+INDEPENDENT = 8  # spans of a stream's memory that teach what is ordinary
+LOOKED_AT = 4_096
 MOST_TOGETHER = 16  # shares up to which a stream is suspected at all
 CAUTION = 1.0  # standard errors of the tail's scale that a threshold stays clear of
 
@@ -112,6 +114,12 @@ def _run(scores: Array) -> int:
     """Return how many quiet rows part two clusters: as long as ranks of scores stay correlated, at least 5."""
     ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable").astype(np.float64)
     return memory(ranks[:, None])
+
+
+def wanders(values: Array) -> bool:
+    """Say whether rows, shape (n, C), hold too few independent ones to know what is ordinary."""
+    few = values[:: max(1, len(values) // LOOKED_AT)]
+    return memory(few) * INDEPENDENT > len(few)
 
 
 def memory(values: Array) -> int:

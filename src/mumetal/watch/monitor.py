@@ -1,6 +1,6 @@
 """One fast stream: learning, scoring, and episodes that become findings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -10,16 +10,16 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import AlertBudget
 from mumetal.core.series import Series
-from mumetal.watch.afresh import Fresh
+from mumetal.watch.afresh import Fresh, fresh_of
 from mumetal.watch.alerts import Alert, raised
-from mumetal.watch.calibrate import MOST_TOGETHER, memory
+from mumetal.watch.calibrate import MOST_TOGETHER, wanders
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble
 from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.learned import Models, Watching, given_by, no_models
 from mumetal.watch.refit import Refit, ensemble_for
 from mumetal.watch.regimes import SPARSE
-from mumetal.watch.rows import Kept, joined, last
+from mumetal.watch.rows import Kept, joined, last, window, within
 from mumetal.watch.settings import WatchSettings
 from mumetal.watch.state.conditions import is_monitor, learnt_under
 from mumetal.watch.state.saving import Arrays, Saved, pack, unpack
@@ -32,11 +32,10 @@ WINDOW = 512  # rows an attribution looks back
 ORDINARY = 16 * WINDOW  # rows of the history that a finding is told beside, which are saved: the rest is in the store
 RATE_FACTOR = 2.0
 PATIENCE = 2  # times the learning period, for a stream that wanders slowly
-INDEPENDENT = 8  # spans of a stream's memory that teach what is ordinary
-LOOKED_AT = 4_096
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 TAKE_OVER = 8  # a refit takes over after an eighth of the rows it learnt from: however long it took, at the same row
 STAYS = "the stream stays in a state it was not learnt in, from which further change counts"
+SPOILT = "most of what it was learnt from is under an incident, learning anew"
 RETURNS = "it is on its way back"
 CATCH_UP = 2_048  # rows that bring a refitted detector's slow averages up to date
 
@@ -55,7 +54,17 @@ class StreamMonitor:
         "_epoch", "_reason", "_patience", "_history", "_recent", "_ensemble", "_next_fit", "_seen_rows", "_strange", "_episodes",
         "_alerts", "last_ns", "rate_hz", "channels", "score", "unseen",
     )  # fmt: skip
-    unsaved = ("_settings", "_budget", "_background", "_models", "_fitted_with", "_refit", "_fresh")
+    unsaved = (
+        "_settings",
+        "_budget",
+        "_background",
+        "_models",
+        "_fitted_with",
+        "_refit",
+        "_fresh",
+        "_barred",
+        "_spoilt",
+    )
 
     def __init__(
         self,
@@ -67,6 +76,8 @@ class StreamMonitor:
         self._settings, self._budget, self._background = settings, budget, background
         self._models, self._fitted_with = models, models()
         self._refit: Refit | None = None
+        self._barred: tuple[tuple[int, int], ...] = ()
+        self._spoilt = False
         self._epoch = ""
         self._reason = ""
         self._patience = 1
@@ -97,12 +108,11 @@ class StreamMonitor:
         """Why it is not simply watching, in one sentence."""
         parts = [self._reason] if self._reason else []
         if self._ensemble is None:
-            have = len(self._history)
-            need = self.needed
-            text = f"learning: {have} of {need} rows"
-            if self.rate_hz > 0:
-                text += f", about {max(0.0, (need - have) / self.rate_hz):.0f} s"
-            parts.append(text)
+            have, need = len(self._history), self.needed
+            left = f", about {max(0.0, (need - have) / self.rate_hz):.0f} s" if self.rate_hz > 0 else ""
+            parts.append(f"learning: {have} of {need} rows{left}")
+        if any(start <= self.last_ns < stop for start, stop in self._barred):
+            parts.append("nothing is learnt now: an incident is open on it, or it was called an attack")
         if self.unseen:
             shown = ", ".join(self.unseen[:5])
             parts.append(f"{len(self.unseen)} of {self.channels} channels not observed lately: {shown}")
@@ -134,13 +144,30 @@ class StreamMonitor:
         if len(self._history) >= self.needed:
             self._fit()
 
+    def bar(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Learn from no row of these spans (from when until before when, ns since 1970 UTC), and forget what was learnt from them.
+
+        What watches goes on, and is fitted anew as soon as there are as many other rows as it takes to learn. Where most of
+        what it had learnt is forgotten it takes the ordinary for strange: then it learns from the beginning.
+        """
+        self._barred = tuple(spans)
+        forgot = self._history.forget(self._barred)
+        if forgot and self._ensemble is not None:
+            self._refit = None
+            self._next_fit = self._seen_rows + max(0, self.needed - len(self._history))
+            self._spoilt |= 2 * len(self._history) < min(self.needed, forgot + len(self._history))
+
     def observe(self, chunk: Series) -> list[Finding]:
         """Learn from or score the rows that follow the last ones."""
         out: list[Finding] = []
         if chunk.epoch != self._epoch:
             out += self.finish("the channel map changed")
-            known = bool(self._epoch)
-            self._restart(chunk, "channels changed, learning anew" if known else "")
+            self._restart(chunk, "channels changed, learning anew" if self._epoch else "")
+        elif self._spoilt:
+            out += self.finish(SPOILT)
+            left = self._history
+            self._restart(chunk, SPOILT)
+            self._history, self._seen_rows = left, len(left)
         if len(chunk) == 0:
             return out
         out += self._check_rate(chunk)
@@ -150,7 +177,9 @@ class StreamMonitor:
             self._refit = None
             self._fit()
         if self._ensemble is None:
-            take = min(len(chunk), max(0, self.needed - len(self._history)))
+            lacking = max(0, self.needed - len(self._history))
+            calm = np.flatnonzero(~within(chunk, self._barred))
+            take = int(calm[lacking - 1]) + 1 if 0 < lacking <= len(calm) else len(chunk) if lacking else 0
             self._learn(chunk.rows(0, take))
             if len(self._history) >= self.needed:
                 self._fit()
@@ -198,7 +227,7 @@ class StreamMonitor:
         self.__dict__.update(told, _fitted_with=models, _refit=None)
         if self._ensemble is not None:
             self._budget.join(len(self._ensemble.members))
-            self._fresh = _fresh_of(self._ensemble)
+            self._fresh = fresh_of(self._ensemble)
             for family in self._fresh.keys() & started.keys():
                 self._fresh[family].started = started[family]
             self._learn_forgotten()
@@ -239,20 +268,18 @@ class StreamMonitor:
         )
         self._recent = self._ensemble = self._refit = None
         self._episodes, self._alerts = {}, {}
-        self._seen_rows, self.score, self._strange = 0, 0.0, False
+        self._seen_rows, self.score, self._strange, self._spoilt = 0, 0.0, False, False
 
     def _note(self, chunk: Series) -> None:
         self.last_ns = int(chunk.t_ns[-1]) if len(chunk) else self.last_ns
         self.channels = len(chunk.channels)
         # Whatever row of the chunk is raised, an attribution can look back a whole window from it.
         self._recent = last(joined(self._recent, chunk) if self._recent is not None else chunk, WINDOW + len(chunk))
-        window = last(self._recent, WINDOW)
-        rate = rate_of(window.t_ns)
-        if rate > 0:
-            self.rate_hz = rate
-        if len(window) >= 32:
-            seen = np.isfinite(window.values).any(axis=0)
-            self.unseen = tuple(window.names[int(i)] for i in np.flatnonzero(~seen))
+        newest = last(self._recent, WINDOW)
+        self.rate_hz = rate_of(newest.t_ns) or self.rate_hz
+        if len(newest) >= 32:
+            seen = np.isfinite(newest.values).any(axis=0)
+            self.unseen = tuple(newest.names[int(i)] for i in np.flatnonzero(~seen))
 
     def _check_rate(self, chunk: Series) -> list[Finding]:
         """A stream whose rate changed is another stream to a detector that counts rows."""
@@ -265,19 +292,14 @@ class StreamMonitor:
         self._restart(chunk, f"rate changed from {known:.3g} to {rate:.3g} rows/s, learning anew")
         return out
 
-    @staticmethod
-    def _wanders(history: Series) -> bool:
-        """Whether the rows so far hold too few independent ones to know what is ordinary."""
-        values = history.values[:: max(1, len(history) // LOOKED_AT)]
-        return memory(values) * INDEPENDENT > len(values)
-
     def _learn(self, rows: Series) -> None:
-        self._history.add(rows)
-        self._seen_rows += len(rows)
+        calm = ~within(rows, self._barred)
+        self._history.add_some(rows, calm)
+        self._seen_rows += int(calm.sum())
 
     def _fit(self) -> None:
         history = self._history.series()
-        if self._ensemble is None and self._patience < PATIENCE and self._wanders(history):
+        if self._ensemble is None and self._patience < PATIENCE and wanders(history.values):
             self._patience, self._reason = PATIENCE, "it wanders slowly, learning for longer"
             return
         models = self._models()
@@ -292,7 +314,7 @@ class StreamMonitor:
         self._budget.join(len(ensemble.members))
         self._ensemble, self._reason, self._fitted_with = ensemble, "", models
         self._next_fit = 2 * max(len(self._history), self._seen_rows)
-        self._fresh = _fresh_of(ensemble)
+        self._fresh = fresh_of(ensemble)
         for family in self._fresh:
             self._episodes.setdefault(family, Episodes())
 
@@ -324,7 +346,7 @@ class StreamMonitor:
                         scores[row],
                         levels[row],
                         int(regimes[row]),
-                        self._window(chunk, row),
+                        window(self._recent, chunk, row, WINDOW),
                         episode.start_ns,
                         last(self._history.series(), ORDINARY),
                         self._budget.true_per_week,
@@ -352,18 +374,11 @@ class StreamMonitor:
             self._budget.suspect(stream, t_ns, ensemble.rarest(peaks, regime))
         return self._budget.together(stream, t_ns)
 
-    def _window(self, chunk: Series, row: int) -> Series:
-        """Return the rows up to one of the chunk that an attribution looks at."""
-        window = chunk.rows(max(0, row + 1 - WINDOW), row + 1)
-        if len(window) < WINDOW and self._recent is not None:
-            before = self._recent.between(0, int(window.t_ns[0]))
-            window = last(joined(before, window), WINDOW)
-        return window
-
     def _learn_calm(self, chunk: Series, calm: NDArray[np.bool_]) -> None:
         """Learn from rows outside every episode and state that began with one: what was raised is not absorbed."""
-        if self._refit is None and self._seen_rows > MATURE * self.needed:
+        if self._refit is None and self._seen_rows > MATURE * self.needed and self._next_fit >= 2 * self._seen_rows:
             return
+        calm = calm & ~within(chunk, self._barred)
         self._history.add_some(chunk, calm)
         self._seen_rows += int(calm.sum())
         if self._refit is not None and self._seen_rows >= self._refit.due:
@@ -383,7 +398,3 @@ class StreamMonitor:
             return
         ensemble.score(last(self._history.series(), min(CATCH_UP, self._seen_rows - refit.seen_rows)))
         self._install(ensemble, refit.models)
-
-
-def _fresh_of(ensemble: Ensemble) -> dict[str, Fresh]:
-    return {family: Fresh(ensemble, family) for family in dict.fromkeys(m.family for m in ensemble.members)}

@@ -1,6 +1,7 @@
 """Series put together and cut."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,22 @@ def last(series: Series, rows: int) -> Series:
         return series
     cut = series.rows(len(series) - rows, len(series))
     return replace(cut, t_ns=cut.t_ns.copy(), values=cut.values.copy(), seq=cut.seq.copy())
+
+
+def window(recent: Series | None, chunk: Series, row: int, rows: int) -> Series:
+    """Return the ``rows`` rows up to one of the chunk, as many of them as there are in it and in the ``recent`` ones before."""
+    out = chunk.rows(max(0, row + 1 - rows), row + 1)
+    if len(out) < rows and recent is not None:
+        out = last(joined(recent.between(0, int(out.t_ns[0])), out), rows)
+    return out
+
+
+def within(series: Series, spans: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Return which rows lie in one of the spans (from when until before when, ns since 1970 UTC), shape (n,)."""
+    out = np.zeros(len(series), bool)
+    for start, stop in spans:
+        out |= (series.t_ns >= start) & (series.t_ns < stop)
+    return out
 
 
 class Kept:
@@ -78,6 +95,21 @@ class Kept:
         self._leaving = not kept[-1]
         while not self._short and self._pieces and self._left_out[0][1] < int(self._pieces[0].t_ns[0]):
             self._left_out.popleft()
+
+    def forget(self, spans: Sequence[tuple[int, int]]) -> int:
+        """Drop the rows of these spans, from when until before when, ns since 1970 UTC; returns how many there were."""
+        whole = self._rows
+        for piece in tuple(self._pieces):
+            self._pieces.popleft()
+            keep = ~within(piece, spans)
+            if keep.all():
+                self._pieces.append(piece)
+            elif keep.any():
+                kept = replace(piece, t_ns=piece.t_ns[keep], values=piece.values[keep], seq=piece.seq[keep])
+                self._pieces.append(kept)
+        self._rows = sum(map(len, self._pieces))
+        self._short = self._short and bool(self._pieces)
+        return whole - self._rows
 
     def newest(self, rows: int) -> "Kept":
         """Return the same with its newest rows only: the others are in the store."""

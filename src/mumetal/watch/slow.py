@@ -1,5 +1,6 @@
 """Streams of few rows and many channels: calibration snapshots."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.findings import stream_finding
 from mumetal.watch.ongoing import Ongoing
-from mumetal.watch.rows import joined, last
+from mumetal.watch.rows import joined, last, within
 
 KEPT = 30  # snapshots to learn from
 CONFIDENCE = {"watch.detectors.identity": 0.97, "watch.detectors.day_to_day": 0.8}
@@ -65,6 +66,16 @@ class SnapshotMonitor:
             self._note(history)
             self._keep(history)
             self._fitted = ""
+
+    def bar(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Forget snapshots of these spans, from when until before when, ns since 1970 UTC."""
+        if self._history is None:
+            return
+        keep = ~within(self._history, spans)
+        if not keep.all():
+            rows = self._history
+            left = replace(rows, t_ns=rows.t_ns[keep], values=rows.values[keep], seq=rows.seq[keep])
+            self._history, self._fitted = (left if len(left) else None), ""
 
     def observe(self, chunk: Series) -> list[Finding]:
         """Judge snapshots that follow the last one."""

@@ -31,7 +31,7 @@ def series(rows: int, device: str = "d") -> Series:
 
 
 def test_a_full_backlog_refuses_before_anything_is_committed_and_a_closed_one_for_good() -> None:
-    backlog = Backlog(limit=100)
+    backlog = Backlog(SystemClock(), limit=100)
     backlog.admit(0.0)
     backlog.put(0, (series(60),), 0)
     with pytest.raises(UnavailableError, match="behind"):
@@ -45,11 +45,11 @@ def test_a_full_backlog_refuses_before_anything_is_committed_and_a_closed_one_fo
 
 
 def test_watermarks_survive_a_restart_and_never_go_back(tmp_path: Path) -> None:
-    marks = Watermarks(tmp_path / "m.json")
+    marks = Watermarks(tmp_path / "m.json", SystemClock())
     marks.note(series(10))
     marks.note(series(5))
     marks.save(now=True)
-    assert Watermarks(tmp_path / "m.json").of("local", "d", "s") == T0 + 9
+    assert Watermarks(tmp_path / "m.json", SystemClock()).of("local", "d", "s") == T0 + 9
     assert marks.of("local", "other", "s") == 0
 
 
@@ -123,9 +123,10 @@ class Taker:
 def test_what_is_found_is_told_at_once_and_a_stop_leaves_what_it_cannot_score_for_the_next_start(
     tmp_path: Path,
 ) -> None:
-    watch, judge, backlog, marks = Slow(), Taker(), Backlog(), Watermarks(tmp_path / "m.json")
+    clock = SystemClock()
+    watch, judge, backlog, marks = Slow(), Taker(), Backlog(clock), Watermarks(tmp_path / "m.json", clock)
     failed: list[BaseException] = []
-    scorer = Scorer(watch, judge, backlog, LiveFeed(), marks, SystemClock(), failed.append)  # type: ignore[arg-type]
+    scorer = Scorer(watch, judge, backlog, LiveFeed(), marks, clock, failed.append)  # type: ignore[arg-type]
     backlog.put(0, (series(3, "a"), series(3, "b"), series(3, "c")), 0)
     backlog.close()
     scorer.start()

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from tests.unit.twin.twins import START_NS, channels, events, lab
 
-from mumetal.core.clock import ManualClock
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core.virtual_clock import VirtualClock
 from mumetal.formats.backend_properties import from_backend_properties
 from mumetal.formats.columnar import from_columnar_json
 from mumetal.formats.ocsf import read_event
@@ -184,12 +184,18 @@ def test_a_door_that_is_away_keeps_files_coming(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(push, "MAX_WAITING", 3)
     writer = LabWriter(tmp_path, url)
     assert writer.push is not None
-    clock = ManualClock(START_NS)
-    steps = iter([False] * 8 + [True])
-    away = run(twin, writer, clock, 2.0, lambda: next(steps))
-    assert away == 8
+    clock = VirtualClock(START_NS)
+    stop = clock.flag()
+    with clock.taking_part():
+        living = clock.thread(lambda: away.append(run(twin, writer, clock, 2.0, stop)), "twin")
+        away: list[int] = []
+        living.start()
+        clock.sleep(8 * 0.25 / 2.0 - 1e-3)
+        stop.set()
+        living.join()
+    assert away == [8]
     assert (writer.push.waiting, writer.push.lost) == (3, 5)
-    assert clock.monotonic_ns() == pytest.approx(8 * 0.25 / 2.0 * 1e9)
+    assert clock.monotonic_ns() == pytest.approx(8 * 0.25 / 2.0 * 1e9 - 1e6)
     log = next(writer.fridge.glob("*/CH6*.log"))
     assert len(log.read_text().splitlines()) == 2
 

@@ -8,7 +8,6 @@ became active and draw the same random numbers each time, so that a restart repe
 """
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -107,8 +106,8 @@ class ModelHealth:
         self._pace = pace or Pace()
         self._wards: dict[tuple[str, Stream], Ward] = {}
         self._told: set[tuple[str, str]] = set()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="model-health", daemon=True)
+        self._stopping = clock.flag()
+        self._thread = clock.thread(self._run, "model-health")
 
     def start(self) -> None:
         """Begin to look."""

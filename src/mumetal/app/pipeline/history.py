@@ -1,13 +1,20 @@
 """What a start and a judgement read back from the stores: incidents, baselines, and the scene around a finding."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
 from mumetal.access.api import agent_scope, whole_stack_scope
-from mumetal.app.pipeline.watching import Watching
-from mumetal.app.pipeline.watermarks import CALIBRATION, Watermarks
+from mumetal.app.pipeline.learnt import Snapshot
+from mumetal.app.pipeline.watching import StreamKey, Watching
+from mumetal.app.pipeline.watermarks import CALIBRATION, Watermarks, by_stream
+from mumetal.core.check import LATEST_NS
 from mumetal.core.finding import Finding
+from mumetal.core.incident import IncidentState, Label
 from mumetal.core.logs import RoomLogger
-from mumetal.core.ports import Scene, Store
+from mumetal.core.ports import Scene, Span, Store
 from mumetal.core.records import Records
 from mumetal.core.series import Series
+from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.api import Triage
 
 _log = RoomLogger("app")
@@ -18,6 +25,18 @@ MAX_ROWS = 20_000
 PRIME_SPANS_S = (3_600, 86_400, 30 * 86_400)
 PRIME_ROWS = 50_000
 PRIME_SNAPSHOTS, FEWEST_SNAPSHOTS, PRIME_FIGURES = 300, 40, 200_000  # a second or so for each device
+
+
+RESOLVED = 10_000  # incidents looked through for what is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What a start brought: findings, what is barred, and the streams whose older rows are still to be read back."""
+
+    findings: list[Finding]
+    barred: tuple[Span, ...]
+    to_recall: list[StreamKey]
 
 
 class SceneReader:
@@ -55,30 +74,95 @@ def restore(triage: Triage, incidents: Records, agent: str = "mumetal.triage") -
         _log.info("incidents.restored", tenant=tenant, incidents=len(known), findings=len(found))
 
 
-def prime(watch: Watching, store: Store, marks: Watermarks) -> list[Finding]:
-    """Teach the watchers each stream's past, then score what was committed and never scored; returns its findings."""
-    findings: list[Finding] = []
+def start(watch: Watching, store: Store, records: Records, marks: Watermarks, learnt: Snapshot | None) -> Start:
+    """Let the watchers go on from what they had learnt, or learn the stored past anew; then score what never was.
+
+    Nothing of an open incident, or of what a person called an attack, is learnt from. What a crash let score twice, of an
+    incident that a person has resolved since, is not raised again.
+    """
+    barred = spans(records)
+    restored = learnt is not None and watch.restore(learnt.states, by_stream(learnt.marks))
+    if learnt is not None:
+        marks.go_back(learnt.marks)
+    _log.info("watchers.restored" if restored else "watchers.learn_anew", streams=len(marks))
+    watch.bar(barred)
     for tenant, device in store.calibrated():
         newest = store.snapshots(tenant, device, 1)[0]
         most = max(FEWEST_SNAPSHOTS, min(PRIME_SNAPSHOTS, PRIME_FIGURES // len(newest.parameters)))
         sets = store.snapshots(tenant, device, most)
-        mark = marks.of(tenant, device, CALIBRATION) or sets[-1].t_ns
-        watch.prime([s for s in sets if s.t_ns <= mark])
-        for written in sets:
-            findings += watch.observe(written) if written.t_ns > mark else ()
+        if not restored:
+            mark = marks.of(tenant, device, CALIBRATION) or sets[-1].t_ns
+            watch.prime([s for s in sets if s.t_ns <= mark], barred)
+    streams = [(t, d, s) for t in store.tenants() for d, s in store.streams(t) if marks.of(t, d, s)]
+    to_recall = [s for s in streams if learnt is not None and restored and marks.name(*s) in learnt.marks]
+    for stream in streams:
+        if stream not in to_recall:
+            recall(watch, store, marks, stream, barred)
+    findings: list[Finding] = []
+    for datum in _missed(store, marks):
+        findings += watch.observe(datum)
+        marks.note(datum)
+    gone = _resolved(records, {f.tenant for f in findings})
+    return Start(
+        findings=[f for f in findings if f.finding_id not in gone],
+        barred=barred,
+        to_recall=to_recall,
+    )
+
+
+def recall(watch: Watching, store: Store, marks: Watermarks, stream: StreamKey, barred: Sequence[Span]) -> None:
+    """Tell the watchers the newest scored past of one stream."""
+    mark = marks.of(*stream)
+    past: list[Series] = []
+    for span in PRIME_SPANS_S:
+        past = list(store.series(*stream, mark - span * SECOND_NS, mark + 1))
+        if sum(len(p) for p in past) >= PRIME_ROWS // 10:
+            break
+    if past:
+        watch.prime([past[-1].rows(max(0, len(past[-1]) - PRIME_ROWS), len(past[-1]))], barred)
+
+
+def spans(records: Records, agent: str = "mumetal.triage") -> tuple[Span, ...]:
+    """Return what must not be learnt from: what is open and unexplained, and what a person called an attack."""
+    out: list[Span] = []
+    for tenant in records.tenants(whole_stack_scope(agent)):
+        scope = agent_scope(tenant, agent)
+        newest = {given.incident_id: given.label for given in records.labels(scope)}
+        attacks = {incident_id for incident_id, label in newest.items() if label is Label.ATTACK}
+        known = {
+            i.incident_id: i
+            for i in records.open_for(scope)
+            if i.state is not IncidentState.EXPLAINED and newest.get(i.incident_id) is not Label.BENIGN
+        }
+        known |= {i: records.incident(scope, i) for i in attacks - known.keys()}
+        for incident in known.values():
+            called = incident.incident_id in attacks
+            for finding in records.findings(scope, incident.findings):
+                if called or not (finding.explained or finding.held):
+                    ends = finding.stop_ns + 1
+                    stop = LATEST_NS if finding.standing and incident.state is not IncidentState.RESOLVED else ends
+                    out.append(Span(tenant=tenant, subject=finding.subject, start_ns=finding.start_ns, stop_ns=stop))
+    return tuple(out)
+
+
+def _missed(store: Store, marks: Watermarks) -> Iterator[Series | DeviceSnapshot]:
+    """Yield what was committed after each stream's mark."""
+    for tenant, device in store.calibrated():
+        mark = marks.of(tenant, device, CALIBRATION)
+        yield from (s for s in store.snapshots(tenant, device, PRIME_SNAPSHOTS) if mark and s.t_ns > mark)
     for tenant in store.tenants():
         for device, stream in store.streams(tenant):
             mark = marks.of(tenant, device, stream)
-            if not mark:
-                continue
-            past: list[Series] = []
-            for span in PRIME_SPANS_S:
-                past = list(store.series(tenant, device, stream, mark - span * SECOND_NS, mark + 1))
-                if sum(len(p) for p in past) >= PRIME_ROWS // 10:
-                    break
-            if past:
-                watch.prime([past[-1].rows(max(0, len(past[-1]) - PRIME_ROWS), len(past[-1]))])
-            for missed in store.series(tenant, device, stream, mark + 1, 2**62):
-                findings += watch.observe(missed)
+            for missed in store.series(tenant, device, stream, mark + 1, LATEST_NS) if mark else ():
                 _log.info("stream.caught_up", device=device, stream=stream, tenant=tenant, rows=len(missed))
-    return findings
+                yield missed
+
+
+def _resolved(records: Records, tenants: Iterable[str], agent: str = "mumetal.triage") -> set[str]:
+    """Return the ids of findings of which a person has said that they are over."""
+    return {
+        finding_id
+        for tenant in tenants
+        for incident in records.incidents(agent_scope(tenant, agent), IncidentState.RESOLVED, RESOLVED)
+        for finding_id in incident.findings
+    }

@@ -1,6 +1,5 @@
 """One thread per source: poll, commit, go on; a source that goes away is a finding, and is asked again."""
 
-import threading
 from collections.abc import Callable
 
 from mumetal.core.artefact import Evidence
@@ -63,10 +62,10 @@ class SourceRunner:
         self._commit = commit
         self._report = report
         self._clock = clock
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"source {source.name}", daemon=True)
+        self._stop = clock.flag()
+        self._thread = clock.thread(self._run, f"source {source.name}")
         self.away = ""
-        self.caught_up = threading.Event()
+        self.caught_up = clock.flag()
 
     def start(self) -> None:
         """Begin to read."""

@@ -47,6 +47,7 @@ class Judge:
         self._acts = Acts(rooms.ledger, rooms.authorizer, rooms.clock)
         self._lock = threading.Lock()
         self._told = IncidentLog()
+        self.changes = 0  # how often incidents were written
 
     def take(self, findings: Sequence[Finding]) -> list[Incident]:
         """Group findings, keep them, page what is new and unexplained; returns the incidents that changed."""
@@ -63,6 +64,7 @@ class Judge:
                 for tenant in dict.fromkeys([*(f.tenant for f in proven), *(i.tenant for i in changed)]):
                     mine = [f for f in proven if f.tenant == tenant], [i for i in changed if i.tenant == tenant]
                     rooms.incidents.put(agent_scope(tenant, AGENT), *mine)
+            self.changes += 1
             self._told.judged(proven, changed)
         return changed
 
@@ -91,6 +93,7 @@ class Judge:
                     note=change.note,
                 )
                 rooms.incidents.put(scope, [], [after])
+            self.changes += 1
             self._told.incident(after)
         return after
 

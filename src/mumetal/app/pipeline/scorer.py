@@ -1,12 +1,13 @@
 """The scoring thread: committed data in, findings out, in the order of the log."""
 
+import math
 import threading
-import time
 from collections.abc import Callable
 
 from mumetal.app.pipeline.backlog import Backlog
 from mumetal.app.pipeline.judge import Judge
 from mumetal.app.pipeline.live import LiveFeed
+from mumetal.app.pipeline.remembering import Remembering
 from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.core.clock import Clock
@@ -31,6 +32,7 @@ class Scorer:
         feed: Live samples for the pages.
         marks: How far each stream has been scored, kept over restarts.
         clock: Time.
+        remembering: Keeps what the watchers have learnt; nothing does where none is given.
         failed: Told when the thread dies of an error, so that the stack can stop aloud.
     """
 
@@ -43,6 +45,7 @@ class Scorer:
         marks: Watermarks,
         clock: Clock,
         failed: Callable[[BaseException], None],
+        remembering: Remembering | None = None,
     ) -> None:
         self._watch = watch
         self._judge = judge
@@ -51,11 +54,12 @@ class Scorer:
         self._marks = marks
         self._clock = clock
         self._failed = failed
+        self._remembering = remembering
         self._extra: list[Finding] = []
         self._extra_lock = threading.Lock()
-        self._leave = threading.Event()
-        self._ticked = 0.0
-        self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
+        self._leave = clock.flag()
+        self._ticked = -math.inf
+        self._thread = clock.thread(self._run, "scorer")
         self.latencies_s: list[float] = []
 
     def start(self) -> None:
@@ -82,8 +86,11 @@ class Scorer:
                     self._score(datum, at_ns)
                     if self._leave.is_set():
                         return
+                over = closing and not waiting
                 self._tick(now=closing)
-                if closing and not waiting:
+                if self._remembering is not None:
+                    self._remembering.idle(closing=over)
+                if over:
                     return
         except Exception as error:
             self._failed(error)
@@ -93,7 +100,7 @@ class Scorer:
         """Judge one datum; what it raises is out before the next is looked at, however many wait."""
         findings = self._watch.observe(datum)
         if len(self.latencies_s) < LATENCIES:
-            self.latencies_s.append((time.monotonic_ns() - at_ns) / 1e9)
+            self.latencies_s.append((self._clock.monotonic_ns() - at_ns) / 1e9)
         if findings:
             self._judge.take(findings)
         if not isinstance(datum, Event):
@@ -104,7 +111,7 @@ class Scorer:
 
     def _tick(self, *, now: bool = False) -> None:
         """Let time pass, when it is time or ``now``: only here, where nothing waits, is a stream's silence its own."""
-        at = time.monotonic()
+        at = self._clock.monotonic_ns() / 1e9
         if not now and at - self._ticked < TICK_S:
             return
         self._ticked = at

@@ -11,7 +11,7 @@ Rules, in order:
    aloud: nothing is silently unseen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -24,13 +24,24 @@ from mumetal.core.delivery import Datum
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.logs import RoomLogger
-from mumetal.core.ports import DatumKind, Observed, Span, Watcher
+from mumetal.core.ports import DatumKind, Observed, Span, Watcher, WatcherState
 from mumetal.core.series import Series
 from mumetal.core.stream_health import StreamHealth
 from mumetal.core.subject import Subject, SubjectKind
-from mumetal.watch.api import CauseStage, Models, SceneOf, TimingCodes, WatchSettings, no_models, watchers_of
+from mumetal.watch.api import (
+    CauseStage,
+    Models,
+    SceneOf,
+    TimingCodes,
+    WatchSettings,
+    no_models,
+    restored_whole,
+    saved_whole,
+    watchers_of,
+)
 
 CALIBRATION = "calibration"
+CAUSES = "watch.causes"
 StreamKey = tuple[str, str, str]
 _log = RoomLogger("app")
 
@@ -104,7 +115,7 @@ class Watching:
         """Learn one subject's stored past, oldest first, without judging it; nothing of ``exclude`` is learnt from."""
         if not history:
             return
-        kind, subject, _ = self._arrived(history[-1])
+        kind, subject, _ = self._arrived(history[-1], past=True)
         for watcher in self._who_wants(kind, subject):
             try:
                 watcher.prime(history, exclude)
@@ -112,6 +123,36 @@ class Watching:
                 if id(watcher) not in self._guests:
                     raise
                 _log.failure("watcher.failed", error)  # it goes on unprimed
+
+    def bar(self, spans: Sequence[Span]) -> None:
+        """Let nobody learn from these spans, nor keep what was learnt from them."""
+        for watcher in self.watchers:
+            watcher.bar(spans)
+
+    def save(self) -> dict[str, WatcherState]:
+        """Return what each watcher has learnt and what stands, by id."""
+        return {CAUSES: saved_whole(self._causes)} | {w.info.plugin_id: w.save() for w in self.watchers}
+
+    def restore(self, states: Mapping[str, WatcherState], newest: Mapping[StreamKey, int]) -> bool:
+        """Go on from saved states, where nothing was observed yet.
+
+        Args:
+            states: What was saved, by id.
+            newest: The time of each stream's newest row that they have seen, ns since 1970 UTC.
+
+        Returns:
+            Whether every watcher goes on where it stood. Otherwise all are to be primed: those that were restored take from
+            it what their states left in the store.
+        """
+        for key, t_ns in newest.items():
+            self._arrivals[key] = Arrivals(newest_ns=t_ns)
+        whole = CAUSES in states and restored_whole(self._causes, states[CAUSES])
+        for watcher in self.watchers:
+            state = states.get(watcher.info.plugin_id)
+            if state is None or not watcher.restore(state):
+                _log.info("watcher.learns_anew", watcher=watcher.info.plugin_id, saved=state is not None)
+                whole = False
+        return whole
 
     def status(self) -> tuple[StreamHealth, ...]:
         """Return how every stream is doing, in order of tenant, device and stream."""
@@ -139,15 +180,15 @@ class Watching:
         why = f"{late} late rows were stored and not scored"
         return replace(health, reason="; ".join(filter(None, (health.reason, why))))
 
-    def _arrived(self, datum: Datum) -> tuple[DatumKind, Subject, Datum]:
-        """Return what kind of data it is, of what, and what of it is new."""
+    def _arrived(self, datum: Datum, *, past: bool = False) -> tuple[DatumKind, Subject, Datum]:
+        """Return what kind of data it is, of what, and what of it is new; what is ``past`` is late for nobody."""
         if isinstance(datum, Event):
             return "event", Subject(kind=SubjectKind.DEVICE, name=datum.device, device=datum.device), datum
         if not isinstance(datum, Series):
             return "snapshot", Subject.stream(datum.device, CALIBRATION), datum
         arrivals = self._arrivals.setdefault((datum.tenant, datum.device, datum.stream), Arrivals())
         stale = int(np.searchsorted(datum.t_ns, arrivals.newest_ns, side="right"))
-        arrivals.late += stale
+        arrivals.late += 0 if past else stale
         fresh = datum.rows(stale, len(datum))
         if len(fresh):
             arrivals.newest_ns = int(fresh.t_ns[-1])

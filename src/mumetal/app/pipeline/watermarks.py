@@ -1,11 +1,13 @@
 """How far each stream has been scored, so that a restart scores what a crash left committed and unscored."""
 
+import math
 import os
-import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from mumetal.core.clock import Clock
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 
@@ -21,11 +23,12 @@ class Watermarks:
 
     Args:
         path: File the marks are kept in.
+        clock: Time.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._saved_at = 0.0
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path, self._clock = path, clock
+        self._saved_s = -math.inf
         self._dirty = False
         self._marks: dict[str, int] = {}
         if path.exists():
@@ -36,21 +39,44 @@ class Watermarks:
         if isinstance(datum, Series) and not len(datum):
             return
         stream, newest = (datum.stream, int(datum.t_ns[-1])) if isinstance(datum, Series) else (CALIBRATION, datum.t_ns)
-        key = f"{datum.tenant}\t{datum.device}\t{stream}"
+        key = self.name(datum.tenant, datum.device, stream)
         if newest > self._marks.get(key, 0):
             self._marks[key] = newest
             self._dirty = True
 
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    def all(self) -> dict[str, int]:
+        """Return every mark."""
+        return dict(self._marks)
+
+    def go_back(self, marks: Mapping[str, int]) -> None:
+        """Go back to marks of a time before; a stream that had none then keeps its own."""
+        self._marks, self._dirty = self._marks | dict(marks), True
+
+    @staticmethod
+    def name(tenant: str, device: str, stream: str) -> str:
+        """Return what a stream is called in :meth:`all`."""
+        return f"{tenant}\t{device}\t{stream}"
+
     def of(self, tenant: str, device: str, stream: str) -> int:
         """Return the newest scored time of a stream, 0 when it never was."""
-        return self._marks.get(f"{tenant}\t{device}\t{stream}", 0)
+        return self._marks.get(self.name(tenant, device, stream), 0)
 
     def save(self, *, now: bool = False) -> None:
         """Write the marks if they changed and it is time, or ``now``."""
-        if not self._dirty or (not now and time.monotonic() - self._saved_at < SAVE_EVERY_S):
+        now_s = self._clock.monotonic_ns() / 1e9
+        if not self._dirty or (not now and now_s - self._saved_s < SAVE_EVERY_S):
             return
         part = self._path.with_suffix(".part")
         part.write_bytes(msgspec.json.encode(self._marks))
         os.replace(part, self._path)  # noqa: PTH105 - the same call either way, and this one says "atomic"
-        self._saved_at = time.monotonic()
+        self._saved_s = now_s
         self._dirty = False
+
+
+def by_stream(marks: Mapping[str, int]) -> dict[tuple[str, str, str], int]:
+    """Return marks by tenant, device and stream; what has no such name is left out."""
+    parts = {tuple(name.split("\t")): t_ns for name, t_ns in marks.items()}
+    return {(key[0], key[1], key[2]): t_ns for key, t_ns in parts.items() if len(key) == 3}

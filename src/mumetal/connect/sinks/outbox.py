@@ -34,7 +34,7 @@ class Outbox:
         rows: The incident store's queue.
         name: The sink's name, as given to the store.
         sink: Where the items go.
-        clock: For the waiting between tries.
+        clock: For the waiting between tries, and its thread.
         scope: Of the whole stack: a sink gets what is every tenant's.
         first_s: First wait, s.
         longest_s: Longest wait, s.
@@ -58,7 +58,7 @@ class Outbox:
         self._failures = 0
         self._error = ""
         self._not_before = clock.monotonic_ns()
-        self._stop = threading.Event()
+        self._stop = clock.flag()
         self._thread: threading.Thread | None = None
 
     def run_once(self) -> int:
@@ -79,7 +79,7 @@ class Outbox:
     def start(self) -> None:
         """Deliver in a thread until :meth:`stop`."""
         self._stop.clear()
-        self._thread = threading.Thread(target=self._loop, name=f"outbox {self._name}", daemon=True)
+        self._thread = self._clock.thread(self._loop, f"outbox {self._name}")
         self._thread.start()
 
     def stop(self, timeout_s: float = 30.0) -> None:

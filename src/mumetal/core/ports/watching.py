@@ -125,7 +125,10 @@ class Watcher(Protocol):
         """Let time pass."""
 
     def prime(self, history: Iterable[Datum], exclude: Sequence[Span]) -> None:
-        """Learn one subject anew from its stored past, oldest first, judging nothing and leaving out ``exclude``."""
+        """Learn one subject from its stored past, oldest first, judging nothing and leaving out ``exclude``.
+
+        One that was restored is told the same a little later, so that a state need not hold what is in the store.
+        """
 
     def bar(self, spans: Sequence[Span]) -> None:
         """Learn from none of these from now on, and forget what was learnt from them; replaces what was barred before."""

@@ -29,6 +29,9 @@ class CauseStage:
         scene_of: Returns what surrounds a finding.
     """
 
+    saved = ("_standing",)
+    unsaved = ("_scene_of",)
+
     def __init__(self, scene_of: SceneOf) -> None:
         self._scene_of = scene_of
         self._standing: dict[str, StandingFinding] = {}
@@ -41,10 +44,12 @@ class CauseStage:
             closed: Ids of those that are over; they are not asked about again.
             rows: Whether they come from samples, of which more will come.
         """
-        out = [self._asked(finding) for finding in findings]
+        out = [
+            replace(self._asked(finding), standing=rows and finding.finding_id not in closed) for finding in findings
+        ]
         for finding in out:
             self._standing.pop(finding.finding_id, None)
-            if rows and finding.finding_id not in closed:
+            if finding.standing:
                 due = finding.stop_ns + FIRST_LOOK_NS
                 self._standing[finding.finding_id] = StandingFinding(finding=finding, next_ns=due)
         return out

@@ -19,6 +19,7 @@ from mumetal.watch.alerts import Alert
 from mumetal.watch.authored.commits import CommitMonitor
 from mumetal.watch.authored.habits import Cell, Habits
 from mumetal.watch.calibrate import Calibration
+from mumetal.watch.causes.stage import CauseStage, StandingFinding
 from mumetal.watch.contrastive.encoder import Course, Encoder
 from mumetal.watch.contrastive.model import Stretches
 from mumetal.watch.contrastive.modes import Modes
@@ -40,18 +41,18 @@ from mumetal.watch.listed import DETECTORS, LISTED
 from mumetal.watch.ongoing import Ongoing, Sighting
 from mumetal.watch.quality.event import EventRules
 from mumetal.watch.quality.series import SeriesRules
-from mumetal.watch.quality.silence import Silence
+from mumetal.watch.quality.silence import Heard, Silence
 from mumetal.watch.regimes import Regimes
 from mumetal.watch.rows import Kept
 from mumetal.watch.slow import SnapshotMonitor
 
 WATCHING: tuple[type, ...] = (
-    SnapshotMonitor, CommitMonitor, ExportWatch, CanaryWitness, NoisyReplay, SeriesRules, EventRules, Silence, Ongoing,
+    SnapshotMonitor, CommitMonitor, CauseStage, ExportWatch, CanaryWitness, NoisyReplay, SeriesRules, EventRules, Heard, Silence, Ongoing,
 )  # fmt: skip
 PARTS: tuple[type, ...] = (
     Account, Alert, Attribution, Baseline, Blocks, Calibration, CauseVerdict, Cell, Channel, Course, Disagreement, Encoder,
     Ensemble, Episode, Episodes, Evidence, Finding, Habits, JointFigures, Kept, Learned, Member, Memory, Modes, Principal,
-    Regimes, Scale, Series, Severity, Sighting, Spans, Stretches, Subject, SubjectKind, Tail, Trailing, Unit,
+    Regimes, Scale, Series, Severity, Sighting, Spans, StandingFinding, Stretches, Subject, SubjectKind, Tail, Trailing, Unit,
 )  # fmt: skip
 CLASSES: dict[str, type] = {cls.__name__: cls for cls in (*WATCHING, *PARTS, *LISTED)}
 

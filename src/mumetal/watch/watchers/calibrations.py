@@ -12,7 +12,7 @@ from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.slow import SnapshotMonitor
-from mumetal.watch.watchers.per_subject import PerSubject, key_of
+from mumetal.watch.watchers.per_subject import PerSubject, key_of, of_stream
 
 
 class CalibrationWatcher(PerSubject[SnapshotMonitor]):
@@ -40,12 +40,19 @@ class CalibrationWatcher(PerSubject[SnapshotMonitor]):
         for datum in history:
             assert isinstance(datum, DeviceSnapshot)
             key = key_of(datum)
+            if key in self._restored:
+                continue
             if key not in fresh:
                 self._kept.pop(key, None)
                 fresh.add(key)
-            spoilt = any(s.covers(*key) and s.start_ns <= datum.t_ns < s.stop_ns for s in exclude)
+            spoilt = any(start <= datum.t_ns < stop for start, stop in of_stream(exclude, key))
             if not datum.revision and not spoilt:
                 self.of(key).prime(datum.series())
+
+    def bar(self, spans: Sequence[Span]) -> None:
+        """Forget the snapshots of these spans."""
+        for key, kept in self._kept.items():
+            kept.bar(of_stream(spans, key))
 
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
         """Say how the calibrations of each device are doing."""

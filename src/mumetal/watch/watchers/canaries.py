@@ -20,7 +20,9 @@ class CanaryWatcher(PerSubject[CanaryWitness]):
 
     def __init__(self) -> None:
         super().__init__(lambda _: CanaryWitness())
-        self._newest: dict[Key, int] = {}
+        self._newest: dict[
+            Key, int
+        ] = {}  # after a restart the stack hands over only what it has not handed over before
 
     def wants(self, kind: DatumKind, subject: Subject) -> bool:
         """Say yes to samples, among which canaries may be, and to snapshots."""

@@ -54,6 +54,8 @@ class CommitWatcher(PerSubject[CommitMonitor]):
             if isinstance(datum, DeviceSnapshot) and datum.revision:
                 written.setdefault((datum.tenant, datum.device, CALIBRATION), []).append(datum)
         for key, commits in written.items():
+            if key in self._restored:
+                continue
             self._kept.pop(key, None)
             self.of(key).remember(commits)
 

@@ -1,6 +1,6 @@
 """Watches the promises of the data themselves: gaps, clocks, units, frozen channels, stale figures, rewritten records."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -42,14 +42,20 @@ class QualityWatcher(PerSubject[QualityRules]):
 
     def __init__(self, settings: WatchSettings) -> None:
         skew = settings.clock_skew_s
-        super().__init__(lambda _: QualityRules(series=SeriesRules(skew), events=EventRules(skew)))
-        self._stale_hours = settings.stale_hours
         self._ongoing = Ongoing(hold_ns=QUIET_NS)
+        super().__init__(
+            lambda _: QualityRules(series=SeriesRules(skew), events=EventRules(skew)), ongoing=self._ongoing
+        )
+        self._stale_hours = settings.stale_hours
 
     def wants(self, kind: DatumKind, subject: Subject) -> bool:
         """Say yes to everything."""
         del kind, subject
         return True
+
+    def pieces(self, kept: QualityRules) -> Mapping[str, object]:
+        """Return the rules for samples and those for records."""
+        return {"series": kept.series, "events": kept.events}
 
     def look(self, kept: QualityRules, datum: Datum, now_ns: int) -> Sequence[Finding]:
         """Hold one datum against the rules for its kind."""

@@ -1,10 +1,8 @@
 """Watches whether what used to speak still does."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mumetal.core.delivery import Datum
 from mumetal.core.finding import Finding
@@ -13,28 +11,11 @@ from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.stream_health import StreamHealth, StreamState
 from mumetal.core.subject import Subject
-from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ongoing import Ongoing
-from mumetal.watch.quality.silence import INFO, Silence
+from mumetal.watch.quality.silence import INFO, Heard, Silence
 from mumetal.watch.settings import WatchSettings
 from mumetal.watch.watchers.per_subject import PerSubject, key_of
 from mumetal.watch.watchers.quality import QUIET_NS, where
-
-WINDOW = 512  # rows whose interval counts
-
-
-@dataclass(slots=True, kw_only=True)
-class Heard:
-    """When a stream was heard, and how far apart its rows are."""
-
-    rhythm: Silence
-    times: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-
-    def note(self, t_ns: NDArray[np.int64], now_ns: int) -> None:
-        """Note rows, or that something came, at ``now_ns``."""
-        self.times = np.concatenate([self.times, t_ns])[-WINDOW:]
-        rate = rate_of(self.times)
-        self.rhythm.heard(now_ns, 1 / rate if rate > 0 else 0.0)
 
 
 class SilenceWatcher(PerSubject[Heard]):
@@ -48,13 +29,17 @@ class SilenceWatcher(PerSubject[Heard]):
     has_causes = False
 
     def __init__(self, settings: WatchSettings) -> None:
-        super().__init__(lambda _: Heard(rhythm=Silence(settings.silence_factor)))
         self._ongoing = Ongoing(hold_ns=QUIET_NS)
+        super().__init__(lambda _: Heard(Silence(settings.silence_factor)), ongoing=self._ongoing)
 
     def wants(self, kind: DatumKind, subject: Subject) -> bool:
         """Say yes to samples and to published snapshots."""
         del subject
         return kind in {"series", "snapshot"}
+
+    def pieces(self, kept: Heard) -> Mapping[str, object]:
+        """Return the rhythm, and when rows were taken."""
+        return {"rhythm": kept.rhythm, "heard": kept}
 
     def look(self, kept: Heard, datum: Datum, now_ns: int) -> Sequence[Finding]:
         """Note that something came."""

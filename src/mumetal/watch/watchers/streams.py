@@ -1,6 +1,6 @@
 """Watches fast streams: the listed detectors, learnt from each stream's own quiet past."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from mumetal.watch.listed import DETECTORS
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.quality.silence import Silence
 from mumetal.watch.settings import WatchSettings
-from mumetal.watch.watchers.per_subject import CALIBRATION, Key, PerSubject, key_of, outside
+from mumetal.watch.watchers.per_subject import CALIBRATION, Key, PerSubject, key_of, of_stream, outside
 
 CLOSED_AFTER_S = 60.0  # a stream silent for longer has no open alert
 
@@ -59,6 +59,7 @@ class StreamWatcher(PerSubject[WatchedStream]):
             return WatchedStream(monitor=monitor, rhythm=Silence(settings.silence_factor))
 
         super().__init__(make)
+        self._barred: tuple[Span, ...] = ()
 
     def wants(self, kind: DatumKind, subject: Subject) -> bool:
         """Say yes to samples."""
@@ -87,16 +88,37 @@ class StreamWatcher(PerSubject[WatchedStream]):
         ]
         return Observed(findings=tuple(found), closed=frozenset(f.finding_id for f in found))
 
+    def pieces(self, kept: WatchedStream) -> Mapping[str, object]:
+        """Return the rhythm and the monitor."""
+        return {"rhythm": kept.rhythm, "monitor": kept.monitor}
+
+    def of(self, key: Key) -> WatchedStream:
+        """Return what watches a stream; one seen first keeps to what is barred."""
+        known = key in self._kept
+        kept = super().of(key)
+        if not known:
+            kept.monitor.bar(of_stream(self._barred, key))
+        return kept
+
+    def bar(self, spans: Sequence[Span]) -> None:
+        """Keep every stream from learning from these spans."""
+        self._barred = tuple(spans)
+        for key, kept in self._kept.items():
+            kept.monitor.bar(of_stream(spans, key))
+
     def prime(self, history: Iterable[Datum], exclude: Sequence[Span]) -> None:
-        """Learn a stream anew from its stored past."""
+        """Learn a stream anew from its stored past; one that was restored takes the rows that its state left in the store."""
         fresh: set[Key] = set()
         for datum in history:
             assert isinstance(datum, Series)
-            key = key_of(datum)
+            key, calm = key_of(datum), outside(datum, exclude)
+            if key in self._restored:
+                if calm is not None:
+                    self.of(key).monitor.recall(calm)
+                continue
             if key in self._kept and key not in fresh:
                 self._kept.pop(key).monitor.leave()
             fresh.add(key)
-            calm = outside(datum, exclude)
             if calm is not None:
                 self.of(key).monitor.prime(calm)
 

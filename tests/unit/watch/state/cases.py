@@ -29,7 +29,6 @@ from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.ongoing import Ongoing
 from mumetal.watch.quality.event import EventRules
 from mumetal.watch.quality.series import SeriesRules
-from mumetal.watch.quality.silence import Silence
 from mumetal.watch.settings import WatchSettings
 from mumetal.watch.slow import SnapshotMonitor
 from mumetal.watch.state.saving import parts_of, restore, save, state_of
@@ -239,10 +238,6 @@ def ongoing() -> list[Step]:
 
 def cases() -> dict[str, Case]:
     """Every case, by name."""
-    heard = [T0 + n * 10**9 for n in (0, 1, 2, 4, 5, 6, 9)]
-    silence = [*steps("heard", *((t, 1.0) for t in heard)), *steps("check", (heard[-1] + 10**11, T0), (heard[-1], T0))]
-    lone = (("t", "d", "a"), T0, 1e-9), (("t", "d", "b"), T0 + 10**9, 1e-9)
-    budget = [*steps("suspect", *lone), *steps("together", (("t", "d", "b"), T0 + 2 * 10**9))]
     out = dict(monitored())
     out |= dict([every_detector()])
     for make, every, *cuts in (
@@ -253,7 +248,6 @@ def cases() -> dict[str, Case]:
         (CanaryWitness, lying(), 3, 40, 52, 60),
         (lambda: SeriesRules(2.0), ruled(), 1, 17, 23),
         (lambda: EventRules(2.0), steps("check", *((event(n, f"a{n % 7}"), T0) for n in range(300))), 100, 200),
-        (lambda: Silence(20.0), silence, 2, 7),
         (lambda: Ongoing(10**9), ongoing(), 1, 3),
     ):  # fmt: skip
         out |= dict(divided(make, every, *cuts))
