@@ -33,7 +33,7 @@ class SinkCase(NamedTuple):
     take_away: Callable[[], None]
 
 
-@pytest.fixture(params=["fake", *[plugin_id for plugin_id, _ in SINKS]])
+@pytest.fixture(params=["fake", *sorted({factory.info.plugin_id for _, factory in SINKS})])
 def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SinkCase]:
     if request.param == "fake":
         fake = fakes.FakeSink()

@@ -92,7 +92,7 @@ def test_every_plugin_file_is_listed() -> None:
         "watch/covert": {p for p, _ in DETECTORS} | OUTSIDE,
         "watch/causes": {p for p, _ in CAUSES},
         "connect/sources": {f.info.plugin_id for _, f in SOURCES},
-        "connect/sinks": {p for p, _ in SINKS} | {f"connect.sinks.{p}" for p, _ in SINKS},
+        "connect/sinks": {f.info.plugin_id for _, f in SINKS},
     }
     for folder, listed in folders.items():
         declared = {

@@ -1,13 +1,15 @@
 """Opens the parts, and does with all of them what is done with each: watchers, tasks, verbs, records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mumetal.app.left_out import left_out
+from mumetal.app.parts import own_parts, part_names
 from mumetal.app.settings import Settings, section_of
 from mumetal.core.clock import Clock
-from mumetal.core.errors import BadInputError
+from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.core.finding import Finding
 from mumetal.core.logs import RoomLogger
 from mumetal.core.migration import Migration
@@ -27,6 +29,27 @@ class OpenedPart:
     watchers: tuple[Watcher, ...]
 
 
+@contextmanager
+def named(part: Part) -> Iterator[None]:
+    """Name the part of another package whose code raises what is no error of ours.
+
+    Raises:
+        BadInputError: It did.
+    """
+    try:
+        yield
+    except MumetalError:
+        raise
+    except Exception as error:
+        if part in own_parts():
+            raise
+        _log.failure("part.failed", error, part=part.part_id)
+        raise BadInputError(
+            f"the part {part.part_id!r} cannot be opened: {type(error).__name__}: {error}"[:500],
+            hint="mend or uninstall its package, or leave the part off [plugins] allow",
+        ) from error
+
+
 def migrations_of(parts: Sequence[Part]) -> tuple[Migration, ...]:
     """Return the migrations of all parts.
 
@@ -35,8 +58,9 @@ def migrations_of(parts: Sequence[Part]) -> tuple[Migration, ...]:
     """
     found: list[Migration] = []
     for part in parts:
-        given = looked_up(part.tables) if part.tables else ()
-        assert isinstance(given, Sequence)
+        with named(part):
+            given = looked_up(part.tables) if part.tables else ()
+            assert isinstance(given, Sequence)
         for migration in given:
             if migration.prefix != part.part_id:
                 raise BadInputError(
@@ -79,7 +103,7 @@ def open_parts(parts: Sequence[Part], house: House, settings: Settings, own: Seq
         MumetalError: A part cannot be opened; those before it are stopped again.
     """
     opened: list[OpenedPart] = []
-    strange = sorted(set(settings.parts) - {part.part_id for part in parts})
+    strange = sorted(set(settings.parts) - {part.part_id for part in parts} - part_names())
     if strange:
         raise BadInputError(
             f"there is no part {strange[0]!r}", where=f"parts.{strange[0]}", hint="install it, or take its table out"
@@ -93,9 +117,10 @@ def open_parts(parts: Sequence[Part], house: House, settings: Settings, own: Seq
                 tables=house.records.tables(part.part_id),
                 opened=before,
             )
-            running = _called(part.opens, mine) if part.opens else None
-            watchers = _called(part.watchers, mine) if part.watchers else ()
-            opened.append(OpenedPart(part=part, running=running, watchers=tuple(watchers)))
+            with named(part):
+                running = _called(part.opens, mine) if part.opens else None
+                watchers = tuple(_called(part.watchers, mine)) if part.watchers else ()
+            opened.append(OpenedPart(part=part, running=running, watchers=watchers))
     except BaseException:
         for each in reversed(opened):
             if each.running is not None:

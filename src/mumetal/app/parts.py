@@ -5,15 +5,19 @@ A package brings a part, or a plug-in of one kind, by an entry point: in the gro
 named at every start; ``[plugins]`` of the settings limits it to an allow list.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.part import Part, looked_up
-from mumetal.core.registry import Registry
+from mumetal.core.registry import Registry, installed
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "mumetal.parts"
 OWN = (
@@ -24,6 +28,7 @@ OWN = (
     "mumetal.twin.part:PART",
 )
 ALL = "*"
+SCAN_GROUPS = ("mumetal.scanners", "mumetal.code_rules", "mumetal.circuit_rules")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,11 @@ class InstalledPlugin:
     package: str
     allowed: bool
 
+    @property
+    def told(self) -> str:
+        """The same in one line."""
+        return f"{self.kind} {self.plugin_id} of {self.package}{'' if self.allowed else ' (not allowed)'}"
+
 
 @lru_cache(maxsize=1)
 def own_parts() -> tuple[Part, ...]:
@@ -58,12 +68,22 @@ def parts(allow: Sequence[str] = (ALL,)) -> tuple[Part, ...]:
     Raises:
         BadInputError: Two parts have one id, or an installed one cannot be loaded.
     """
-    found = [*own_parts(), *(_loaded(p) for p in _points(GROUP) if _allowed(p.name, allow))]
+    found = [*own_parts(), *(load() for load in installed_parts(allow))]
     ids = [part.part_id for part in found]
     twice = next((i for n, i in enumerate(ids) if i in ids[:n]), None)
     if twice is not None:
         raise BadInputError(f"two parts have the id {twice!r}", hint="uninstall one, or leave it off [plugins] allow")
     return tuple(found)
+
+
+def installed_parts(allow: Sequence[str] = (ALL,)) -> Iterator[Callable[[], Part]]:
+    """Yield what loads each part of another package that is allowed, so that one that cannot be loaded hides no other."""
+    return (partial(_loaded, point) for point in installed(GROUP) if _allowed(point.name, allow))
+
+
+def part_names() -> frozenset[str]:
+    """Return the ids of the parts that other packages bring, allowed or not."""
+    return frozenset(point.name for point in installed(GROUP))
 
 
 def installed_plugins(allow: Sequence[str] = (ALL,)) -> tuple[InstalledPlugin, ...]:
@@ -72,7 +92,7 @@ def installed_plugins(allow: Sequence[str] = (ALL,)) -> tuple[InstalledPlugin, .
     found = [
         InstalledPlugin(kind=kind, plugin_id=p.name, package=_package(p), allowed=_allowed(p.name, allow))
         for kind, group in kinds
-        for p in _points(group)
+        for p in installed(group)
     ]
     return tuple(sorted(found, key=lambda p: (p.kind, p.plugin_id)))
 
@@ -87,6 +107,26 @@ def load_plugins(allow: Sequence[str] = (ALL,)) -> None:
         registry.add_entry_points(lambda name: _allowed(name, allow))
 
 
+def load_scan_plugins(allow: Callable[[], Sequence[str]]) -> None:
+    """List what other packages bring for scans only: one before every commit has half a second.
+
+    Args:
+        allow: Returns which plug-ins the settings allow; asked only where there is one.
+
+    Raises:
+        BadInputError: As for :func:`load_plugins`.
+    """
+    if not any(installed(group) for group in SCAN_GROUPS):
+        return
+    from mumetal.scan.api import CIRCUIT_RULES, CODE_RULES, SCANNERS
+
+    chosen = allow()
+    registries: tuple[Registry[Any], ...] = (SCANNERS, CODE_RULES, CIRCUIT_RULES)
+    for registry in registries:
+        if installed(registry.group):
+            registry.add_entry_points(lambda name: _allowed(name, chosen))
+
+
 def _registries() -> tuple[Registry[Any], ...]:
     from mumetal.connect.api import SINKS, SOURCES
     from mumetal.scan.api import CIRCUIT_RULES, CODE_RULES, SCANNERS
@@ -95,10 +135,6 @@ def _registries() -> tuple[Registry[Any], ...]:
     from mumetal.watch.api import CAUSES, DETECTORS
 
     return (DETECTORS, CAUSES, SOURCES, SINKS, SCANNERS, CODE_RULES, CIRCUIT_RULES, GATES, PERTURBATIONS)
-
-
-def _points(group: str) -> list[EntryPoint]:
-    return sorted(entry_points(group=group), key=lambda point: point.name)
 
 
 def _package(point: EntryPoint) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from mumetal.core.errors import BadInputError, UnavailableError
+from mumetal.core.errors import BadInputError, MissingError, MumetalError, RejectedError, UnavailableError
 
 TIMEOUT_S = 60.0
 MAX_ANSWER = 1_000_000
@@ -58,7 +58,8 @@ def ask(running: Running, path: str, body: bytes | None, method: str = "POST") -
 
     Raises:
         UnavailableError: It does not answer, or only over TLS.
-        BadInputError: It refused.
+        RejectedError: A security check there said no.
+        BadInputError: It refused for another reason.
     """
     place = urlsplit(running.url)
     if place.scheme != "http":
@@ -75,5 +76,22 @@ def ask(running: Running, path: str, body: bytes | None, method: str = "POST") -
     finally:
         line.close()
     if answer.status >= 400:
-        raise BadInputError(f"the running stack refused: {said[:300].decode(errors='replace')}", where=running.url)
+        raise _refusal(answer.status, said, running.url)
     return said
+
+
+class _Told(Struct, frozen=True):
+    detail: str = ""
+    where: str = ""
+    hint: str = ""
+
+
+def _refusal(status: int, said: bytes, url: str) -> MumetalError:
+    """Return the error that the answer tells of (RFC 9457)."""
+    try:
+        told = msgspec.json.decode(said, type=_Told)
+    except msgspec.DecodeError:
+        told = _Told(detail=said[:300].decode(errors="replace"))
+    kinds: dict[int, type[MumetalError]] = {403: RejectedError, 404: MissingError, 503: UnavailableError}
+    kind = kinds.get(status, BadInputError)
+    return kind(f"the running stack refused: {told.detail}"[:500], where=told.where or url, hint=told.hint)

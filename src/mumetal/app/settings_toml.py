@@ -19,7 +19,8 @@ def meta_of(field: msgspec.structs.FieldInfo) -> msgspec.Meta:
 def toml_of(value: object) -> str:
     """Return a value as TOML."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {toml_of(item)}" for key, item in value.items()) + " }" if value else "{}"
+        pairs = (f"{msgspec.json.encode(key).decode()} = {toml_of(item)}" for key, item in value.items())
+        return "{ " + ", ".join(pairs) + " }" if value else "{}"
     return msgspec.json.encode(value).decode() if not isinstance(value, bool) else str(value).lower()
 
 

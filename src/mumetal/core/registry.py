@@ -1,12 +1,30 @@
 """One explicit list per plug-in folder, and an entry-point group for outsiders."""
 
+from __future__ import annotations
+
+import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mumetal.core.errors import BadInputError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 T = TypeVar("T")
+
+
+def installed(group: str) -> tuple[EntryPoint, ...]:
+    """Return what installed packages offer in an entry-point group, by name; nothing of it is loaded."""
+    return _installed(group, tuple(sys.path))
+
+
+@lru_cache(maxsize=64)
+def _installed(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    from importlib.metadata import entry_points  # it takes 30 ms, and most modules list what is theirs only
+
+    return tuple(sorted(entry_points(group=group), key=lambda point: point.name))
 
 
 class Registry(Generic[T]):
@@ -44,7 +62,7 @@ class Registry(Generic[T]):
         Raises:
             BadInputError: An outsider's id is taken already, is not the plug-in's own, or it cannot be loaded.
         """
-        for point in entry_points(group=self.group):
+        for point in installed(self.group):
             if point.name in self._loaded or not allowed(point.name):
                 continue
             try:
@@ -54,10 +72,10 @@ class Registry(Generic[T]):
                     f"the {self.kind} {point.name!r} cannot be loaded: {error}"[:500],
                     hint="mend or uninstall its package",
                 ) from error
-            info = getattr(plugin, "info", None)
-            if info is not None and getattr(info, "plugin_id", point.name) != point.name:
+            told = getattr(getattr(plugin, "info", plugin), "plugin_id", getattr(plugin, "rule_id", point.name))
+            if told != point.name:
                 raise BadInputError(
-                    f"the {self.kind} {point.name!r} calls itself {info.plugin_id!r}", hint="report it to its makers"
+                    f"the {self.kind} {point.name!r} calls itself {told!r}", hint="report it to its makers"
                 )
             self.add(point.name, plugin)
             self._loaded.add(point.name)

@@ -81,13 +81,14 @@ class Session:
     ) -> None:
         self._clock = clock
         self._settings = settings
-        load_plugins(settings.plugins.allow)
-        self._parts = parts(settings.plugins.allow)
         self.plugins = installed_plugins(settings.plugins.allow)
-        for plugin in self.plugins:
+        for plugin in self.plugins:  # named before anything of them is loaded, so that one that fails was named
             _log.info(
                 "plugin.found", kind=plugin.kind, id=plugin.plugin_id, package=plugin.package, allowed=plugin.allowed
             )
+            say(f"Plug-in: {plugin.told}")
+        load_plugins(settings.plugins.allow)
+        self._parts = parts(settings.plugins.allow)
         self._demo = demo
         self.notice = DEMONSTRATION_NOTICE if demo else ""
         self._began_ns = clock.now_ns()

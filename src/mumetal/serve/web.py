@@ -12,6 +12,7 @@ from mumetal import __version__
 from mumetal.app.audit_desk import AuditDesk
 from mumetal.app.desk import Desk
 from mumetal.app.models.live import LiveModels
+from mumetal.app.opened import named
 from mumetal.app.parts import own_parts
 from mumetal.app.scans import Scans
 from mumetal.app.settings import ServeSettings
@@ -82,11 +83,9 @@ def create_app(
         verbs=verbs,
         running=running or {},
     )
-    for place in (place for part in shown for place in part.routes):
-        made = looked_up(place)
-        assert callable(made)
-        for router in made(faces):
-            app.include_router(router)
+    for part in shown:
+        with named(part):
+            _include(app, part, faces)
     app.include_router(acts_router(verbs))
     navigate(page for part in shown for page in part.pages)
     app.mount("/static", static_files(), name="static")
@@ -94,6 +93,14 @@ def create_app(
     app.add_middleware(Guard, any_host=app.state.identity_required, refuse=_refuse)
     app.add_middleware(RequestLog)
     return app
+
+
+def _include(app: FastAPI, part: Part, faces: Faces) -> None:
+    for place in part.routes:
+        made = looked_up(place)
+        assert callable(made)
+        for router in made(faces):
+            app.include_router(router)
 
 
 def _refuse(request: Request, error: MumetalError) -> Response:

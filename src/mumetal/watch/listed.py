@@ -23,7 +23,7 @@ from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.nearest import Nearest
-from mumetal.watch.detectors.ported import Ported
+from mumetal.watch.detectors.ported import Ported, Unmade
 from mumetal.watch.detectors.shape import Shape
 from mumetal.watch.detectors.spectral import Spectral
 from mumetal.watch.detectors.standard import Standardised
@@ -68,5 +68,13 @@ def outside() -> tuple[tuple[str, Callable[[], Detector]], ...]:
 def watching(history: Series) -> tuple[tuple[Make, str], ...]:
     """Return what watches a live stream like this one, with its family: this room's in the order of the list, then others'."""
     own: list[tuple[Make, str]] = [(make, make.info.family) for make in LIVE if make.watches(history)]
-    others = [(partial(Ported, make), plugin_id) for plugin_id, make in outside() if make().watches(history)]
+    others = [(ported, plugin_id) for plugin_id, make in outside() if (ported := _ported(plugin_id, make, history))]
     return (*own, *others)
+
+
+def _ported(plugin_id: str, make: Callable[[], Detector], history: Series) -> Make | None:
+    """Return what makes another package's detector where it watches such a stream."""
+    try:
+        return partial(Ported, make) if make().watches(history) else None
+    except Exception as error:  # noqa: BLE001 - whatever an outsider's code raises, the stream goes on and it is named
+        return partial(Unmade, plugin_id, f"{type(error).__name__}: {error}"[:300])

@@ -12,7 +12,10 @@ PART = Part(
         Command(name="watch", place="mumetal.serve.cli.watch.once:watch"),
         Command(name="power", place="mumetal.serve.cli.watch.power:power"),
     ),
-    routes=("mumetal.serve.api.watch.routes:routes", "mumetal.serve.pages.watch.routes:routes"),
+    routes=(
+        "mumetal.serve.api.watch.routes:routes",
+        "mumetal.serve.pages.watch.routes:routes",
+    ),
     pages=(
         Page(path="/", title="Overview", order=0),
         Page(path="/power", title="Power", order=100),

@@ -83,7 +83,7 @@ class SourceRunner:
         pause = RETRY_FIRST_S
         while not self._stop.is_set():
             try:
-                delivery = self._source.poll(self._cursor, POLL_VALUES)
+                delivery = self._poll()
                 if delivery.data or delivery.quarantined or delivery.cursor != self._cursor:
                     self._commit(delivery)
                     self._cursor = delivery.cursor
@@ -101,6 +101,14 @@ class SourceRunner:
             if delivery.caught_up:
                 self.caught_up.set()
                 self._stop.wait(POLL_PAUSE_S)
+
+    def _poll(self) -> Delivery:
+        try:
+            return self._source.poll(self._cursor, POLL_VALUES)
+        except MumetalError:
+            raise
+        except Exception as error:  # whatever a source of another package raises, it is a finding and is asked again
+            raise UnavailableError(f"the source failed: {type(error).__name__}: {error}"[:300]) from error
 
     def _went_away(self, error: MumetalError) -> None:
         if not self.away:

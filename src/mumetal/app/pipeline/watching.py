@@ -130,7 +130,12 @@ class Watching:
             return
         kind, subject, _ = self._arrived(history[-1], past=True)
         for watcher in self._who_wants(kind, subject):
-            watcher.prime(history, exclude)
+            try:
+                watcher.prime(history, exclude)
+            except Exception as error:
+                if id(watcher) not in self._guests:
+                    raise
+                _log.failure("watcher.failed", error)  # it goes on unprimed
 
     def bar(self, spans: Sequence[Span]) -> None:
         """Let nobody learn from these spans, nor keep what was learnt from them."""
@@ -170,10 +175,19 @@ class Watching:
     def _healths(self, now_ns: int) -> dict[StreamKey, StreamHealth]:
         told: dict[StreamKey, StreamHealth] = {}
         for watcher in self.watchers:
-            for health in watcher.health(now_ns):
+            for health in self._health(watcher, now_ns):
                 key = (health.tenant, health.device, health.stream)
                 told[key] = told[key].joined(health) if key in told else health
         return told
+
+    def _health(self, watcher: Watcher, now_ns: int) -> Sequence[StreamHealth]:
+        try:
+            return watcher.health(now_ns)
+        except Exception as error:
+            if id(watcher) not in self._guests:
+                raise
+            _log.failure("watcher.failed", error)
+            return ()
 
     def _with_late(self, key: StreamKey, health: StreamHealth) -> StreamHealth:
         late = self._arrivals[key].late if key in self._arrivals else 0
@@ -199,8 +213,16 @@ class Watching:
     def _who_wants(self, kind: DatumKind, subject: Subject) -> list[Watcher]:
         known = self._wanted.get((kind, subject))
         if known is None:
-            known = self._wanted[kind, subject] = [w for w in self.watchers if w.wants(kind, subject)]
+            known = self._wanted[kind, subject] = [w for w in self.watchers if self._wants(w, kind, subject)]
         return known
+
+    def _wants(self, watcher: Watcher, kind: DatumKind, subject: Subject) -> bool:
+        try:
+            return watcher.wants(kind, subject)
+        except Exception:
+            if id(watcher) not in self._guests:
+                raise
+            return True  # what it is shown then fails as well, and is told
 
     def _considered(self, watcher: Watcher, seen: Observed, *, rows: bool) -> list[Finding]:
         if not seen.findings:

@@ -4,10 +4,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from mumetal.connect.sinks.spec import SinkFactory, SinkSpec
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
-from mumetal.core.ports import PluginInfo
+from mumetal.core.ports import PluginInfo, Sink
 from mumetal.formats import ocsf_findings
 
 TAIL = 1 << 16
@@ -31,7 +32,6 @@ class OcsfFile:
         title="OCSF events as JSON lines in a file",
         reference="OCSF 1.9.0-dev, classes 2004 and 2005",
     )
-    kinds = ("ocsf",)
 
     def __init__(self, path: Path, *, max_bytes: int = 64 * 2**20, keep: int = 5, version: str = "") -> None:
         if max_bytes < 1 or not 0 <= keep <= 1_000:
@@ -111,3 +111,18 @@ def _whole_lines(file: int, size: int) -> int:
             return start + cut + 1
         end = start
     return 0
+
+
+def _open(spec: SinkSpec) -> Sink:
+    if not spec.place:
+        raise BadInputError("an OCSF sink needs a path", where=spec.where)
+    max_mib, keep = spec.whole(spec.option("max_mib", "64")), spec.whole(spec.option("keep", "5"))
+    return OcsfFile(Path(spec.place), max_bytes=max_mib * 2**20, keep=keep, version=spec.version)
+
+
+FACTORY = SinkFactory(
+    info=OcsfFile.info,
+    example="ocsf:/var/log/mumetal.jsonl",
+    options={"max_mib": "size at which the file rotates, MiB", "keep": "older files that stay"},
+    open=_open,
+)

@@ -115,6 +115,10 @@ class Outbox:
                 self._rows.bury(self._scope, items[0].seq, str(error))
                 return 1
             return sum(self._deliver([i]) for i in items)
+        except MumetalError:
+            raise
+        except Exception as error:  # whatever a sink of another package raises, its items wait and are tried again
+            raise UnavailableError(f"the sink failed: {type(error).__name__}: {error}"[:300]) from error
         self._rows.delivered(self._scope, self._name, [i.seq for i in items])
         return len(items)
 

@@ -12,10 +12,11 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mumetal.connect.sinks.spec import SinkFactory, SinkSpec
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
-from mumetal.core.ports import PluginInfo
+from mumetal.core.ports import PluginInfo, Sink
 from mumetal.formats import ocsf_findings, syslog_lines
 
 LONGEST_EVENT = 7_000  # with header and structured data below the 8,192 octets of RFC 5425 section 4.3.1
@@ -74,7 +75,6 @@ class Syslog:
         title="Syslog over TCP or TLS",
         reference="RFC 5424, RFC 5425, RFC 6587",
     )
-    kinds = ("syslog", "syslog+tls")
 
     def __init__(
         self,
@@ -189,3 +189,33 @@ def _await_end(plain: socket.socket) -> None:
 
 def _no_password() -> str:
     raise ValueError("the private key is encrypted, and there is nobody to ask for its password")
+
+
+def _place(spec: SinkSpec) -> tuple[str, int]:
+    host, _, port = spec.place.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not 1 <= spec.whole(port) <= 65_535:
+        raise BadInputError("a syslog sink needs a host and a port from 1 to 65535", where=spec.where)
+    return host, int(port)
+
+
+def _open(spec: SinkSpec) -> Sink:
+    return Syslog(*_place(spec), version=spec.version)
+
+
+def _open_tls(spec: SinkSpec) -> Sink:
+    return Syslog(*_place(spec), tls=Tls(**spec.options), version=spec.version)
+
+
+FACTORY = SinkFactory(info=Syslog.info, example="syslog:127.0.0.1:514", options={}, open=_open)
+TLS_FACTORY = SinkFactory(
+    info=Syslog.info,
+    example="syslog+tls:collector:6514?ca=/etc/ssl/lab.pem",
+    options={
+        "ca": "authorities that may sign the receiver's certificate",
+        "cert": "our certificate",
+        "key": "our private key",
+        "name": "name that the receiver's certificate must carry",
+    },
+    open=_open_tls,
+)

@@ -1,16 +1,19 @@
 """The commands, each in a module of its own; heavy imports wait until a command runs."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mumetal import __version__
-from mumetal.app.parts import own_parts, parts
+from mumetal.app.parts import installed_parts, own_parts
 from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.core.part import Part, looked_up
 from mumetal.serve.cli import act, bench, check, plugins, status
-from mumetal.serve.cli.guarded import guarded
+from mumetal.serve.cli.guarded import complain, guarded
 
 app = typer.Typer(
     name="mumetal",
@@ -70,15 +73,33 @@ def add_parts(found: Iterable[Part]) -> None:
             app.command(command.name)(guarded(made))
 
 
-def allowed() -> tuple[str, ...]:
-    """Return which plug-ins the settings file of this folder allows; a broken file is told by the command itself."""
+def add_installed(allow: Sequence[str]) -> None:
+    """Add the commands of other packages' parts; one that cannot be loaded is told, and the rest of the house still opens."""
+    for load in installed_parts(allow):
+        try:
+            add_parts((load(),))
+        except MumetalError as error:
+            complain(error, as_json=False)
+        except Exception as error:  # noqa: BLE001 - whatever a package raises while it is imported, it is told
+            said = f"a command of another package cannot be loaded: {type(error).__name__}: {error}"[:500]
+            complain(BadInputError(said, hint="mend or uninstall it, see `mumetal plugins`"), as_json=False)
+
+
+def allowed(words: Sequence[str]) -> tuple[str, ...]:
+    """Return which plug-ins the settings allow; a broken file allows none, and is told by the command itself.
+
+    Args:
+        words: The command line: a settings file that it names counts, else that of this folder.
+    """
     from mumetal.app.settings import DEFAULT_FILE, plugins_allowed
 
+    told = [after for word, after in pairwise(words) if word == "--settings"]
+    told += [word.removeprefix("--settings=") for word in words if word.startswith("--settings=")]
     try:
-        return plugins_allowed(DEFAULT_FILE)
+        return plugins_allowed(Path(told[-1]) if told else DEFAULT_FILE)
     except MumetalError:
         return ()
 
 
 add_parts(own_parts())
-add_parts(part for part in parts(allowed()) if part not in own_parts())
+add_installed(allowed(sys.argv[1:]))

@@ -47,11 +47,13 @@ def check(
 ) -> int:
     """Check settings, sources, inventory and ledger without starting anything."""
     from mumetal.app import wiring
+    from mumetal.app.parts import load_plugins
     from mumetal.connect.api import open_source
     from mumetal.trust.api import FORMER_LEDGER, LEDGER_FOLDER, LedgerReader, find_ledger
 
     lines: list[Line] = []
     chosen = wiring.load(settings, wiring.Overrides(store=store, sources=source or ()))
+    load_plugins(chosen.plugins.allow)
     lines.append(Line(what="settings", ok=True, detail=str(settings or "defaults")))
     _try(
         lines,

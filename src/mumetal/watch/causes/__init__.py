@@ -10,13 +10,13 @@ from mumetal.watch.causes.tls_jump import TlsJump
 from mumetal.watch.causes.warm_up import WarmUp
 
 CAUSES: Registry[Cause] = Registry("cause", "mumetal.causes")
-_LISTED: tuple[Cause, ...] = (
-    WarmUp(),
-    AuthorisedRecalibration(),
-    TlsJump(),
-    RadiationBurst(),
-    PulseTube(),
-    CoTenantLoad(),
+LISTED_CAUSES = (
+    WarmUp,
+    AuthorisedRecalibration,
+    TlsJump,
+    RadiationBurst,
+    PulseTube,
+    CoTenantLoad,
 )
-for _cause in _LISTED:
-    CAUSES.add(_cause.info.plugin_id, _cause)
+for _make in LISTED_CAUSES:
+    CAUSES.add(_make.info.plugin_id, _make())

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from mumetal.core.finding import Finding
-from mumetal.core.ports import Scene
+from mumetal.core.finding import CauseVerdict, Finding
+from mumetal.core.ports import Cause, Scene
 from mumetal.core.series import Series
-from mumetal.watch.causes import CAUSES
+from mumetal.watch.causes import CAUSES, LISTED_CAUSES
 
 SceneOf = Callable[[Finding], Scene]
 FIRST_LOOK_NS = 10**9  # so long after it was raised a finding's causes are asked again …
@@ -71,4 +71,19 @@ class CauseStage:
 
     def _asked(self, finding: Finding) -> Finding:
         scene = self._scene_of(finding)
-        return replace(finding, causes=tuple(cause.explain(finding, scene) for _, cause in CAUSES))
+        return replace(finding, causes=tuple(_explained(cause, finding, scene) for _, cause in CAUSES))
+
+
+def _explained(cause: Cause, finding: Finding, scene: Scene) -> CauseVerdict:
+    """Return what a cause says; one of another package that fails explains nothing, and that is said."""
+    try:
+        return cause.explain(finding, scene)
+    except Exception as error:
+        if isinstance(cause, LISTED_CAUSES):
+            raise
+        return CauseVerdict(
+            cause=cause.info.plugin_id,
+            explained=False,
+            log_likelihood_ratio=0.0,
+            reason=f"it failed: {type(error).__name__}: {error}"[:300],
+        )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Attribution
-from mumetal.core.ports import Detector
+from mumetal.core.ports import Detector, PluginInfo
 from mumetal.core.series import Series
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.standard import Array, Scale, Standardised
@@ -72,3 +72,26 @@ class Ported(Standardised):
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Say what the detector says."""
         return self._inner.power(technique, conditions)
+
+
+class Unmade(Ported):
+    """A detector of another package that could not even say whether it watches: it is named where it should have learnt.
+
+    Args:
+        plugin_id: Its id.
+        why: What it raised.
+    """
+
+    def __init__(self, plugin_id: str, why: str) -> None:
+        Standardised.__init__(self)
+        self.info = PluginInfo(plugin_id=plugin_id, title="A detector that cannot be used")
+        self._why = why
+
+    def fit_scaled(self, scale: Scale, history: Series) -> None:
+        """Refuse.
+
+        Raises:
+            BadInputError: Always; says why.
+        """
+        del scale
+        raise BadInputError(f"{self.info.plugin_id} cannot be used: {self._why}", where=history.stream)

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from mumetal.connect.stores.records.engine import session
 from mumetal.core.errors import BadInputError
 
-NAMED = re.compile(r"\b(?:from|join|into|update|table)\s+([a-z_][a-z0-9_]*)", re.IGNORECASE)
+NAMED = re.compile(r"\b(?:from|join|into|update(?!\s+set\b)|table)\s+([a-z_][a-z0-9_]*)", re.IGNORECASE)
 VERBS = {"read": ("select",), "write": ("insert", "update", "delete")}
 
 

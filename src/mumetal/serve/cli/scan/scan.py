@@ -108,6 +108,7 @@ def paths(
         source_of,
     )
 
+    _load_plugins(settings)
     chosen = _settled(load_scan_settings(Path(), settings), fail_on, only, exclude, baseline)
     least = severity_level(chosen.fail_on)
     problems: list[Quarantined] = []
@@ -149,6 +150,17 @@ def paths(
     if keeper is not None:
         typer.echo(keeper.told(keeper.keep(outcome)), err=True)
     return 1 if outcome.fails(least) else 0
+
+
+def _load_plugins(settings: Path | None) -> None:
+    from mumetal.app.parts import load_scan_plugins
+
+    def allow() -> tuple[str, ...]:
+        from mumetal.app.settings import DEFAULT_FILE, plugins_allowed
+
+        return plugins_allowed(settings or DEFAULT_FILE)
+
+    load_scan_plugins(allow)
 
 
 def _payload(path: Path | None) -> "tuple[str, BinaryIO] | None":
@@ -236,6 +248,7 @@ def rules(
         all_rules,
     )
 
+    _load_plugins(None)
     if rule:
         return _card(rule, as_json=as_json)
 

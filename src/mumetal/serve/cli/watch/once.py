@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mumetal.app.replay import Replayed
 
 BLUEFORS_DAY = re.compile(r"\d\d-\d\d-\d\d")
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 BY_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".jsonl": "audit", ".ndjson": "audit"}
 MANY = 10
 
@@ -26,7 +27,7 @@ def spec_of(text: str) -> str:
         BadInputError: The place is not there, or is nothing that is known.
     """
     kind, colon, _ = text.partition(":")
-    if colon and kind.isalpha() and not Path(text).exists():
+    if colon and KIND.fullmatch(kind) and not Path(text).exists():
         return text
     path = Path(text)
     if not path.exists():
@@ -74,11 +75,13 @@ def watch(
 ) -> int:
     """Look through recorded data once, offline, and end with a report; 1 when something was found."""
     from mumetal.app import wiring
+    from mumetal.app.parts import load_plugins
     from mumetal.app.replay import replay
     from mumetal.connect.api import open_source
     from mumetal.serve.cli import show
 
     chosen = wiring.load(settings, wiring.Overrides(learning_rows=learn))
+    load_plugins(chosen.plugins.allow)
     sources = [open_source(spec_of(p)) for p in paths]
     with tempfile.TemporaryDirectory(prefix="mumetal-watch-") as scratch, show.progress() as report_progress:
         directory = store or Path(scratch)

@@ -11,6 +11,12 @@ from mumetal.core.migration import Migration
 MINE = Migration(
     prefix="tally", number=1, name="counts", work=("CREATE TABLE tally_counts (name VARCHAR(40), n INTEGER)",)
 )
+KEYED = Migration(
+    prefix="tally",
+    number=1,
+    name="totals",
+    work=("CREATE TABLE tally_totals (name VARCHAR(40) PRIMARY KEY, n INTEGER)",),
+)
 
 
 def test_a_part_writes_and_reads_its_own_table(tmp_path: Path) -> None:
@@ -18,6 +24,16 @@ def test_a_part_writes_and_reads_its_own_table(tmp_path: Path) -> None:
     tables = records.tables("tally")
     tables.write("INSERT INTO tally_counts (name, n) VALUES (:name, :n)", name="x'); DROP TABLE incidents; --", n=3)
     assert tables.read("SELECT name, n FROM tally_counts") == [("x'); DROP TABLE incidents; --", 3)]
+    records.close()
+
+
+def test_a_part_counts_up_in_one_statement(tmp_path: Path) -> None:
+    records = open_records(tmp_path, migrations=[KEYED])
+    tables = records.tables("tally")
+    up = "INSERT INTO tally_totals (name, n) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET n = tally_totals.n + 1"
+    for _ in range(3):
+        tables.write(up, name="x")
+    assert tables.read("SELECT n FROM tally_totals") == [(3,)]
     records.close()
 
 
