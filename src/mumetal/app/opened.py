@@ -1,19 +1,16 @@
-"""Opens the parts, and does with all of them what is done with each: watchers, tasks, verbs, records."""
+"""Opens the parts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mumetal.app.left_out import left_out
 from mumetal.app.parts import own_parts, part_names
 from mumetal.app.settings import Settings, section_of
-from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError
-from mumetal.core.finding import Finding
 from mumetal.core.logs import RoomLogger
 from mumetal.core.migration import Migration
-from mumetal.core.part import House, Part, Running, Task, looked_up
+from mumetal.core.part import House, Part, Running, looked_up
 from mumetal.core.ports import Watcher
 
 STOP_S = 30.0
@@ -133,47 +130,3 @@ def _called(place: str, house: House) -> Any:  # noqa: ANN401 - what a part's ow
     function = looked_up(place)
     assert callable(function)
     return function(house)
-
-
-class PartTasks:
-    """Runs the tasks of all parts, each when it is due.
-
-    Args:
-        opened: The parts.
-        report: Takes what they find.
-        clock: Time.
-        own: Ids of the package's own parts.
-    """
-
-    def __init__(
-        self,
-        opened: Sequence[OpenedPart],
-        report: Callable[[Finding], None],
-        clock: Clock,
-        own: Sequence[str],
-    ) -> None:
-        self._report, self._clock = report, clock
-        self._due: list[tuple[Task, Running, bool]] = [
-            (task, o.running, o.part.part_id in own) for o in opened if o.running is not None for task in o.part.tasks
-        ]
-        self._next = {task.task_id: self._now_s() + task.every_s for task, _, _ in self._due}
-        self._off: set[str] = set()
-
-    def run_due(self) -> None:
-        """Run what is due."""
-        for task, running, ours in self._due:
-            if task.task_id in self._off or self._now_s() < self._next[task.task_id]:
-                continue
-            self._next[task.task_id] = self._now_s() + task.every_s
-            try:
-                for finding in running.run(task.task_id):
-                    self._report(finding)
-            except Exception as error:
-                if ours:
-                    raise
-                self._off.add(task.task_id)
-                _log.failure("task.failed", error, task=task.task_id)
-                self._report(left_out(task.task_id, "A task of another package", error, self._clock.now_ns()))
-
-    def _now_s(self) -> float:
-        return self._clock.monotonic_ns() / 1e9

@@ -11,7 +11,7 @@ from mumetal.app.desk import Change, Overview
 from mumetal.app.inner import InnerHouse
 from mumetal.app.models.health import Pace
 from mumetal.app.models.live import LiveModels
-from mumetal.app.opened import STOP_S, PartTasks, migrations_of, open_parts
+from mumetal.app.opened import migrations_of, open_parts
 from mumetal.app.parts import own_parts
 from mumetal.app.pipeline import history
 from mumetal.app.pipeline.alert_budget import SharedBudget
@@ -27,6 +27,7 @@ from mumetal.app.pipeline.remembering import Remembering
 from mumetal.app.pipeline.scorer import Scorer
 from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
+from mumetal.app.running_parts import RunningParts
 from mumetal.app.settings import Settings
 from mumetal.app.verbs import VerbDesk
 from mumetal.connect.api import LogStore, Outbox, open_records
@@ -164,7 +165,7 @@ class Stack:
         causes = CauseStage(history.SceneReader(self.store).scene)
         self._watch = Watching(ours, guests, causes, budget, clock)
         self.verbs = VerbDesk(self.parts, Acts(ledger, authorizer, clock), self._incidents, demand, clock)
-        self._tasks = PartTasks(self.parts, self.report, clock, own)
+        self._living = RunningParts(self.parts, self.report, self._incidents.log, clock, own)
         learnt = Learnt(directory / "learnt.state", clock, self._fitting)
         self._remembering = Remembering(self._watch, self.store, self._incidents, self._marks, self._judge, learnt)
         self.scorer = Scorer(
@@ -185,8 +186,7 @@ class Stack:
         for runner in self._runners:
             runner.start()
         self._maintainer.start()
-        for each in self.running.values():
-            each.start()
+        self._living.start()
         _log.info("stack.started", sources=len(self._runners), sinks=len(self._sinks), models=len(self.models.loaded()))
         return self
 
@@ -194,8 +194,7 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
-        for each in reversed(self.running.values()):
-            each.stop(STOP_S)
+        self._living.stop()
         for runner in self._runners:
             runner.stop()
         self.backlog.close()
@@ -230,7 +229,7 @@ class Stack:
         last = self._clock.monotonic_ns()
         try:
             while not self._stopping.wait(TICK_S):
-                self._tasks.run_due()
+                self._living.run_due()
                 if self._clock.monotonic_ns() - last >= MAINTAIN_S * 1e9:
                     self._compact()
                     last = self._clock.monotonic_ns()
