@@ -150,10 +150,10 @@ class StreamMonitor:
         What watches goes on, and is fitted anew as soon as there are as many other rows as it takes to learn. Where most of
         what it had learnt is forgotten it takes the ordinary for strange: then it learns from the beginning.
         """
-        self._barred = tuple(spans)
-        forgot = self._history.forget(self._barred)
-        if forgot and self._ensemble is not None:
-            self._refit = None
+        changed, self._barred = tuple(spans) != self._barred, tuple(spans)
+        forgot = self._history.forget(self._barred) if changed else 0
+        if self._ensemble is not None and (forgot or (changed and self._refit is not None)):
+            self._refit = None  # it may be learning from rows that the history has let go of
             self._next_fit = self._seen_rows + max(0, self.needed - len(self._history))
             self._spoilt |= 2 * len(self._history) < min(self.needed, forgot + len(self._history))
 

@@ -1,5 +1,7 @@
 """Nothing under an open incident or a label of attack is learnt from."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from tests.unit.watch.backgrounds import T0, gaussian, stream
 from tests.unit.watch.test_watch import DAY, snapshot
@@ -68,6 +70,24 @@ def test_what_was_learnt_from_rows_that_a_person_calls_an_attack_is_forgotten_an
     probe[10:, 1] += np.where(np.arange(50) % 2, 6.0, -6.0)
     again = stream(probe, names=NAMES, units=UNITS, start_ns=int(rows.t_ns[1_099]) + S)
     assert monitor.observe(again)
+
+
+def test_a_refit_that_may_be_learning_from_what_is_barred_now_never_takes_over() -> None:
+    monitor = StreamMonitor(LEARN, SharedBudget(2.0), ThreadPoolExecutor(1))
+    rows = lab(1_400)
+    row = 0
+    while monitor._refit is None:
+        monitor.observe(rows.rows(row, row + 10))
+        row += 10
+    begun = monitor._refit
+    first, last = row - 40, row - 1
+    monitor.bar([(int(rows.t_ns[first]), int(rows.t_ns[last]))])
+    assert monitor._refit is None
+    while monitor._refit is None:
+        monitor.observe(rows.rows(row, row + 10))
+        row += 10
+    assert monitor._refit is not begun
+    assert not {*range(first, last)} & {*times(monitor)}
 
 
 def test_a_few_rows_under_an_alert_of_its_own_neither_close_it_nor_stop_the_watching() -> None:
