@@ -19,11 +19,11 @@ from tests.trust_keys import counting
 from tests.unit.trust.ledger.books import entry
 
 from mumetal.app import wiring
-from mumetal.app.audit_desk import AuditDesk
 from mumetal.app.settings import ServeSettings
 from mumetal.core.clock import ManualClock
 from mumetal.serve.api.server import Server
 from mumetal.serve.web import create_app
+from mumetal.trust.ledger.desk import AuditDesk
 from mumetal.trust.ledger.local import open_local
 
 FLAGS = (

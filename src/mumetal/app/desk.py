@@ -8,7 +8,6 @@ from mumetal.core.check import LATEST_NS
 from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
-from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState, Label
 from mumetal.core.ports import Truth
 from mumetal.core.series import Series
@@ -57,15 +56,6 @@ class Change:
         """Return it in words, for the ledger."""
         said = (("state", self.state), ("owner", self.owner), ("label", self.label))
         return ", ".join(f"{name}={value}" for name, value in said if value is not None) or "note"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """A peer, the tenant it belongs to, and the scope of its records."""
-
-    actor: str
-    tenant: str
-    scope: Scope
 
 
 class Desk(Protocol):

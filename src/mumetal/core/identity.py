@@ -95,3 +95,12 @@ class Scope:
         """Raise RejectedError when what belongs to ``tenant`` may not be written."""
         if tenant != self.one_tenant():
             raise RejectedError("this belongs to another tenant", hint="write each tenant's with its own scope")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A peer, the tenant it belongs to, and the scope of its records."""
+
+    actor: str
+    tenant: str
+    scope: Scope

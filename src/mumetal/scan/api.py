@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mumetal.scan.fix.plan import Planner as FixPlanner
     from mumetal.scan.fix.plan import diff as fix_diff
     from mumetal.scan.fix.plan import read as read_fixable
-    from mumetal.scan.place import first_line
+    from mumetal.scan.reopen import Now, look_again
     from mumetal.scan.report.as_json import Report as ScanReport
     from mumetal.scan.report.as_json import Told as ToldFinding
     from mumetal.scan.report.as_json import decode as decode_report
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from mumetal.scan.report.cards import card_of
     from mumetal.scan.report.coverage import Coverage as ScanCoverage
     from mumetal.scan.report.coverage import reaches
-    from mumetal.scan.report.entry import plain, veiled
+    from mumetal.scan.report.entry import plain
     from mumetal.scan.report.junit import encode as encode_junit
     from mumetal.scan.report.outcome import Outcome as ScanOutcome
     from mumetal.scan.report.outcome import level as severity_level
@@ -76,9 +76,7 @@ if TYPE_CHECKING:
     from mumetal.scan.secrets.shape import is_public, looks_random
     from mumetal.scan.settings import ScanSettings
     from mumetal.scan.sources import Follow
-    from mumetal.scan.sources.limits import Limits as ScanLimits
     from mumetal.scan.sources.limits import silent as silent_scan
-    from mumetal.scan.sources.named import named_blob, named_file
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = opened(__name__)

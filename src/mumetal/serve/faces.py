@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mumetal.app.audit_desk import AuditDesk
-from mumetal.app.desk import Caller, Desk
+from mumetal.app.desk import Desk
 from mumetal.app.models.live import LiveModels
 from mumetal.app.scans import Scans
 from mumetal.app.settings import ServeSettings
 from mumetal.app.verbs import VerbDesk
+from mumetal.core.identity import Caller
 from mumetal.core.part import Running
 from mumetal.core.ports import Ledger
-from mumetal.trust.api import FirmwareBook
+from mumetal.trust.api import AuditDesk, FirmwareBook
 
 Report = Callable[[str, str], str]
 MIB = 2**20

@@ -7,7 +7,6 @@ from typing import Self
 from msgspec import Struct
 
 from mumetal.app import wiring
-from mumetal.app.audit_desk import AuditDesk
 from mumetal.app.parts import installed_plugins, load_plugins, parts
 from mumetal.app.scans import Scans
 from mumetal.app.settings import Settings, path_in
@@ -23,6 +22,7 @@ from mumetal.serve.api.server import Server
 from mumetal.serve.web import create_app
 from mumetal.trust.api import (
     FIRMWARE_FOLDER,
+    AuditDesk,
     FirmwareBook,
     LedgerSay,
     LedgerWatch,

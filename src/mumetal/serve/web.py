@@ -9,7 +9,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mumetal import __version__
-from mumetal.app.audit_desk import AuditDesk
 from mumetal.app.desk import Desk
 from mumetal.app.models.live import LiveModels
 from mumetal.app.opened import named
@@ -27,7 +26,7 @@ from mumetal.serve.api.problems import problem, problem_of
 from mumetal.serve.api.request_log import HEADER, REQUEST, RequestLog
 from mumetal.serve.faces import Faces, Report
 from mumetal.serve.pages.render import error_page, html, navigate, static_files
-from mumetal.trust.api import FirmwareBook
+from mumetal.trust.api import AuditDesk, FirmwareBook
 
 
 def create_app(

@@ -52,18 +52,20 @@ if TYPE_CHECKING:
     from mumetal.trust.ledger.audit import examine as examine_ledger
     from mumetal.trust.ledger.checkpoint import Checkpoint
     from mumetal.trust.ledger.checkpoint import of_note as checkpoint_of_note
+    from mumetal.trust.ledger.desk import OUTCOMES as LEDGER_OUTCOMES
+    from mumetal.trust.ledger.desk import AuditDesk
+    from mumetal.trust.ledger.desk import Found as AuditFound
+    from mumetal.trust.ledger.desk import Standing as AuditStanding
+    from mumetal.trust.ledger.desk import Wanted as AuditWanted
+    from mumetal.trust.ledger.desk import moment as audit_moment
     from mumetal.trust.ledger.disk import read_whole, write_whole
     from mumetal.trust.ledger.extract import MAX_LINE as MAX_EXTRACT_LINE
-    from mumetal.trust.ledger.extract import end as extract_end
-    from mumetal.trust.ledger.extract import head as extract_head
     from mumetal.trust.ledger.extract import is_extract
-    from mumetal.trust.ledger.extract import line as extract_line
     from mumetal.trust.ledger.extract import verify as verify_extract
     from mumetal.trust.ledger.folder import LedgerFolder
     from mumetal.trust.ledger.former import FORMER as FORMER_LEDGER
     from mumetal.trust.ledger.local import export as export_ledger
     from mumetal.trust.ledger.local import log_key as ledger_key
-    from mumetal.trust.ledger.log import MerkleLedger
     from mumetal.trust.ledger.merkle import leaf as merkle_leaf
     from mumetal.trust.ledger.opening import FOLDER as LEDGER_FOLDER
     from mumetal.trust.ledger.opening import Say as LedgerSay
@@ -72,7 +74,6 @@ if TYPE_CHECKING:
     from mumetal.trust.ledger.opening import opened as opened_ledger
     from mumetal.trust.ledger.opening import silent as silent_ledger
     from mumetal.trust.ledger.proof import MAX_PROOF as MAX_LEDGER_PROOF
-    from mumetal.trust.ledger.proof import Proof as LedgerProof
     from mumetal.trust.ledger.proof import decode as decode_proof
     from mumetal.trust.ledger.proof import encode as encode_proof
     from mumetal.trust.ledger.proof import prove as prove_entry
@@ -80,9 +81,7 @@ if TYPE_CHECKING:
     from mumetal.trust.ledger.record import decode as decode_entry
     from mumetal.trust.ledger.upkeep import LedgerWatch
     from mumetal.trust.ledger.witness import Witness, witnessed
-    from mumetal.trust.ledger.witness_places import WitnessPlace, WitnessState
     from mumetal.trust.ledger.witness_places import places as witness_places
-    from mumetal.trust.ledger.witness_places import state as witness_state
     from mumetal.trust.models.examining import examine as examine_model
     from mumetal.trust.models.exports.card import card as model_card
     from mumetal.trust.models.exports.mlbom import mlbom as model_bom

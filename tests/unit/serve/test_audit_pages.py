@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from mumetal.access.local import LocalOperator
 from mumetal.app import wiring
-from mumetal.app.audit_desk import AuditDesk, moment
 from mumetal.app.settings import ServeSettings
 from mumetal.core.acts import Acts
 from mumetal.core.clock import ManualClock
@@ -23,6 +22,7 @@ from mumetal.serve.api.identity import Peer
 from mumetal.serve.cli.app import app
 from mumetal.serve.web import create_app
 from mumetal.trust.keys import public as publics
+from mumetal.trust.ledger.desk import AuditDesk, moment
 from mumetal.trust.ledger.folder import LedgerFolder
 from mumetal.trust.ledger.local import open_local
 from mumetal.trust.ledger.log import MerkleLedger

@@ -11,6 +11,7 @@ from mumetal.core.ports import Span
 from mumetal.core.series import Series
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.watch.monitor import StreamMonitor
+from mumetal.watch.refit import Refit
 from mumetal.watch.settings import WatchSettings
 from mumetal.watch.slow import SnapshotMonitor
 from mumetal.watch.watchers.streams import StreamWatcher
@@ -32,6 +33,10 @@ def device(name: str) -> Subject:
 def fed(monitor: StreamMonitor, rows: Series, chunk: int = 50) -> None:
     for row in range(0, len(rows), chunk):
         monitor.observe(rows.rows(row, min(row + chunk, len(rows))))
+
+
+def under_way(monitor: StreamMonitor) -> Refit | None:
+    return monitor._refit
 
 
 def times(monitor: StreamMonitor) -> list[int]:
@@ -76,17 +81,17 @@ def test_a_refit_that_may_be_learning_from_what_is_barred_now_never_takes_over()
     monitor = StreamMonitor(LEARN, SharedBudget(2.0), ThreadPoolExecutor(1))
     rows = lab(1_400)
     row = 0
-    while monitor._refit is None:
+    while under_way(monitor) is None:
         monitor.observe(rows.rows(row, row + 10))
         row += 10
-    begun = monitor._refit
+    begun = under_way(monitor)
     first, last = row - 40, row - 1
     monitor.bar([(int(rows.t_ns[first]), int(rows.t_ns[last]))])
-    assert monitor._refit is None
-    while monitor._refit is None:
+    assert under_way(monitor) is None
+    while under_way(monitor) is None:
         monitor.observe(rows.rows(row, row + 10))
         row += 10
-    assert monitor._refit is not begun
+    assert under_way(monitor) is not begun
     assert not {*range(first, last)} & {*times(monitor)}
 
 

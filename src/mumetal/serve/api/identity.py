@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import Request
 
 from mumetal.access.api import person_scope
-from mumetal.app.desk import Caller
 from mumetal.core import LOCAL, check
 from mumetal.core.errors import BadInputError, RejectedError
+from mumetal.core.identity import Caller
 
 PEER = "mumetal_peer"
 

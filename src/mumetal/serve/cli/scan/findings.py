@@ -67,10 +67,10 @@ def finding(
 ) -> int:
     """Show one finding: why it matters, how it is mended, and the place as it is now. 1 while it stands."""
     from mumetal.access.api import person_scope
-    from mumetal.app import reopen, wiring
+    from mumetal.app import wiring
     from mumetal.connect.api import open_records
     from mumetal.core.sighting import Choice
-    from mumetal.scan.api import card_of, load_scan_settings
+    from mumetal.scan.api import card_of, load_scan_settings, look_again
     from mumetal.serve.cli.triage.incident import kept_in
 
     kept, scope = open_records(kept_in(settings, store)), person_scope(LOCAL, wiring.OPERATOR)
@@ -84,7 +84,7 @@ def finding(
         why = "no finding has that id" if not matching else f"{len(matching)} findings begin like that"
         raise BadInputError(why, where=finding_id[:80], hint="see `mumetal scan findings`")
     seen = matching[0]
-    now = reopen.look_again(seen, root, load_scan_settings(root))
+    now = look_again(seen, root, load_scan_settings(root))
     card = card_of(seen.rule)
     if as_json:
         typer.echo(msgspec.json.encode({"finding": seen, "card": card, "now": now}).decode())
@@ -94,8 +94,7 @@ def finding(
 
 
 def _tell(seen: "Sighting", card: "RuleCard | None", now: "object") -> None:
-    from mumetal.app.reopen import Now
-    from mumetal.scan.api import plain
+    from mumetal.scan.api import Now, plain
 
     assert isinstance(now, Now)
     out = sys.stdout.write

@@ -8,14 +8,23 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from mumetal.app.audit_desk import OUTCOMES, AuditDesk, Found, Standing, Wanted, moment
 from mumetal.app.desk import Desk
 from mumetal.core.errors import MissingError
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.watch.reading import truth_of
 from mumetal.serve.faces import Faces
 from mumetal.serve.pages.render import html
-from mumetal.trust.api import checkpoint_of_note, encode_proof, merkle_leaf
+from mumetal.trust.api import (
+    LEDGER_OUTCOMES,
+    AuditDesk,
+    AuditFound,
+    AuditStanding,
+    AuditWanted,
+    audit_moment,
+    checkpoint_of_note,
+    encode_proof,
+    merkle_leaf,
+)
 
 Text = Annotated[str, Query(max_length=200)]
 Index = Annotated[int, Query(ge=-1, lt=2**53)]
@@ -43,7 +52,7 @@ class FoundOut(msgspec.Struct, frozen=True, kw_only=True):
     looked: int
 
 
-def found_out(found: Found) -> FoundOut:
+def found_out(found: AuditFound) -> FoundOut:
     """Return what the API says of a search."""
     rows = tuple(
         EntryOut(
@@ -61,13 +70,13 @@ def found_out(found: Found) -> FoundOut:
     return FoundOut(entries=rows, older=found.older, size=found.size, looked=found.looked)
 
 
-def _wanted(who: Text, what: Text, outcome: Text, since: Text, until: Text, before: Index) -> Wanted:
-    return Wanted(
+def _wanted(who: Text, what: Text, outcome: Text, since: Text, until: Text, before: Index) -> AuditWanted:
+    return AuditWanted(
         who=who.strip(),
         what=what.strip(),
         outcome=outcome,
-        start_ns=moment(since, "since"),
-        stop_ns=moment(until, "until"),
+        start_ns=audit_moment(since, "since"),
+        stop_ns=audit_moment(until, "until"),
         before=before,
     )
 
@@ -112,7 +121,7 @@ def _pages(router: APIRouter, desk: Desk, audit: AuditDesk | None) -> None:
             "words": _words(standing),
             "asked": asked,
             "filtered": bool(kept),
-            "outcomes": OUTCOMES,
+            "outcomes": LEDGER_OUTCOMES,
             "older": "/audit?" + urlencode({**kept, "before": found.older}),
             "newest": "/audit?" + urlencode(kept) if before >= 0 else "",
             "export": "/audit/export.jsonl" + ("?" + urlencode(kept) if kept else ""),
@@ -174,7 +183,7 @@ def _api(router: APIRouter, audit: AuditDesk | None) -> None:
         return Response(encode_proof(made), media_type="application/json")
 
 
-def _words(standing: Standing) -> str:
+def _words(standing: AuditStanding) -> str:
     """Return in one sentence who vouches."""
     good = [w for w in standing.witnesses if not w.word]
     if any(w.refuted for w in standing.witnesses):

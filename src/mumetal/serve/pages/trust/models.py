@@ -11,10 +11,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from mumetal.app.desk import Caller, Desk
+from mumetal.app.desk import Desk
 from mumetal.app.models.live import LiveModels
 from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError, MissingError
+from mumetal.core.identity import Caller
 from mumetal.serve.api.body import read_body
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.watch.reading import truth_of

@@ -4,25 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mumetal.app.desk import Caller
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MissingError
+from mumetal.core.identity import Caller
 from mumetal.core.ports import Authorizer, LedgerEntry, Request
-from mumetal.trust.api import (
-    Checkpoint,
-    LedgerFolder,
-    LedgerProof,
-    MerkleLedger,
-    WitnessPlace,
-    WitnessState,
-    checkpoint_of_note,
-    encode_public_key,
-    extract_end,
-    extract_head,
-    extract_line,
-    witness_state,
-)
+from mumetal.trust.keys.public import encode as encode_public_key
+from mumetal.trust.ledger.checkpoint import Checkpoint
+from mumetal.trust.ledger.checkpoint import of_note as checkpoint_of_note
+from mumetal.trust.ledger.extract import end as extract_end
+from mumetal.trust.ledger.extract import head as extract_head
+from mumetal.trust.ledger.extract import line as extract_line
+from mumetal.trust.ledger.folder import LedgerFolder
+from mumetal.trust.ledger.log import MerkleLedger
+from mumetal.trust.ledger.proof import Proof as LedgerProof
+from mumetal.trust.ledger.witness_places import WitnessPlace, WitnessState
+from mumetal.trust.ledger.witness_places import state as witness_state
 
 ROWS = 50
 LOOKED = 50_000

@@ -10,17 +10,14 @@ from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.sighting import Sighting
 from mumetal.git.repository import Git
-from mumetal.scan.api import (
-    ScanLimits,
-    ScanSettings,
-    SecretScanner,
-    first_line,
-    named_blob,
-    named_file,
-    scanners_of,
-    silent_scan,
-    veiled,
-)
+from mumetal.scan.place import first_line
+from mumetal.scan.report.entry import veiled
+from mumetal.scan.scanning import scanners as scanners_of
+from mumetal.scan.secrets.scanner import SecretScanner
+from mumetal.scan.settings import ScanSettings
+from mumetal.scan.sources.limits import Limits as ScanLimits
+from mumetal.scan.sources.limits import silent as silent_scan
+from mumetal.scan.sources.named import named_blob, named_file
 
 AROUND = 2
 
