@@ -77,14 +77,16 @@ class RunningParts:
             self._guarded(one, one.running.start)
 
     def stop(self) -> None:
-        """Stop every part, the last first; one of another package that fails keeps no other from stopping."""
+        """Stop every part, the last first; one that fails keeps no other from stopping."""
+        failed: list[BaseException] = []
         for one in reversed(self._each):
             try:
                 one.running.stop(STOP_S)
-            except Exception as error:
-                if one.ours:
-                    raise
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - each is stopped; the first failure is raised after
                 _log.failure("part.failed", error, part=one.part.part_id)
+                failed += [error] if one.ours else []
+        if failed:
+            raise failed[0]
 
     def run_due(self) -> None:
         """Do what is due: tasks, records that were not shown yet, and each minute the question how they are."""
@@ -104,7 +106,7 @@ class RunningParts:
             return
         try:
             call()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if one.ours:
                 raise
             one.out = True
@@ -113,6 +115,8 @@ class RunningParts:
 
     def _do(self, one: _One, task: Task) -> None:
         for finding in one.running.run(task.task_id):
+            if not isinstance(finding, Finding):
+                raise TypeError("a task finds findings")
             self._report(finding)
 
     def _show(self, one: _One) -> None:

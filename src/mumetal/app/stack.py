@@ -185,8 +185,8 @@ class Stack:
             box.start()
         for runner in self._runners:
             runner.start()
-        self._maintainer.start()
         self._living.start()
+        self._maintainer.start()
         _log.info("stack.started", sources=len(self._runners), sinks=len(self._sinks), models=len(self.models.loaded()))
         return self
 
@@ -233,7 +233,7 @@ class Stack:
                 if self._clock.monotonic_ns() - last >= MAINTAIN_S * 1e9:
                     self._compact()
                     last = self._clock.monotonic_ns()
-        except Exception as caught:
+        except BaseException as caught:
             self._fail(caught)
             raise
 

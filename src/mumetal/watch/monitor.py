@@ -52,19 +52,9 @@ class StreamMonitor:
 
     saved = (
         "_epoch", "_reason", "_patience", "_history", "_recent", "_ensemble", "_next_fit", "_seen_rows", "_strange", "_episodes",
-        "_alerts", "last_ns", "rate_hz", "channels", "score", "unseen",
+        "_alerts", "last_ns", "rate_hz", "channels", "score", "unseen", "_forgot", "_spoilt",
     )  # fmt: skip
-    unsaved = (
-        "_settings",
-        "_budget",
-        "_background",
-        "_models",
-        "_fitted_with",
-        "_refit",
-        "_fresh",
-        "_barred",
-        "_spoilt",
-    )
+    unsaved = ("_settings", "_budget", "_background", "_models", "_fitted_with", "_refit", "_fresh", "_barred")
 
     def __init__(
         self,
@@ -77,7 +67,7 @@ class StreamMonitor:
         self._models, self._fitted_with = models, models()
         self._refit: Refit | None = None
         self._barred: tuple[tuple[int, int], ...] = ()
-        self._spoilt = False
+        self._spoilt, self._forgot = False, 0  # rows forgotten since the last fit
         self._epoch = ""
         self._reason = ""
         self._patience = 1
@@ -152,10 +142,13 @@ class StreamMonitor:
         """
         changed, self._barred = tuple(spans) != self._barred, tuple(spans)
         forgot = self._history.forget(self._barred) if changed else 0
-        if self._ensemble is not None and (forgot or (changed and self._refit is not None)):
-            self._refit = None  # it may be learning from rows that the history has let go of
-            self._next_fit = self._seen_rows + max(0, self.needed - len(self._history))
-            self._spoilt |= 2 * len(self._history) < min(self.needed, forgot + len(self._history))
+        self._forgot += forgot
+        if changed and self._refit is not None and within(self._refit.history, self._barred).any():
+            self._refit, self._next_fit = None, self._seen_rows
+        if forgot and self._ensemble is not None:
+            if self._refit is None:
+                self._next_fit = self._seen_rows + max(0, self.needed - len(self._history))
+            self._spoilt |= 2 * len(self._history) < min(self.needed, self._forgot + len(self._history))
 
     def observe(self, chunk: Series) -> list[Finding]:
         """Learn from or score the rows that follow the last ones."""
@@ -268,7 +261,7 @@ class StreamMonitor:
         )
         self._recent = self._ensemble = self._refit = None
         self._episodes, self._alerts = {}, {}
-        self._seen_rows, self.score, self._strange, self._spoilt = 0, 0.0, False, False
+        self._seen_rows, self.score, self._strange, self._spoilt, self._forgot = 0, 0.0, False, False, 0
 
     def _note(self, chunk: Series) -> None:
         self.last_ns = int(chunk.t_ns[-1]) if len(chunk) else self.last_ns
@@ -313,7 +306,7 @@ class StreamMonitor:
             self._budget.leave(len(self._ensemble.members))
         self._budget.join(len(ensemble.members))
         self._ensemble, self._reason, self._fitted_with = ensemble, "", models
-        self._next_fit = 2 * max(len(self._history), self._seen_rows)
+        self._next_fit, self._forgot = 2 * max(len(self._history), self._seen_rows), 0
         self._fresh = fresh_of(ensemble)
         for family in self._fresh:
             self._episodes.setdefault(family, Episodes())

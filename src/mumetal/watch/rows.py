@@ -40,10 +40,11 @@ def window(recent: Series | None, chunk: Series, row: int, rows: int) -> Series:
 
 def within(series: Series, spans: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
     """Return which rows lie in one of the spans (from when until before when, ns since 1970 UTC), shape (n,)."""
-    out = np.zeros(len(series), bool)
-    for start, stop in spans:
-        out |= (series.t_ns >= start) & (series.t_ns < stop)
-    return out
+    if not spans or not len(series):
+        return np.zeros(len(series), bool)
+    starts, stops = np.array(sorted(spans), np.int64).T
+    at = np.searchsorted(starts, series.t_ns, side="right")
+    return (at > 0) & (np.maximum.accumulate(stops)[at - 1] > series.t_ns)
 
 
 class Kept:
@@ -93,12 +94,16 @@ class Kept:
         if kept.any():
             self.add(replace(rows, t_ns=rows.t_ns[kept], values=rows.values[kept], seq=rows.seq[kept]))
         self._leaving = not kept[-1]
-        while not self._short and self._pieces and self._left_out[0][1] < int(self._pieces[0].t_ns[0]):
+        while (
+            not self._short and self._pieces and self._left_out and self._left_out[0][1] < int(self._pieces[0].t_ns[0])
+        ):
             self._left_out.popleft()
 
     def forget(self, spans: Sequence[tuple[int, int]]) -> int:
         """Drop the rows of these spans, from when until before when, ns since 1970 UTC; returns how many there were."""
         whole = self._rows
+        if not spans or not self._pieces or not within(self.series(), spans).any():
+            return 0
         for piece in tuple(self._pieces):
             self._pieces.popleft()
             keep = ~within(piece, spans)

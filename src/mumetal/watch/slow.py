@@ -34,9 +34,11 @@ class SnapshotMonitor:
         "score",
         "unseen",
     )
+    unsaved = ("_barred",)
 
     def __init__(self) -> None:
         self._history: Series | None = None
+        self._barred: tuple[tuple[int, int], ...] = ()
         self._fitted = ""
         self._detectors: tuple[Detector, ...] = (Identity(), DayToDay())
         self._ongoing = Ongoing(hold_ns=0)
@@ -69,6 +71,7 @@ class SnapshotMonitor:
 
     def bar(self, spans: Sequence[tuple[int, int]]) -> None:
         """Forget snapshots of these spans, from when until before when, ns since 1970 UTC."""
+        self._barred = tuple(spans)
         if self._history is None:
             return
         keep = ~within(self._history, spans)
@@ -121,6 +124,8 @@ class SnapshotMonitor:
         self.channels = len(rows.channels)
 
     def _keep(self, rows: Series) -> None:
+        if within(rows, self._barred).any():
+            return
         before = None if self._history is None else _mapped(self._history, rows)
         self._history = last(joined(before, rows), KEPT)
 

@@ -66,10 +66,13 @@ class Learnt:
         if not self._path.exists():
             return None
         try:
-            return snapshot_of(watcher_state.decode(self._path.read_bytes(), self._path.name))
+            found = snapshot_of(watcher_state.decode(self._path.read_bytes(), self._path.name))
         except (OSError, MumetalError) as error:
             _log.warning("learnt.unreadable", reason=str(error))
             return None
+        if found is None:
+            _log.warning("learnt.unreadable", reason="it is of another layout, or malformed")
+        return found
 
     def save(self, snapshot: Snapshot, *, now: bool = False) -> None:
         """Keep a snapshot: its bytes are made at once, and written in the background unless ``now``."""

@@ -49,4 +49,6 @@ class Remembering:
             states = self._watch.save()
             self._learnt.save(Snapshot(marks=self._marks.all(), states=states), now=closing)
         elif self._to_recall:
-            history.recall(self._watch, self._store, self._marks, self._to_recall.pop(), self._barred)
+            history.recall(
+                self._watch, self._store, self._marks, self._to_recall.pop(), self._barred, history.PRIME_ROWS
+            )

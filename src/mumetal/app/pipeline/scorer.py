@@ -12,7 +12,6 @@ from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
-from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.series import Series
 
@@ -92,7 +91,7 @@ class Scorer:
                     self._remembering.idle(closing=over)
                 if over:
                     return
-        except Exception as error:
+        except BaseException as error:
             self._failed(error)
             raise
 
@@ -103,8 +102,7 @@ class Scorer:
             self.latencies_s.append((self._clock.monotonic_ns() - at_ns) / 1e9)
         if findings:
             self._judge.take(findings)
-        if not isinstance(datum, Event):
-            self._marks.note(datum)
+        self._marks.note(datum)
         if isinstance(datum, Series):
             self._feed.put(datum)
         self._marks.save()

@@ -11,10 +11,13 @@ Rules, in order:
    aloud: nothing is silently unseen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
+import msgspec
 import numpy as np
 
 from mumetal.app.left_out import left_out
@@ -28,6 +31,7 @@ from mumetal.core.ports import DatumKind, Observed, Span, Watcher, WatcherState
 from mumetal.core.series import Series
 from mumetal.core.stream_health import StreamHealth, StreamState
 from mumetal.core.subject import Subject, SubjectKind
+from mumetal.formats import watcher_state
 from mumetal.watch.api import (
     CauseStage,
     Models,
@@ -42,6 +46,7 @@ from mumetal.watch.api import (
 
 CALIBRATION = "calibration"
 CAUSES = "watch.causes"
+T = TypeVar("T")
 StreamKey = tuple[str, str, str]
 _log = RoomLogger("app")
 
@@ -77,6 +82,7 @@ class Watching:
         self._causes, self._budget, self._clock = causes, budget, clock
         self._arrivals: dict[StreamKey, Arrivals] = {}
         self._told: dict[StreamKey, str] = {}
+        self._untold: list[Finding] = []
         self._wanted: dict[tuple[DatumKind, Subject], list[Watcher]] = {}
 
     def observe(self, datum: Datum) -> list[Finding]:
@@ -86,32 +92,24 @@ class Watching:
         rows = isinstance(fresh, Series)
         out: list[Finding] = []
         for watcher in self._who_wants(kind, subject):
-            try:
-                seen = watcher.observe((fresh,), now_ns)
-            except Exception as error:
-                if id(watcher) not in self._guests:
-                    raise
-                out.append(self._left_out(watcher, error, now_ns))
-                continue
-            out += self._considered(watcher, seen, rows=rows)
+            out += self._of(watcher, partial(self._seen, watcher, fresh, now_ns, rows=rows), [])
         if isinstance(fresh, Series) and len(fresh):
             out += self._causes.again(fresh)
-        return out
+        return out + self._failed()
 
     def tick(self, now_ns: int) -> list[Finding]:
         """Let time pass."""
         out: list[Finding] = []
         for watcher in tuple(self.watchers):
-            try:
-                seen = watcher.tick(now_ns)
-            except Exception as error:
-                if id(watcher) not in self._guests:
-                    raise
-                out.append(self._left_out(watcher, error, now_ns))
-                continue
-            out += self._considered(watcher, seen, rows=False)
+            out += self._of(watcher, partial(self._ticked, watcher, now_ns), [])
         self._tell_states(now_ns)
-        return out
+        return out + self._failed()
+
+    def _seen(self, watcher: Watcher, fresh: Datum, now_ns: int, *, rows: bool) -> list[Finding]:
+        return self._considered(watcher, watcher.observe((fresh,), now_ns), rows=rows)
+
+    def _ticked(self, watcher: Watcher, now_ns: int) -> list[Finding]:
+        return self._considered(watcher, watcher.tick(now_ns), rows=False)
 
     def _tell_states(self, now_ns: int) -> None:
         """Tell the log which streams are in another state than at the last tick."""
@@ -130,21 +128,32 @@ class Watching:
             return
         kind, subject, _ = self._arrived(history[-1], past=True)
         for watcher in self._who_wants(kind, subject):
-            try:
-                watcher.prime(history, exclude)
-            except Exception as error:
-                if id(watcher) not in self._guests:
-                    raise
-                _log.failure("watcher.failed", error)  # it goes on unprimed
+            self._of(watcher, partial(watcher.prime, history, exclude), None)
 
     def bar(self, spans: Sequence[Span]) -> None:
         """Let nobody learn from these spans, nor keep what was learnt from them."""
         for watcher in self.watchers:
-            watcher.bar(spans)
+            self._of(watcher, partial(watcher.bar, spans), None)
 
     def save(self) -> dict[str, WatcherState]:
         """Return what each watcher has learnt and what stands, by id."""
-        return {CAUSES: saved_whole(self._causes)} | {w.info.plugin_id: w.save() for w in self.watchers}
+        out = {CAUSES: saved_whole(self._causes)}
+        for watcher in self.watchers:
+            state = self._of(watcher, partial(self._saved, watcher), None)
+            if state is not None:
+                out[watcher.info.plugin_id] = state
+        return out
+
+    def _saved(self, watcher: Watcher) -> WatcherState:
+        state = watcher.save()
+        if id(watcher) in self._guests:  # what no file can hold must not keep the others from being saved
+            msgspec.json.decode(state.facts)
+            watcher_state.encode(state)
+        return state
+
+    def stands(self, finding_id: str) -> bool:
+        """Whether a finding goes on, as far as its watcher knows."""
+        return finding_id in self._causes
 
     def restore(self, states: Mapping[str, WatcherState], newest: Mapping[StreamKey, int]) -> bool:
         """Go on from saved states, where nothing was observed yet.
@@ -162,7 +171,7 @@ class Watching:
         whole = CAUSES in states and restored_whole(self._causes, states[CAUSES])
         for watcher in self.watchers:
             state = states.get(watcher.info.plugin_id)
-            if state is None or not watcher.restore(state):
+            if state is None or not self._of(watcher, partial(watcher.restore, state), otherwise=False):
                 _log.info("watcher.learns_anew", watcher=watcher.info.plugin_id, saved=state is not None)
                 whole = False
         return whole
@@ -175,19 +184,15 @@ class Watching:
     def _healths(self, now_ns: int) -> dict[StreamKey, StreamHealth]:
         told: dict[StreamKey, StreamHealth] = {}
         for watcher in self.watchers:
-            for health in self._health(watcher, now_ns):
+            none: tuple[StreamHealth, ...] = ()
+            for health in self._of(watcher, partial(self._health, watcher, now_ns), none):
                 key = (health.tenant, health.device, health.stream)
                 told[key] = told[key].joined(health) if key in told else health
         return told
 
-    def _health(self, watcher: Watcher, now_ns: int) -> Sequence[StreamHealth]:
-        try:
-            return watcher.health(now_ns)
-        except Exception as error:
-            if id(watcher) not in self._guests:
-                raise
-            _log.failure("watcher.failed", error)
-            return ()
+    @staticmethod
+    def _health(watcher: Watcher, now_ns: int) -> tuple[StreamHealth, ...]:
+        return tuple(watcher.health(now_ns))
 
     def _with_late(self, key: StreamKey, health: StreamHealth) -> StreamHealth:
         late = self._arrivals[key].late if key in self._arrivals else 0
@@ -213,29 +218,38 @@ class Watching:
     def _who_wants(self, kind: DatumKind, subject: Subject) -> list[Watcher]:
         known = self._wanted.get((kind, subject))
         if known is None:
-            known = self._wanted[kind, subject] = [w for w in self.watchers if self._wants(w, kind, subject)]
+            known = [w for w in self.watchers if self._of(w, partial(w.wants, kind, subject), otherwise=False)]
+            self._wanted[kind, subject] = known
         return known
-
-    def _wants(self, watcher: Watcher, kind: DatumKind, subject: Subject) -> bool:
-        try:
-            return watcher.wants(kind, subject)
-        except Exception:
-            if id(watcher) not in self._guests:
-                raise
-            return True  # what it is shown then fails as well, and is told
 
     def _considered(self, watcher: Watcher, seen: Observed, *, rows: bool) -> list[Finding]:
         if not seen.findings:
             return []
-        asked = self._causes.ask(seen.findings, seen.closed, rows=rows) if watcher.has_causes else list(seen.findings)
+        if not all(isinstance(finding, Finding) for finding in seen.findings):
+            raise TypeError("a watcher finds findings")
+        own = id(watcher) not in self._guests
+        asked = list(seen.findings)
+        if watcher.has_causes:  # a guest may never say when something is over: nothing stands for its sake
+            asked = self._causes.ask(asked, seen.closed, rows=rows, ends=own)
         return asked if watcher.budgeted else self._budget.admit(asked)
 
-    def _left_out(self, watcher: Watcher, error: Exception, now_ns: int) -> Finding:
-        """Take a watcher that failed out, and say so."""
-        self.watchers = [w for w in self.watchers if w is not watcher]
-        self._wanted.clear()
-        _log.failure("watcher.failed", error)
-        return left_out(watcher.info.plugin_id, watcher.info.title, error, now_ns)
+    def _of(self, watcher: Watcher, call: Callable[[], T], otherwise: T) -> T:
+        """Return what a watcher answers; one of another package that fails is taken out, told, and answers ``otherwise``."""
+        try:
+            return call()
+        except (Exception, SystemExit) as error:
+            if id(watcher) not in self._guests:
+                raise
+            self.watchers = [w for w in self.watchers if w is not watcher]
+            self._wanted.clear()
+            _log.failure("watcher.failed", error)
+            now_ns = self._clock.now_ns()
+            self._untold.append(left_out(watcher.info.plugin_id, watcher.info.title, error, now_ns))
+            return otherwise
+
+    def _failed(self) -> list[Finding]:
+        told, self._untold = self._untold, []
+        return told
 
 
 def watching_of(

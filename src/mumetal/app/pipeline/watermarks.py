@@ -1,18 +1,21 @@
 """How far each stream has been scored, so that a restart scores what a crash left committed and unscored."""
 
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from mumetal.core.clock import Clock
+from mumetal.core.delivery import Datum
+from mumetal.core.event import Event
+from mumetal.core.logs import RoomLogger
 from mumetal.core.series import Series
-from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.core.subject import NO_DEVICE
 
 SAVE_EVERY_S = 2.0
-CALIBRATION = "calibration"
+CALIBRATION, EVENTS = "calibration", "events"
+_log = RoomLogger("app")
 
 
 class Watermarks:
@@ -31,15 +34,21 @@ class Watermarks:
         self._saved_s = -math.inf
         self._dirty = False
         self._marks: dict[str, int] = {}
-        if path.exists():
-            self._marks = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+        try:
+            self._marks = msgspec.json.decode(path.read_bytes(), type=dict[str, int]) if path.exists() else {}
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            _log.warning("learnt.unreadable", reason=str(error))
 
-    def note(self, datum: Series | DeviceSnapshot) -> None:
-        """Remember that ``datum`` has been scored."""
+    def note(self, datum: Datum) -> None:
+        """Remember that ``datum`` has been scored; a record dated ahead moves no mark past now."""
         if isinstance(datum, Series) and not len(datum):
             return
-        stream, newest = (datum.stream, int(datum.t_ns[-1])) if isinstance(datum, Series) else (CALIBRATION, datum.t_ns)
-        key = self.name(datum.tenant, datum.device, stream)
+        if isinstance(datum, Event):
+            key, newest = self.name(datum.tenant, NO_DEVICE, EVENTS), min(datum.t_ns, self._clock.now_ns())
+        elif isinstance(datum, Series):
+            key, newest = self.name(datum.tenant, datum.device, datum.stream), int(datum.t_ns[-1])
+        else:
+            key, newest = self.name(datum.tenant, datum.device, CALIBRATION), datum.t_ns
         if newest > self._marks.get(key, 0):
             self._marks[key] = newest
             self._dirty = True
@@ -69,10 +78,13 @@ class Watermarks:
         now_s = self._clock.monotonic_ns() / 1e9
         if not self._dirty or (not now and now_s - self._saved_s < SAVE_EVERY_S):
             return
-        part = self._path.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(self._marks))
-        os.replace(part, self._path)  # noqa: PTH105 - the same call either way, and this one says "atomic"
-        self._saved_s = now_s
+        part, self._saved_s = self._path.with_suffix(".part"), now_s
+        try:
+            part.write_bytes(msgspec.json.encode(self._marks))
+            part.replace(self._path)
+        except OSError as error:  # a full disk: the former ones stay, and more is scored again
+            _log.warning("learnt.not_saved", reason=str(error))
+            return
         self._dirty = False
 
 

@@ -36,23 +36,30 @@ class CauseStage:
         self._scene_of = scene_of
         self._standing: dict[str, StandingFinding] = {}
 
-    def ask(self, findings: Sequence[Finding], closed: AbstractSet[str], *, rows: bool) -> list[Finding]:
+    def ask(
+        self, findings: Sequence[Finding], closed: AbstractSet[str], *, rows: bool, ends: bool = True
+    ) -> list[Finding]:
         """Return findings with what every cause says of them.
 
         Args:
             findings: As a watcher raised, repeated or ended them.
             closed: Ids of those that are over; they are not asked about again.
             rows: Whether they come from samples, of which more will come.
+            ends: Whether their watcher says when one is over; then those from samples stand until it does.
         """
-        out = [
-            replace(self._asked(finding), standing=rows and finding.finding_id not in closed) for finding in findings
-        ]
-        for finding in out:
+        out: list[Finding] = []
+        for given in findings:
+            over = given.finding_id in closed
+            finding = replace(self._asked(given), standing=rows and ends and not over)
+            out.append(finding)
             self._standing.pop(finding.finding_id, None)
-            if finding.standing:
+            if rows and not over:
                 due = finding.stop_ns + FIRST_LOOK_NS
                 self._standing[finding.finding_id] = StandingFinding(finding=finding, next_ns=due)
         return out
+
+    def __contains__(self, finding_id: object) -> bool:
+        return finding_id in self._standing
 
     def again(self, rows: Series) -> list[Finding]:
         """Return standing findings of a stream of which the causes say something else now that ``rows`` came."""

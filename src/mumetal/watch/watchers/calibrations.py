@@ -12,7 +12,7 @@ from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.slow import SnapshotMonitor
-from mumetal.watch.watchers.per_subject import PerSubject, key_of, of_stream
+from mumetal.watch.watchers.per_subject import Key, PerSubject, key_of, of_stream
 
 
 class CalibrationWatcher(PerSubject[SnapshotMonitor]):
@@ -22,6 +22,15 @@ class CalibrationWatcher(PerSubject[SnapshotMonitor]):
 
     def __init__(self) -> None:
         super().__init__(lambda _: SnapshotMonitor())
+        self._barred: tuple[Span, ...] = ()
+
+    def of(self, key: Key) -> SnapshotMonitor:
+        """Return what watches a device; one seen first keeps to what is barred."""
+        known = key in self._kept
+        kept = super().of(key)
+        if not known:
+            kept.bar(of_stream(self._barred, key))
+        return kept
 
     def wants(self, kind: DatumKind, subject: Subject) -> bool:
         """Say yes to snapshots."""
@@ -51,6 +60,7 @@ class CalibrationWatcher(PerSubject[SnapshotMonitor]):
 
     def bar(self, spans: Sequence[Span]) -> None:
         """Forget the snapshots of these spans."""
+        self._barred = tuple(spans)
         for key, kept in self._kept.items():
             kept.bar(of_stream(spans, key))
 

@@ -113,8 +113,7 @@ class StreamWatcher(PerSubject[WatchedStream]):
             assert isinstance(datum, Series)
             key, calm = key_of(datum), outside(datum, exclude)
             if key in self._restored:
-                if calm is not None:
-                    self.of(key).monitor.recall(calm)
+                self.of(key).monitor.recall(calm if calm is not None else datum.rows(0, 0))
                 continue
             if key in self._kept and key not in fresh:
                 self._kept.pop(key).monitor.leave()
