@@ -174,3 +174,61 @@ def test_it_is_saved_by_the_clock_too(tmp_path: Path) -> None:
                 break
             np.random.default_rng(0).normal(size=100_000)
         assert (tmp_path / LEARNT).exists()
+
+
+def test_what_a_person_called_an_attack_stays_so_over_a_restart_while_it_goes_on(tmp_path: Path) -> None:
+    values = quiet(1_500)
+    values[800:1_000, 1] += 9
+    series = lab(values)
+    ran(tmp_path, series.rows(0, 900))
+    with running(tmp_path, series.rows(0, 900)) as stack:
+        for incident in stack.incidents(LOCAL):
+            change = Change(state=IncidentState.RESOLVED, label=Label.ATTACK, owner="ann")
+            stack.change(LOCAL, incident.incident_id, wiring.OPERATOR, change)
+    with running(tmp_path, series) as stack:
+        for row in range(900, 1_500, 50):
+            push(stack, series.rows(row, row + 50))
+    with running(tmp_path, series) as stack:
+        known = [(i.state, i.label, i.owner) for i in stack.incidents(LOCAL, limit=1_000)]
+    assert (IncidentState.RESOLVED, Label.ATTACK, "ann") in known
+
+
+def test_an_attack_that_was_labelled_while_it_went_on_is_not_learnt_by_a_restart_that_has_lost_its_state(
+    tmp_path: Path,
+) -> None:
+    series = lasting()
+    ran(tmp_path, series.rows(0, 1_300))
+    with running(tmp_path, series.rows(0, 1_300)) as stack:
+        for incident in stack.incidents(LOCAL):
+            change = Change(state=IncidentState.RESOLVED, label=Label.ATTACK)
+            stack.change(LOCAL, incident.incident_id, wiring.OPERATOR, change)
+    (tmp_path / LEARNT).unlink()
+    with running(tmp_path, series) as stack:
+        for row in range(1_300, 1_600, 50):
+            push(stack, series.rows(row, row + 50))
+    assert [f for f in kept(tmp_path, series) if f.start_ns >= series.t_ns[1_300]]
+
+
+def test_a_finding_that_nobody_watches_on_stops_standing_at_the_start(tmp_path: Path) -> None:
+    series = lasting()
+    assert [f.standing for f in ran(tmp_path, series.rows(0, 1_300))] == [True]
+    (tmp_path / LEARNT).unlink()
+    assert [f.standing for f in kept(tmp_path, series)] == [False]
+
+
+def test_a_stream_that_was_committed_and_never_scored_is_scored_at_the_start(tmp_path: Path) -> None:
+    series = lab(quiet(700))
+    ran(tmp_path, series)
+    with running(tmp_path, series) as stack:
+        other = stream(quiet(700), names=NAMES, units=UNITS, name="other")
+        stack.store.append(Delivery(source="test", data=(other,), cursor=""))  # and death before it is scored
+    with running(tmp_path, series) as stack:
+        assert {s.stream: s.state for s in stack.overview(LOCAL).streams} == {"qubits": "watching", "other": "watching"}
+
+
+def test_marks_that_cannot_be_read_keep_no_stack_from_starting(tmp_path: Path) -> None:
+    series = lab(quiet(700))
+    ran(tmp_path, series)
+    (tmp_path / "scored.json").write_bytes(b"")
+    with running(tmp_path, series) as stack:
+        assert {s.state for s in stack.overview(LOCAL).streams} == {"watching"}

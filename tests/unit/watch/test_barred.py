@@ -12,8 +12,10 @@ from mumetal.core.series import Series
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.refit import Refit
+from mumetal.watch.rows import within
 from mumetal.watch.settings import WatchSettings
 from mumetal.watch.slow import SnapshotMonitor
+from mumetal.watch.watchers.calibrations import CalibrationWatcher
 from mumetal.watch.watchers.streams import StreamWatcher
 
 S = 10**9
@@ -132,3 +134,82 @@ def test_snapshots_that_a_person_calls_an_attack_are_forgotten() -> None:
     assert len(monitor._history) == 7
     monitor.bar([(0, FOREVER)])
     assert monitor.state == "learning"
+
+
+def test_a_stream_whose_first_rows_are_barred_learns_from_those_after() -> None:
+    monitor = StreamMonitor(LEARN, SharedBudget(2.0))
+    monitor.bar([(T0 - S, T0 + 20 * S)])
+    fed(monitor, lab(50))
+    assert times(monitor) == [*range(20, 50)]
+
+
+def test_a_restart_between_the_label_and_the_next_row_does_not_save_what_the_attack_taught() -> None:
+    values = gaussian(np.random.default_rng(4), 700, 2)
+    values[:300, 1] += np.where(np.arange(300) % 2, 6.0, -6.0)
+    rows, bad = stream(values, names=NAMES, units=UNITS), [(T0, T0 + 300 * S)]
+    before, after = StreamMonitor(LEARN, SharedBudget(2.0)), StreamMonitor(LEARN, SharedBudget(2.0))
+    fed(before, rows.rows(0, 300))
+    before.bar(bad)
+    assert after.restore(*before.save())
+    after.bar(bad)
+    fed(after, rows.rows(300, 350))
+    assert after.state == "learning"
+
+
+def test_several_labels_that_are_each_of_a_few_rows_count_together() -> None:
+    monitor = StreamMonitor(LEARN, SharedBudget(2.0))
+    fed(monitor, lab(300))
+    bad: list[tuple[int, int]] = []
+    for start in range(0, 250, 50):
+        bad.append((T0 + start * S, T0 + (start + 50) * S))
+        monitor.bar(bad)
+    fed(monitor, lab(320).rows(300, 320))
+    assert monitor.state == "learning"
+
+
+def test_small_incidents_one_after_another_do_not_put_a_refit_off_for_ever() -> None:
+    monitor = StreamMonitor(LEARN, SharedBudget(2.0))
+    rows = lab(3_000)
+    fed(monitor, rows.rows(0, 400))
+    first, bad = monitor._ensemble, list[tuple[int, int]]()
+    for row in range(400, 3_000, 50):
+        fed(monitor, rows.rows(row, row + 50))
+        bad.append((int(rows.t_ns[row + 10]), int(rows.t_ns[row + 11])))
+        monitor.bar(bad)
+    assert monitor._ensemble is not first
+
+
+def test_a_calibration_under_a_span_is_no_baseline_also_when_it_comes_after() -> None:
+    rng = np.random.default_rng(3)
+    sets = [snapshot(day, rng) for day in range(8)]
+    watcher = CalibrationWatcher()
+    place, start = device(sets[0].device), sets[0].t_ns
+    watcher.bar([Span(tenant="local", subject=place, start_ns=start, stop_ns=FOREVER)])
+    for written in sets:
+        watcher.observe([written], written.t_ns)
+    assert [h.state for h in watcher.health(0)] == ["learning"]
+
+
+def test_rows_read_back_after_a_restart_that_are_all_barred_do_not_keep_a_refit_waiting() -> None:
+    rows = lab(12_000)
+    long = WatchSettings(learning_rows=9_000, learning_s=0.0)
+    before, after = StreamWatcher(long, SharedBudget(2.0)), StreamWatcher(long, SharedBudget(2.0))
+    before.observe([rows.rows(0, 11_000)], T0)
+    assert after.restore(before.save())
+    [kept] = after._kept.values()
+    assert kept.monitor.wanting is not None
+    whole = Span(tenant="local", subject=device("lab"), start_ns=0, stop_ns=FOREVER)
+    after.prime([rows.rows(0, 11_000)], [whole])
+    assert kept.monitor.wanting is None
+
+
+def test_rows_within_many_spans_that_overlap_are_those_of_a_plain_count() -> None:
+    rng = np.random.default_rng(8)
+    rows = lab(500)
+    spans = [
+        (T0 + int(a) * S, T0 + int(a + n) * S)
+        for a, n in zip(rng.integers(-50, 500, 40), rng.integers(0, 60, 40), strict=True)
+    ]
+    plain = np.array([any(a <= t < b for a, b in spans) for t in rows.t_ns])
+    np.testing.assert_array_equal(within(rows, spans), plain)
+    assert not within(rows, []).any()
