@@ -111,6 +111,15 @@ def test_quiet_data_are_clean(tmp_path: Path) -> None:
     assert {s["state"] for s in said["streams"]} == {"watching"}
 
 
+def test_what_was_too_short_to_be_judged_is_not_clean(tmp_path: Path) -> None:
+    rows = (f"2026-11-01T00:{n // 60:02d}:{n % 60:02d}Z,{0.01 + (n > 80)}\n" for n in range(100))
+    (tmp_path / "short.csv").write_text("time,mxc.temperature[K]\n" + "".join(rows))
+    done = mumetal("watch", "short.csv", "--out", "report.md", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "Not judged" in done.stderr
+    assert "Not judged" in (tmp_path / "report.md").read_text()[:400]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -32,7 +32,8 @@ from mumetal.trust.api import (
 )
 from mumetal.twin.api import DEMONSTRATION_NOTICE, Demonstration, score_demonstration
 
-SETTLE_S = 3.0
+ON_ITS_WAY_S = 3.0  # what was acted last reaches the stack by files that are polled
+SETTLE_S = 60.0  # so long what was committed is waited for, before a run is summed up
 _log = RoomLogger("serve")
 
 
@@ -44,6 +45,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         rows: Rows committed.
         values_per_s: Values committed a second, on average.
         refused: Pieces of input refused.
+        unscored: Pieces of input that were committed and not looked at yet; the rest says nothing of them.
         open: Incidents that wait for somebody.
         explained: Incidents an innocent cause explains.
         first_incident_s: Time from the start to the first incident, s; negative when there was none.
@@ -57,6 +59,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     rows: int
     values_per_s: float
     refused: int
+    unscored: int
     open: int
     explained: int
     first_incident_s: float
@@ -171,10 +174,14 @@ class Session:
         return incident_report(incident, self.stack.findings(tenant, incident.findings))
 
     def settle(self) -> None:
-        """Stop acting, and give what is on its way a moment to be scored."""
-        if self._demo:
-            self._demo.stop()
-            self._clock.sleep(SETTLE_S)
+        """Stop acting, and wait until all that was committed is scored, a minute at most."""
+        if self._demo is None:
+            return
+        self._demo.stop()
+        self._clock.sleep(ON_ITS_WAY_S)
+        end_ns = self._clock.monotonic_ns() + round(SETTLE_S * 1e9)
+        while self.stack.backlog.owed and not self.stack.failed.is_set() and self._clock.monotonic_ns() < end_ns:
+            self._clock.sleep(0.1)
 
     def summary(self, tenant: str = LOCAL) -> Summary:
         """Return what came of the run so far."""
@@ -190,6 +197,7 @@ class Session:
             rows=overview.rows_total,
             values_per_s=self.stack.values_total / max(lasted, 1e-9),
             refused=overview.quarantined,
+            unscored=self.stack.backlog.owed,
             open=sum(i.state in {IncidentState.OPEN, IncidentState.ACKNOWLEDGED} for i in incidents),
             explained=sum(i.state is IncidentState.EXPLAINED for i in incidents),
             first_incident_s=(min(born) - self._began_ns) / 1e9 if born else -1.0,

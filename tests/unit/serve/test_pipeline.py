@@ -37,6 +37,9 @@ def test_a_full_backlog_refuses_before_anything_is_committed_and_a_closed_one_fo
     with pytest.raises(UnavailableError, match="behind"):
         backlog.admit(0.0)
     assert len(backlog.take(0.0)) == 1
+    assert backlog.owed == 1  # taken is not worked off
+    backlog.done()
+    assert backlog.owed == 0
     backlog.admit(0.0)
     backlog.close()
     with pytest.raises(UnavailableError, match="stopping"):

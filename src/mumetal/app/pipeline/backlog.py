@@ -32,7 +32,7 @@ class Backlog:
     def __init__(self, clock: Clock, limit: int = MAX_VALUES) -> None:
         self._clock, self._limit = clock, limit
         self._waiting: deque[tuple[int, Datum, int]] = deque()
-        self._values = 0
+        self._values = self._owed = 0
         self._lock = threading.Lock()
         self._room, self._some = clock.flag(), clock.flag()
         self._room.set()
@@ -58,6 +58,7 @@ class Backlog:
             for datum in data:
                 self._waiting.append((sequence, datum, at_ns))
                 self._values += size_of(datum)
+            self._owed += len(data)
             self._tell()
 
     def take(self, timeout_s: float) -> list[tuple[int, Datum, int]]:
@@ -69,6 +70,16 @@ class Backlog:
             self._values = 0
             self._tell()
             return taken
+
+    def done(self) -> None:
+        """Note that one of what was taken is worked off."""
+        with self._lock:
+            self._owed -= 1
+
+    @property
+    def owed(self) -> int:
+        """How many pieces were put and are not worked off, taken or not."""
+        return self._owed
 
     def close(self) -> None:
         """Refuse newcomers; what waits can still be taken."""

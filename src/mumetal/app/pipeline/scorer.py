@@ -83,6 +83,7 @@ class Scorer:
                 waiting = self._backlog.take(TICK_S)
                 for _, datum, at_ns in waiting:
                     self._score(datum, at_ns)
+                    self._backlog.done()
                     if self._leave.is_set():
                         return
                 over = closing and not waiting

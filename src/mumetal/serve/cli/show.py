@@ -99,6 +99,8 @@ def summary(said: Summary, incidents: Sequence[Incident], now_ns: int) -> None:
         f"\nRan {said.seconds:.0f} s: {said.rows:,} rows ({said.values_per_s:,.0f} values/s), {said.refused} refused. "
         f"{said.open} incident{'s' if said.open != 1 else ''} open, {said.explained} explained."
     )
+    if said.unscored:
+        out.print(f"Not looked at yet: {said.unscored:,} pieces of input; nothing here speaks of them.", style="bold")
     if said.first_incident_s >= 0:
         out.print(f"First incident after {said.first_incident_s:.1f} s.")
     if said.attacks or said.innocent:

@@ -18,6 +18,7 @@ BLUEFORS_DAY = re.compile(r"\d\d-\d\d-\d\d")
 KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 BY_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".jsonl": "audit", ".ndjson": "audit"}
 MANY = 10
+UNJUDGED = 3  # as where a scan could not read all
 
 
 def spec_of(text: str) -> str:
@@ -73,7 +74,7 @@ def watch(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Look through recorded data once, offline, and end with a report; 1 when something was found."""
+    """Look through recorded data once, offline, and end with a report; 1 when something was found, 3 when not all was judged."""
     from mumetal.app import wiring
     from mumetal.app.parts import load_plugins
     from mumetal.app.replay import replay
@@ -104,7 +105,20 @@ def watch(
     else:
         typer.echo(text if out is None else f"wrote {out}")
     waiting = [i for i in done.incidents if i.state.value in {"open", "acknowledged"}]
-    return 1 if waiting else 0
+    unjudged = unjudged_words(done)
+    if unjudged:
+        typer.echo(unjudged, err=True)
+    return 1 if waiting else UNJUDGED if unjudged else 0
+
+
+def unjudged_words(done: "Replayed") -> str:
+    """Return which streams were only learnt from: what was not judged is not clean. Empty where there is none."""
+    names = [f"{s.device}/{s.stream}" for s in done.streams if s.state.value == "learning"]
+    if not names and done.streams:
+        return ""
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    what = f"Not judged, too short to learn from: {shown}." if names else "Nothing was judged: there is no stream."
+    return f"{what} Give more of it, or fewer rows to learn from (--learn)."
 
 
 def as_markdown(done: "Replayed") -> str:
@@ -119,6 +133,7 @@ def as_markdown(done: "Replayed") -> str:
         f"{done.rows:,} rows of {len(done.streams)} streams: {len(waiting)} incidents that nothing innocent explains, "
         f"{len(explained)} explained, {len(done.quarantined)} pieces of input refused.",
         "",
+        *((f"**{unjudged_words(done)}**", "") if unjudged_words(done) else ()),
         "## Streams",
         "",
     ]

@@ -78,6 +78,8 @@ def up(
             _show_until(session, stop, end_after, LOCAL, plain=as_json or not sys.stdout.isatty(), quiet=as_json)
         finally:
             running.clear(folder)
+        if not as_json and session.stack.backlog.owed:
+            typer.echo("Ending: what was committed is scored first, a minute at most.", err=True)
         session.settle()
         summary = session.summary(LOCAL)
         incidents = list(session.stack.incidents(LOCAL))
