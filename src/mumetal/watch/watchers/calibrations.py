@@ -6,13 +6,13 @@ from mumetal.core.delivery import Datum
 from mumetal.core.finding import Finding
 from mumetal.core.ports import DatumKind, PluginInfo, Span
 from mumetal.core.snapshot import DeviceSnapshot
-from mumetal.core.stream_health import StreamHealth, StreamState
+from mumetal.core.stream_health import StreamHealth
 from mumetal.core.subject import Subject
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.day_to_day import DayToDay
 from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.slow import SnapshotMonitor
-from mumetal.watch.watchers.per_subject import Key, PerSubject, key_of, of_stream
+from mumetal.watch.watchers.per_subject import Key, PerSubject, health_of, key_of, of_stream
 
 
 class CalibrationWatcher(PerSubject[SnapshotMonitor]):
@@ -67,21 +67,7 @@ class CalibrationWatcher(PerSubject[SnapshotMonitor]):
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
         """Say how the calibrations of each device are doing."""
         del now_ns
-        return [
-            StreamHealth(
-                tenant=key[0],
-                device=key[1],
-                stream=key[2],
-                state=StreamState(kept.state),
-                reason=kept.reason,
-                channels=kept.channels,
-                rate_hz=kept.rate_hz,
-                last_ns=kept.last_ns,
-                score=kept.score,
-            )
-            for key, kept in self._kept.items()
-            if kept.last_ns
-        ]
+        return [health_of(key, kept) for key, kept in self._kept.items() if kept.last_ns]
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Return the better answer of its two detectors."""

@@ -8,11 +8,11 @@ from mumetal.core.finding import Finding
 from mumetal.core.ports import DatumKind, Observed, Span
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
-from mumetal.core.stream_health import StreamHealth, StreamState
+from mumetal.core.stream_health import StreamHealth
 from mumetal.core.subject import Subject
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.authored.commits import CommitMonitor, record_finding
-from mumetal.watch.watchers.per_subject import CALIBRATION, PerSubject
+from mumetal.watch.watchers.per_subject import CALIBRATION, PerSubject, health_of
 
 
 class CommitWatcher(PerSubject[CommitMonitor]):
@@ -62,20 +62,7 @@ class CommitWatcher(PerSubject[CommitMonitor]):
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
         """Say how each platform is doing."""
         del now_ns
-        return [
-            StreamHealth(
-                tenant=key[0],
-                device=key[1],
-                stream=key[2],
-                state=StreamState(kept.state),
-                reason=kept.reason,
-                channels=kept.channels,
-                rate_hz=kept.rate_hz,
-                last_ns=kept.last_ns,
-                score=kept.score,
-            )
-            for key, kept in self._kept.items()
-        ]
+        return [health_of(key, kept) for key, kept in self._kept.items()]
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Say how few figures an attack must change to stand out."""

@@ -1,13 +1,14 @@
 """What watchers that keep something of each subject share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from mumetal.core.delivery import Datum
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.ports import Observed, Span, WatcherState
 from mumetal.core.series import Series
+from mumetal.core.stream_health import StreamHealth, StreamState
 from mumetal.core.technique import Conditions, Power
 from mumetal.core.watcher import PlainWatcher
 from mumetal.watch.detectors.power import blind
@@ -25,6 +26,38 @@ def key_of(datum: Datum) -> Key:
     if isinstance(datum, Series):
         return datum.tenant, datum.device, datum.stream
     return datum.tenant, datum.device, CALIBRATION if hasattr(datum, "parameters") else ""
+
+
+class Watched(Protocol):
+    """What watches one stream, and how it is doing."""
+
+    @property
+    def state(self) -> str:
+        """``"learning"``, ``"watching"`` or ``"degraded"``."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is not simply watching."""
+
+    channels: int
+    rate_hz: float
+    last_ns: int
+    score: float
+
+
+def health_of(key: Key, kept: Watched) -> StreamHealth:
+    """Return how what watches one stream is doing."""
+    return StreamHealth(
+        tenant=key[0],
+        device=key[1],
+        stream=key[2],
+        state=StreamState(kept.state),
+        reason=kept.reason,
+        channels=kept.channels,
+        rate_hz=kept.rate_hz,
+        last_ns=kept.last_ns,
+        score=kept.score,
+    )
 
 
 class PerSubject(PlainWatcher, Generic[T]):

@@ -8,7 +8,7 @@ from mumetal.core import LOCAL
 from mumetal.core.delivery import Datum
 from mumetal.core.ports import AlertBudget, DatumKind, Observed, PluginInfo, Span
 from mumetal.core.series import Series
-from mumetal.core.stream_health import StreamHealth, StreamState
+from mumetal.core.stream_health import StreamHealth
 from mumetal.core.subject import Subject
 from mumetal.core.technique import Conditions, Power
 from mumetal.watch.detectors.power import blind
@@ -17,7 +17,7 @@ from mumetal.watch.listed import DETECTORS
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.quality.silence import Silence
 from mumetal.watch.settings import WatchSettings
-from mumetal.watch.watchers.per_subject import CALIBRATION, Key, PerSubject, key_of, of_stream, outside
+from mumetal.watch.watchers.per_subject import CALIBRATION, Key, PerSubject, health_of, key_of, of_stream, outside
 
 CLOSED_AFTER_S = 60.0  # a stream silent for longer has no open alert
 
@@ -124,20 +124,7 @@ class StreamWatcher(PerSubject[WatchedStream]):
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
         """Say how every stream is doing."""
         del now_ns
-        return [
-            StreamHealth(
-                tenant=key[0],
-                device=key[1],
-                stream=key[2],
-                state=StreamState(kept.monitor.state),
-                reason=kept.monitor.reason,
-                channels=kept.monitor.channels,
-                rate_hz=kept.monitor.rate_hz,
-                last_ns=kept.monitor.last_ns,
-                score=kept.monitor.score,
-            )
-            for key, kept in self._kept.items()
-        ]
+        return [health_of(key, kept.monitor) for key, kept in self._kept.items()]
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Return the best of its detectors' answers."""
