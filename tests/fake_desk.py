@@ -16,6 +16,7 @@ from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.event import Event, EventClass, Status
 from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
+from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState, Label, TimelineEntry
 from mumetal.core.ports import Truth
 from mumetal.core.series import Channel, Series
@@ -450,7 +451,8 @@ class FakeDesk:
     def findings(self, tenant: str, finding_ids: Sequence[str]) -> Sequence[Finding]:
         return [self.found[tenant, f] for f in finding_ids if (tenant, f) in self.found]
 
-    def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+    def change(self, scope: Scope, incident_id: str, change: Change) -> Incident:
+        tenant, actor = scope.one_tenant(), scope.principal.name
         if actor == "guest":
             raise RejectedError("guests may only look", hint="ask for the operator role")
         old = self.incident(tenant, incident_id)

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from tests.people import allowed
+
 from mumetal.app.settings import PluginSettings, ServeSettings, Settings
 from mumetal.connect.settings import StoreSettings
 from mumetal.core.artefact import Artefact, Evidence
@@ -15,7 +17,7 @@ from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
-from mumetal.core.ports import LedgerEntry, Permit, PluginInfo, Request, Truth
+from mumetal.core.ports import Decision, LedgerEntry, PluginInfo, Request, Truth
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 
@@ -50,14 +52,14 @@ class FakeAuthorizer:
     def __init__(self, *allowed: Request) -> None:
         self._allowed = set(allowed)
 
-    def authorize(self, request: Request) -> Permit:
+    def authorize(self, request: Request) -> Decision:
         try:
             known = request in self._allowed
         except TypeError:
             known = False
         if not known:
             raise RejectedError("denied")
-        return Permit(policy="tests.fake", policy_version="1")
+        return allowed(request)
 
 
 class FakeVerifier:

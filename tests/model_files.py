@@ -10,13 +10,14 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 from tests.fakes_ports import T0, FakeLedger
+from tests.people import allowed, who
 
 from bench.trust.scorers import CHANNELS
 from bench.trust.scorers import background as background  # noqa: PLC0414 - tests take it from here
 from bench.trust.scorers import pca_model as pca_model  # noqa: PLC0414 - tests take it from here
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import RejectedError
-from mumetal.core.ports import Permit, Request
+from mumetal.core.ports import Decision, Request
 from mumetal.trust.models.chronicle import Chronicle
 from mumetal.trust.models.lifecycle import Lifecycle
 from mumetal.trust.models.manifest import InputRange, Promises
@@ -91,11 +92,11 @@ class AllowAll:
         self.denied = set(denied)
         self.asked: list[Request] = []
 
-    def authorize(self, request: Request) -> Permit:
+    def authorize(self, request: Request) -> Decision:
         self.asked.append(request)
         if request.action in self.denied:
             raise RejectedError("denied")
-        return Permit(policy="tests.all", policy_version="1")
+        return allowed(request)
 
 
 class House:
@@ -121,5 +122,5 @@ class House:
             ledger=self.ledger,
             authorizer=self.policy,
             clock=self.clock,
-            actor="operator",
+            principal=who(),
         )

@@ -60,7 +60,7 @@ def registry(folder: Path, versions: int) -> None:
     """Fill a registry with versions that were active one after the other."""
     for seed in range(versions):
         with changing(folder, make=True) as desk:
-            act, who = desk.lifecycle, desk.actor
+            act, who = desk.lifecycle, desk.principal
             version = act.register(who, "m", pca_model(background(seed=seed)), promises())
             active = desk.registry.record("m").in_state(State.ACTIVE)
             report = GateReport(
@@ -109,7 +109,7 @@ def t5(trials: int) -> Iterator[Row]:
         for _ in range(10):
             began, used = time.perf_counter(), time.process_time()
             with changing(store) as desk:
-                desk.lifecycle.roll_back(desk.actor, "m", "bench")
+                desk.lifecycle.roll_back(desk.principal, "m", "bench")
             with models.reading(store) as opened:
                 opened.load("m")
             times.append(time.perf_counter() - began)

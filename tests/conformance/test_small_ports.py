@@ -11,8 +11,10 @@ import pytest
 from tests import fakes_ports as fakes
 from tests import trust_keys as keys
 from tests.integration.receiver import Receiver
+from tests.people import who
 from tests.unit.connect.test_incident_store import T0, a_finding, an_incident
 
+from mumetal.access.api import agent_scope
 from mumetal.access.local import LocalOperator
 from mumetal.connect.sinks import SINKS, open_sink
 from mumetal.core.artefact import Artefact
@@ -20,6 +22,7 @@ from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, ModelSource, Range, Request, Sink, Verifier
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.redteam.range import Seal, TwinRange
 from mumetal.trust.digest import DigestVerifier
 from mumetal.trust.ledger.local import open_local
@@ -88,7 +91,8 @@ def test_a_sink_closes_twice(sink: SinkCase) -> None:
     sink.sink.close()
 
 
-ASKED = Request(tenant="local", principal="alice", action="incident.change", resource="inc-1")
+INCIDENT = Subject(kind=SubjectKind.INCIDENT, name="inc-1")
+ASKED = Request(tenant="local", principal=who("alice"), action="incident.change", resource=INCIDENT)
 
 
 @pytest.fixture(params=["fake", "local"])
@@ -97,22 +101,32 @@ def authorizer(request: pytest.FixtureRequest) -> Authorizer:
 
 
 def test_the_permitted_is_permitted_with_a_policy(authorizer: Authorizer) -> None:
-    permit = authorizer.authorize(ASKED)
-    assert permit.policy
-    assert permit.policy_version
+    decision = authorizer.authorize(ASKED)
+    assert decision.permitted
+    assert decision.policies
+    assert decision.version
+    assert decision.request == ASKED
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        Request(tenant="other", principal="alice", action="incident.change", resource="inc-1"),
-        Request(tenant="local", principal="mallory", action="incident.change", resource="inc-1"),
-        Request(tenant="local", principal="alice", action="queue.pause", resource="inc-1"),
-        Request(tenant="local", principal="alice", action="incident.*", resource="inc-1"),
-        Request(tenant="", principal="", action="", resource=""),
-        Request(tenant="local", principal="alice ", action="incident.change", resource="inc-1"),
-        Request(tenant="local", principal="\ud800", action="incident.change", resource="inc-1"),
-        Request(tenant=None, principal="alice", action=[], resource="x"),  # type: ignore[arg-type]
+        Request(tenant="other", principal=who("alice"), action="incident.change", resource=INCIDENT),
+        Request(tenant="local", principal=who("mallory"), action="incident.change", resource=INCIDENT),
+        Request(tenant="local", principal=who("alice"), action="queue.pause", resource=INCIDENT),
+        Request(tenant="local", principal=who("alice"), action="incident.*", resource=INCIDENT),
+        Request(tenant="local", principal=who("alice", "other"), action="incident.change", resource=INCIDENT),
+        Request(tenant="local", principal=who("mumetal.triage"), action="incident.change", resource=INCIDENT),
+        Request(
+            tenant="local",
+            principal=agent_scope("local", "mumetal.triage", sent_by=who("alice")).principal,
+            action="incident.change",
+            resource=INCIDENT,
+        ),
+        Request(tenant="", principal="", action="", resource=""),  # type: ignore[arg-type]
+        Request(tenant="local", principal=who("alice "), action="incident.change", resource=INCIDENT),
+        Request(tenant="local", principal="alice", action="incident.change", resource=INCIDENT),  # type: ignore[arg-type]
+        Request(tenant=None, principal=who("alice"), action=[], resource="x"),  # type: ignore[arg-type]
     ],
 )
 def test_everything_else_is_denied_and_so_is_a_failed_decision(authorizer: Authorizer, request_: Request) -> None:

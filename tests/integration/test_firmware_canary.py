@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.people import who
 from tests.unit.trust.firmware.makers import IMAGE, NOW, envelope, root
 
 from mumetal.access.local import LocalOperator
@@ -89,7 +90,7 @@ def roll(
             floors=Floors(folder / "floors.json"), root=root(), clock=world,
         )  # fmt: skip
         devices = dict.fromkeys(BOARDS, "zcu111")
-        plan = Plan(devices=devices, envelope=envelope(), data=IMAGE, soak_s=40.0, look_s=4.0, actor="operator")
+        plan = Plan(devices=devices, envelope=envelope(), data=IMAGE, soak_s=40.0, look_s=4.0, principal=who())
         report = rollout.run(plan)
         acts = [(e.action, e.subject) for e in all_entries(ledger) if e.outcome == "done"]
         ledger.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.model_files import AllowAll, background, pca_model, promises
+from tests.people import who
 from tests.web_client import WebClient
 
 from mumetal.app import wiring
@@ -46,7 +47,7 @@ class Ground:
         folder.mkdir(parents=True, exist_ok=True)
         self.ledger = ledgers.open_ledger(folder, self.clock)
         self.desk = models.attach(
-            folder, ledger=self.ledger, authorizer=AllowAll(), clock=self.clock, actor="operator", owner="operator"
+            folder, ledger=self.ledger, authorizer=AllowAll(), clock=self.clock, principal=who(), owner="operator"
         )
         self.models = LiveModels(self.desk)
         self.stack = Stack(
@@ -69,7 +70,7 @@ class Ground:
 
     def active(self, data: bytes) -> str:
         act = self.desk.lifecycle
-        version = act.register("ada", "cryo", data, promises())
+        version = act.register(who("ada"), "cryo", data, promises())
         before = self.desk.registry.record("cryo").in_state(State.ACTIVE)
         said = tuple(GateOutcome(gate=g, passed=True, reason="measured") for g in sorted(REQUIRED))
         report = GateReport(
@@ -80,10 +81,10 @@ class Ground:
             t_ns="1",
             outcomes=said,
         )
-        act.promote("ada", "cryo", version, report)
+        act.promote(who("ada"), "cryo", version, report)
         for _ in range(2):
-            act.approve("bob", "cryo", version)
-            act.promote("ada", "cryo", version)
+            act.approve(who("bob"), "cryo", version)
+            act.promote(who("ada"), "cryo", version)
         self.models.refresh()
         return version
 
@@ -148,7 +149,7 @@ def test_a_sick_model_is_found_falls_back_and_the_page_says_it(ground: Ground) -
     page = ground.page()
     assert "was put back" in page
     assert bad[:12] in page
-    ground.desk.lifecycle.undo("operator", "cryo", "the shift is real")
+    ground.desk.lifecycle.undo(who("operator"), "cryo", "the shift is real")
     ground.models.refresh()
     assert ground.version == bad
     ground.rows(480, 6, shift=1.5)

@@ -117,7 +117,7 @@ def test_once_a_person_calls_it_ordinary_it_is_learnt(tmp_path: Path) -> None:
     with running(tmp_path, series) as stack:
         for incident in stack.incidents(LOCAL, limit=1_000):
             change = Change(state=IncidentState.RESOLVED, label=Label.BENIGN)
-            stack.change(LOCAL, incident.incident_id, wiring.OPERATOR, change)
+            stack.change(wiring.operator_scope(), incident.incident_id, change)
     (tmp_path / LEARNT).unlink()
     with running(tmp_path, series) as stack:
         for row in range(1_300, 1_600, 50):
@@ -137,7 +137,7 @@ def test_what_a_death_lets_score_again_is_neither_told_twice_nor_raised_after_it
     assert said(kept(tmp_path, series)) == said(once)
     with running(tmp_path, series) as stack:
         for incident in stack.incidents(LOCAL, limit=1_000):
-            stack.change(LOCAL, incident.incident_id, wiring.OPERATOR, Change(state=IncidentState.RESOLVED))
+            stack.change(wiring.operator_scope(), incident.incident_id, Change(state=IncidentState.RESOLVED))
     (tmp_path / LEARNT).write_bytes(before_death)
     with running(tmp_path, series) as stack:
         assert {i.state for i in stack.incidents(LOCAL, limit=1_000)} == {IncidentState.RESOLVED}
@@ -184,7 +184,7 @@ def test_what_a_person_called_an_attack_stays_so_over_a_restart_while_it_goes_on
     with running(tmp_path, series.rows(0, 900)) as stack:
         for incident in stack.incidents(LOCAL):
             change = Change(state=IncidentState.RESOLVED, label=Label.ATTACK, owner="ann")
-            stack.change(LOCAL, incident.incident_id, wiring.OPERATOR, change)
+            stack.change(wiring.operator_scope(), incident.incident_id, change)
     with running(tmp_path, series) as stack:
         for row in range(900, 1_500, 50):
             push(stack, series.rows(row, row + 50))
@@ -201,7 +201,7 @@ def test_an_attack_that_was_labelled_while_it_went_on_is_not_learnt_by_a_restart
     with running(tmp_path, series.rows(0, 1_300)) as stack:
         for incident in stack.incidents(LOCAL):
             change = Change(state=IncidentState.RESOLVED, label=Label.ATTACK)
-            stack.change(LOCAL, incident.incident_id, wiring.OPERATOR, change)
+            stack.change(wiring.operator_scope(), incident.incident_id, change)
     (tmp_path / LEARNT).unlink()
     with running(tmp_path, series) as stack:
         for row in range(1_300, 1_600, 50):

@@ -97,3 +97,10 @@ def test_naming_its_type_is_no_making(source: str) -> None:
 def test_one_module_knows_the_file_of_the_records() -> None:
     knowing = [str(p.relative_to(SRC)) for p in sorted(SRC.rglob("*.py")) if "incidents.sqlite" in p.read_text()]
     assert knowing == ["connect/stores/records/place.py"]
+
+
+def test_only_acts_ask_the_authorizer() -> None:
+    askers = {
+        str(path.relative_to(SRC)) for path in SRC.rglob("*.py") if ".authorize(" in path.read_text(encoding="utf-8")
+    }
+    assert askers == {"core/acts.py"}

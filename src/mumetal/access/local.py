@@ -6,8 +6,8 @@ import pwd
 from collections.abc import Collection, Mapping
 
 from mumetal.core import check
-from mumetal.core.errors import RejectedError
-from mumetal.core.ports import Permit, Request
+from mumetal.core.identity import Principal, PrincipalKind
+from mumetal.core.ports import Decision, DeniedError, Request
 
 OPERATOR_ACTIONS = frozenset(
     {
@@ -20,6 +20,7 @@ OPERATOR_ACTIONS = frozenset(
         "delivery.push",
     }
 )
+VERSION = "1"  # of the rules in this module
 
 
 class LocalOperator:
@@ -47,26 +48,37 @@ class LocalOperator:
         self._principal, self._tenant, self._actions = principal, tenant, frozenset(actions)
         self._agents = {name: frozenset(verbs) for name, verbs in (agents or {}).items()}
 
-    def authorize(self, request: Request) -> Permit:
-        """Return a permit.
+    def authorize(self, request: Request) -> Decision:
+        """Return the decision that permits.
+
+        Who was sent by somebody may do what both may: the agent by its verbs, the sender by theirs.
 
         Raises:
-            RejectedError: Not allowed, or the decision failed; does not tell which part of the request was wrong.
+            DeniedError: Not allowed, or the decision failed; does not tell which part of the request was wrong.
         """
         try:
-            allowed = (
-                hmac.compare_digest(request.tenant.encode(), self._tenant.encode())
-                and hmac.compare_digest(request.principal.encode(), self._principal.encode())
-                and request.action in self._actions
-                and 0 < len(request.resource) <= 4_096
-            )
+            who = request.principal
+            asks = who.on_behalf_of or who
+            policies = []
+            if who.kind is PrincipalKind.AGENT and request.action in self._agents.get(who.name, ()):
+                policies.append("access.local.agent")
+            if asks.kind is PrincipalKind.PERSON and self._may(asks, request):
+                policies.append("access.local.operator")
+            allowed = len(policies) == (1 if asks is who else 2)
+            decision = Decision(request=request, permitted=allowed, policies=tuple(policies), version=VERSION)
         except Exception as error:
-            raise RejectedError("denied: the decision failed", where="access.local") from error
-        if request.action in self._agents.get(request.principal, ()) and request.resource:
-            return Permit(policy="access.local.agent", policy_version="1")
-        if allowed is not True:
-            raise RejectedError("denied: the local operator may not do this", where="access.local")
-        return Permit(policy="access.local.operator", policy_version="1")
+            raise DeniedError("denied: the decision failed", where="access.local") from error
+        if not decision.permitted:
+            raise DeniedError("denied: the local operator may not do this", decision, where="access.local")
+        return decision
+
+    def _may(self, who: Principal, request: Request) -> bool:
+        return (
+            hmac.compare_digest(request.tenant.encode(), self._tenant.encode())
+            and hmac.compare_digest(who.tenant.encode(), self._tenant.encode())
+            and hmac.compare_digest(who.name.encode(), self._principal.encode())
+            and request.action in self._actions
+        )
 
 
 def os_user() -> str:

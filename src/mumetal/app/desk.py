@@ -8,6 +8,7 @@ from mumetal.core.check import LATEST_NS
 from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
+from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState, Label
 from mumetal.core.ports import Truth
 from mumetal.core.series import Series
@@ -81,11 +82,11 @@ class Desk(Protocol):
         """Return an incident's findings, in the order asked for."""
         ...
 
-    def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+    def change(self, scope: Scope, incident_id: str, change: Change) -> Incident:
         """Change an incident: authorised, written to the ledger, then done.
 
         Raises:
-            RejectedError: The actor may not.
+            RejectedError: They may not.
             BadInputError: No such incident.
         """
         ...

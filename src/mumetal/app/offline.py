@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from mumetal.access.api import acting_scope
 from mumetal.app import settings as settings_file
 from mumetal.app import wiring
 from mumetal.app.desk import Change
@@ -13,32 +12,39 @@ from mumetal.app.settings import Settings
 from mumetal.connect.api import open_records, sink_name
 from mumetal.core.acts import Acts
 from mumetal.core.clock import SystemClock
+from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident
 from mumetal.core.ports import Request
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Inventory, Triage, TriageSettings
 from mumetal.scan.api import ScanReport
 from mumetal.trust.api import open_ledger, opened_ledger
 
 
-def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+def change_offline(folder: Path, scope: Scope, incident_id: str, change: Change) -> Incident:
     """Change an incident: permitted, written to the ledger, then done.
 
     Raises:
-        RejectedError: The actor may not.
+        RejectedError: They may not.
         BadInputError: No such incident, or the state cannot follow.
     """
     clock = SystemClock()
-    kept, scope = open_records(folder), acting_scope(tenant, actor)
+    kept = open_records(folder)
     try:
         with opened_ledger(folder, clock) as ledger:
             before = kept.incident(scope, incident_id)
             triage = Triage(TriageSettings(), Inventory())
             triage.restore([before], kept.findings(scope, before.findings))
-            request = Request(tenant=tenant, principal=actor, action="incident.change", resource=incident_id)
+            request = Request(
+                tenant=scope.one_tenant(),
+                principal=scope.principal,
+                action="incident.change",
+                resource=Subject(kind=SubjectKind.INCIDENT, name=before.incident_id),
+            )
             with Acts(ledger, wiring.authorizer(), clock).act(request, change.words()):
                 after = triage.change(
                     incident_id,
-                    actor,
+                    scope.principal.name,
                     clock.now_ns(),
                     state=change.state,
                     owner=change.owner,
@@ -51,11 +57,11 @@ def change_offline(folder: Path, tenant: str, incident_id: str, actor: str, chan
     return after
 
 
-def file_offline(settings: Settings, report: ScanReport, tenant: str, actor: str) -> Filed:
+def file_offline(settings: Settings, report: ScanReport, scope: Scope) -> Filed:
     """File a scan's report in a store's folder, as the running stack would.
 
     Raises:
-        RejectedError: The actor may not.
+        RejectedError: They may not.
         BadInputError: The report cannot be filed.
     """
     folder = settings_file.path_in(settings)
@@ -73,7 +79,7 @@ def file_offline(settings: Settings, report: ScanReport, tenant: str, actor: str
             authorizer=wiring.authorizer(),
             clock=SystemClock(),
         )
-        return Filing(rooms, Judge(rooms)).file(report, tenant, actor)
+        return Filing(rooms, Judge(rooms)).file(report, scope)
     finally:
         ledger.close()
         kept.close()

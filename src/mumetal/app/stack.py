@@ -39,6 +39,7 @@ from mumetal.core.delivery import Delivery, Quarantined, Receipt
 from mumetal.core.errors import MumetalError, UnavailableError
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
+from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.logs import RoomLogger
 from mumetal.core.part import Part, Running
@@ -325,9 +326,9 @@ class Stack:
         """Return findings, in the order asked for."""
         return self._incidents.findings(agent_scope(tenant, DESK_AGENT), finding_ids)
 
-    def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+    def change(self, scope: Scope, incident_id: str, change: Change) -> Incident:
         """Change an incident: authorised, written to the ledger, then done."""
-        return self._judge.change(tenant, incident_id, actor, change)
+        return self._judge.change(scope, incident_id, change)
 
     def series(
         self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int, points: int = 2_000

@@ -90,7 +90,9 @@ class VerbDesk:
             if before.state in {ActState.DONE, ActState.UNDONE}:
                 return _outcome(before)
         approved = self._approved(known.verb, act)
-        request = Request(tenant=act.tenant, principal=act.principal.name, action=act.verb, resource=act.subject.name)
+        request = Request(
+            tenant=act.tenant, principal=act.principal, action=act.verb, resource=act.subject, context=act.parameters
+        )
         why = f"{act.why} act {act.act_id}{f', {approved}' if approved else ''}"
         with self._acts.act(request, why) as begun:
             kept = ActRecord(
@@ -103,7 +105,7 @@ class VerbDesk:
             )
             self._records.acts.put(scope, kept)
             try:
-                outcome = known.running.perform(act, begun.permit)
+                outcome = known.running.perform(act, begun.decision)
             except BaseException as error:
                 failed = replace(kept, t_ns=self._clock.now_ns(), state=ActState.FAILED, said=str(error)[:1_500])
                 self._records.acts.put(scope, failed)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from mumetal.access.api import LocalOperator
+from mumetal.access.api import LocalOperator, person_scope
 from mumetal.app import settings as settings_file
 from mumetal.app.models.live import LiveModels
 from mumetal.app.opened import actions_of, agents_of
@@ -18,6 +18,7 @@ from mumetal.connect.api import open_sink, open_source, sink_name
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError
+from mumetal.core.identity import Scope
 from mumetal.core.part import Part
 from mumetal.core.ports import Ledger, Source, Truth
 from mumetal.respond.api import Inventory, decode_inventory
@@ -108,6 +109,11 @@ def timing_codes(settings: Settings) -> TimingCodes | None:
         raise BadInputError(
             error.strerror or str(error), where=str(path), hint="set watch.timing_codes to a file that can be read"
         ) from None
+
+
+def operator_scope() -> Scope:
+    """Return the scope of whoever works at this machine's own command line."""
+    return person_scope(LOCAL, OPERATOR)
 
 
 def authorizer(parts: Sequence[Part] | None = None) -> LocalOperator:

@@ -1,7 +1,7 @@
 """Time as an argument: nothing below ``serve`` asks the operating system what time it is, or waits by itself.
 
 A running stack makes its threads and the flags that they wait for with its clock, so that it lives on whichever it is
-given: the machine's, one that a test moves, one that runs faster, or :class:`mumetal.core.virtual_clock.VirtualClock`.
+given: the machine's, one that a test moves, one that runs faster, or :class:`mumetal.redteam.virtual_clock.VirtualClock`.
 What depends on real devices and real peers waits in real time whatever the clock is: syncing a file, the threads that
 commit to the store, HTTP and its timeouts, the beat of a live page, and the patience with which an ending is awaited.
 """

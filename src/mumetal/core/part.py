@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mumetal.core.act import Act, Outcome
     from mumetal.core.clock import Clock
     from mumetal.core.finding import Finding
-    from mumetal.core.ports import AlertBudget, Authorizer, Ledger, Permit, PluginInfo, Store
+    from mumetal.core.ports import AlertBudget, Authorizer, Decision, Ledger, PluginInfo, Store
     from mumetal.core.record import Record
     from mumetal.core.records import PartTables, Records
 
@@ -170,7 +170,7 @@ class Running(Protocol):
     def health(self) -> Health:
         """Say how it is doing."""
 
-    def perform(self, act: Act, permit: Permit) -> Outcome:
+    def perform(self, act: Act, decision: Decision) -> Outcome:
         """Do what is permitted and on the ledger; the same ``act_id`` twice does it once.
 
         Raises:
@@ -198,9 +198,9 @@ class Idle:
         """It is well."""
         return Health()
 
-    def perform(self, act: Act, permit: Permit) -> Outcome:
+    def perform(self, act: Act, decision: Decision) -> Outcome:
         """Refuse: it has no verb."""
-        del permit
+        del decision
         raise BadInputError("this part has no such verb", where=act.verb)
 
     def run(self, task_id: str) -> Sequence[Finding]:

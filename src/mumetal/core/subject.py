@@ -22,6 +22,19 @@ class SubjectKind(StrEnum):
     SOURCE = "source"
     LEDGER = "ledger"
     STORE = "store"
+    STACK = "stack"
+    SETTINGS = "settings"
+    INCIDENT = "incident"
+    RELEASE = "firmware"
+    DATA_SET = "data"
+    CREDENTIAL = "credential"
+
+
+_WITH_KIND = {
+    SubjectKind.MODEL,
+    SubjectKind.RELEASE,
+    SubjectKind.DATA_SET,
+}  # their names alone do not say what they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +56,12 @@ class Subject:
         check.text(self.device, "device", 200)
         if not self.name or not self.device:
             raise BadInputError(f"a {self.kind} needs a name, and '-' where it has no device")
+
+    @property
+    def text(self) -> str:
+        """The subject in one line, as the ledger has it: ``"model:cryo@1f2e"``, ``"fridge1/cryostat"``."""
+        place = self.name if self.device in {NO_DEVICE, self.name} else f"{self.device}/{self.name}"
+        return f"{self.kind}:{place}" if self.kind in _WITH_KIND else place
 
     @classmethod
     def stream(cls, device: str, name: str) -> "Subject":

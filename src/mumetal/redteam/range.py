@@ -18,10 +18,10 @@ from msgspec import Struct
 from mumetal.core.clock import Clock
 from mumetal.core.errors import RejectedError, UnavailableError
 from mumetal.core.ports import Ground, Twin
-from mumetal.core.virtual_clock import VirtualClock
 from mumetal.redteam.ground_client import BoundClient
 from mumetal.redteam.sealed_settings import refuse_settings
 from mumetal.redteam.sealing import inspect
+from mumetal.redteam.virtual_clock import VirtualClock
 
 KEY_BYTES = 32
 

@@ -17,6 +17,7 @@ from mumetal.core.clock import Clock
 from mumetal.core.incident import IncidentState
 from mumetal.core.logs import RoomLogger
 from mumetal.core.ports import Request
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import incident_report
 from mumetal.serve.api.server import Server
 from mumetal.serve.web import create_app
@@ -159,13 +160,15 @@ class Session:
     def _declare(self) -> None:
         """Enter that the stack starts, and what was set differently since the last start."""
         acts, now = Acts(self._ledger, wiring.authorizer(self._parts), self._clock), told(self._settings)
-        before = last_told(self._ledger, self._ledger.size)
+        before, who = last_told(self._ledger, self._ledger.size), wiring.operator_scope().principal
         changed = changes(before, now)
         if before and changed:
-            request = Request(tenant=LOCAL, principal=wiring.OPERATOR, action=CHANGE, resource="settings")
+            of_settings = Subject(kind=SubjectKind.SETTINGS, name="settings")
+            request = Request(tenant=LOCAL, principal=who, action=CHANGE, resource=of_settings)
             with acts.act(request, f"changed since the last start: {', '.join(changed)}"):
                 pass  # the file was changed already; what counts from here on is what was read of it
-        request = Request(tenant=LOCAL, principal=wiring.OPERATOR, action=START, resource="stack")
+        stack = Subject(kind=SubjectKind.STACK, name="stack")
+        request = Request(tenant=LOCAL, principal=who, action=START, resource=stack)
         with acts.act(request, now):
             pass  # its end is not an outcome: whether it runs is seen elsewhere
 

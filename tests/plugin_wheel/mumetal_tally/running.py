@@ -6,7 +6,7 @@ from mumetal.core.act import Act, ActState, Outcome
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.part import House, Idle
-from mumetal.core.ports import Permit
+from mumetal.core.ports import Decision
 from mumetal.core.subject import Subject, SubjectKind
 
 from .settings import TallySettings
@@ -26,7 +26,7 @@ class TallyRunning(Idle):
         self.counts, self._settings, self._clock = counts, settings, clock
         self._told: set[tuple[str, str]] = set()
 
-    def perform(self, act: Act, permit: Permit) -> Outcome:
+    def perform(self, act: Act, decision: Decision) -> Outcome:
         """Reset a device, or take a reset back."""
         if act.verb == "tally.reset":
             self.counts.reset(act.tenant, act.subject.device, act.act_id)
@@ -35,7 +35,7 @@ class TallyRunning(Idle):
         if act.verb == "tally.restore":
             self.counts.restore(act.tenant, act.parameter("act"))
             return Outcome(act_id=act.act_id, state=ActState.DONE, said="what was set aside counts again")
-        return super().perform(act, permit)
+        return super().perform(act, decision)
 
     def run(self, task_id: str) -> Sequence[Finding]:
         """Tell once of each device to which too much is done."""

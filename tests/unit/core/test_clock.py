@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mumetal.core import virtual_clock
 from mumetal.core.clock import Clock, ManualClock, PacedClock, SystemClock
 from mumetal.core.errors import BadInputError
-from mumetal.core.virtual_clock import VirtualClock
+from mumetal.redteam import virtual_clock
+from mumetal.redteam.virtual_clock import VirtualClock
 
 T0 = 1_790_000_000 * 10**9
 S = 10**9

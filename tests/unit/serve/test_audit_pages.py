@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.fake_desk import FakeDesk
+from tests.people import allowed, who
 from tests.trust_keys import T0, counting
 from tests.unit.trust.ledger.books import WITNESS, entry
 from tests.web_client import WebClient
@@ -17,7 +18,8 @@ from mumetal.app.settings import ServeSettings
 from mumetal.core.acts import Acts
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import RejectedError
-from mumetal.core.ports import Authorizer, LedgerEntry, Permit, Request
+from mumetal.core.ports import Authorizer, Decision, LedgerEntry, Request
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.serve.api.identity import Peer
 from mumetal.serve.cli.app import app
 from mumetal.serve.web import create_app
@@ -37,10 +39,10 @@ COUNT = 130
 class Readers:
     """Permits reading and exporting to anybody, for their own tenant; the pages must keep tenants apart by themselves."""
 
-    def authorize(self, request: Request) -> Permit:
+    def authorize(self, request: Request) -> Decision:
         if request.action not in {"ledger.read", "ledger.export"}:
             raise RejectedError("denied")
-        return Permit(policy="test", policy_version="1")
+        return allowed(request)
 
 
 @pytest.fixture
@@ -223,21 +225,26 @@ def test_a_witness_is_shown_and_one_that_refutes_is_shouted(ledger: MerkleLedger
     forged.close()
 
 
+QUEUE = Subject(kind=SubjectKind.DEVICE, name="q1", device="q1")
+
+
 def test_an_act_that_fails_or_is_denied_leaves_its_word(ledger: MerkleLedger) -> None:
     clock = ManualClock(T0)
     acts = Acts(ledger, LocalOperator("operator", "local", ("queue.pause",)), clock)
-    asked = Request(tenant="local", principal="operator", action="queue.pause", resource="q1")
+    asked = Request(tenant="local", principal=who("operator"), action="queue.pause", resource=QUEUE)
     with acts.act(asked, "incident 7") as begun:
         assert ledger.entries(begun.index)[0][1].outcome == ""
         begun.said = "two jobs held"
     with pytest.raises(ValueError, match="broke"), acts.act(asked, "incident 7"):
         raise ValueError("it broke")
-    denied = Request(tenant="local", principal="operator", action="queue.drop", resource="q1")
+    denied = Request(tenant="local", principal=who("operator"), action="queue.drop", resource=QUEUE)
     with pytest.raises(RejectedError), acts.act(denied, "incident 7"):
         pytest.fail("a denied act ran")
     said = [e for _, e in ledger.entries(132, 10)]
     assert [e.outcome for e in said] == ["", "done: two jobs held", "", "failed: it broke", "denied"]
-    assert said[0].why == "incident 7 by policy access.local.operator@1"
+    assert (said[0].why, said[0].policy) == ("incident 7", "access.local.operator@1")
+    assert (said[-1].policy, said[-1].why) == ("default@1", "incident 7: denied: the local operator may not do this")
+    assert all(e.decision.startswith("sha256:") for e in said)
 
 
 def test_moments_are_utc() -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.people import who
 from tests.unit.serve.test_firmware_commands import NEW, OLD, Site, run
 
 from mumetal.app.firmware.operating import operating
@@ -121,7 +122,7 @@ def test_a_board_that_changed_is_on_the_ledger_and_one_that_did_not_is_not(tmp_p
 def test_while_another_command_holds_the_ledger_nothing_is_recorded(tmp_path: Path) -> None:
     site = Site(tmp_path)
     book = Book(tmp_path / "state")
-    with operating(book, clock=SystemClock(), operator="operator"):
+    with operating(book, clock=SystemClock(), operator=who()):
         said = run("firmware", "inventory", site.fleet, *site.trust, *site.state, code=3)
     assert "try again when it has ended" in said
     assert book.boards(LOCAL) == []

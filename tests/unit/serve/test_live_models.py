@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.fakes_ports import T0
 from tests.model_files import House, background, pca_model, promises
+from tests.people import who
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
 
 from mumetal.app import wiring
@@ -173,13 +174,13 @@ def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, mon
 
 def test_status_names_what_does_not_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with changing(tmp_path, make=True) as desk:
-        version = desk.lifecycle.register(desk.actor, "cryo", pca_model(background()), promises())
+        version = desk.lifecycle.register(desk.principal, "cryo", pca_model(background()), promises())
         said = tuple(GateOutcome(gate=g, passed=True, reason="measured") for g in sorted(REQUIRED))
         report = GateReport(name="cryo", version=version, data="0" * 64, t_ns="1", outcomes=said)
-        desk.lifecycle.promote(desk.actor, "cryo", version, report)
+        desk.lifecycle.promote(desk.principal, "cryo", version, report)
         for _ in range(2):
-            desk.lifecycle.approve(desk.actor, "cryo", version)
-            desk.lifecycle.promote(desk.actor, "cryo", version)
+            desk.lifecycle.approve(desk.principal, "cryo", version)
+            desk.lifecycle.promote(desk.principal, "cryo", version)
     assert live_models.looked_up(tmp_path) == []
     victim = next((tmp_path / "models" / "objects").glob("*/*"))
     victim.write_bytes(victim.read_bytes() + b"\0")
@@ -210,7 +211,7 @@ def test_a_card_becomes_promises_and_a_report_of_what_was_measured(tmp_path: Pat
     data = good.load("encoder.onnx").data
     promised, report = shipped_models.papers(good, "encoder", data)
     assert [o.gate.rsplit(".", 1)[-1] for o in report.outcomes] == ["quality", "size"]
-    house.lifecycle.adopt("mumetal.release", "encoder", data, promised, report, "mumetal 9")
+    house.lifecycle.adopt(who("mumetal.release"), "encoder", data, promised, report, "mumetal 9")
     active = house.registry.record("encoder").in_state(State.ACTIVE)
     assert active is not None
     assert active.shipped
@@ -220,7 +221,9 @@ def test_a_card_becomes_promises_and_a_report_of_what_was_measured(tmp_path: Pat
     bad = carded(tmp_path / "bad", 0.55)
     promised, report = shipped_models.papers(bad, "encoder", data)
     with pytest.raises(RejectedError, match=r"step 4.*AUC 0\.550"):
-        house.lifecycle.adopt("mumetal.release", "other", data, promised, replace(report, "other", promised, data), "x")
+        house.lifecycle.adopt(
+            who("mumetal.release"), "other", data, promised, replace(report, "other", promised, data), "x"
+        )
 
 
 def replace(report: GateReport, name: str, promised: manifests.Promises, data: bytes) -> GateReport:
@@ -235,7 +238,7 @@ def test_an_adapted_encoder_watches_only_while_its_bytes_are_the_registrys_activ
         outcomes=(GateOutcome(gate="g.one", passed=True, reason="at the release"),),
     )  # fmt: skip
     house.lifecycle.adopt(
-        "mumetal.release", "encoder", data, promised, replace(report, "encoder", promised, data), "mumetal 9"
+        who("mumetal.release"), "encoder", data, promised, replace(report, "encoder", promised, data), "mumetal 9"
     )
     mine = SimpleNamespace(model=SimpleNamespace(digest=hashlib.sha256(data).hexdigest()))
     live = LiveModels(house.desk, (), [cast("AdaptedEncoder", mine)])
@@ -243,17 +246,17 @@ def test_an_adapted_encoder_watches_only_while_its_bytes_are_the_registrys_activ
     assert not live.problems
     other = pca_model(background(seed=2))
     house.lifecycle.adopt(
-        "mumetal.release", "encoder", other, promised, replace(report, "encoder", promised, other), "mumetal 9"
+        who("mumetal.release"), "encoder", other, promised, replace(report, "encoder", promised, other), "mumetal 9"
     )
     live.refresh()
     assert mine not in live.watching()
     assert "another version is active" in live.words
-    house.lifecycle.roll_back("operator", "encoder", "as before")
+    house.lifecycle.roll_back(who("operator"), "encoder", "as before")
     live.refresh()
     assert live.watching()[-1] is mine
     active = house.registry.record("encoder").in_state(State.ACTIVE)
     assert active is not None
-    house.lifecycle.retire("operator", "encoder", active.version, "for good")
+    house.lifecycle.retire(who("operator"), "encoder", active.version, "for good")
     live.refresh()
     assert mine not in live.watching()
     assert "no version is active" in live.words

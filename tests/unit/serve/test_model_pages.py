@@ -7,6 +7,7 @@ import httpx
 import pytest
 from tests.fake_desk import FakeDesk
 from tests.model_files import House, background, pca_model, promises
+from tests.people import who
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
 from tests.unit.trust.models.test_lifecycle import report as gates_report
 from tests.web_client import WebClient
@@ -46,7 +47,7 @@ def test_list_and_model(house: House) -> None:
     first = to_active(house, pca_model(background(seed=1)))
     data = (DataSet(uri="store:lab", digest="b" * 64, use="train"),)
     second = to_active(house, pca_model(background(seed=2)), parents=(first,), data=data)
-    draft = house.lifecycle.register("ada", "cryo", pca_model(background(seed=3)), promises())
+    draft = house.lifecycle.register(who("ada"), "cryo", pca_model(background(seed=3)), promises())
     listed = client(house).get("/models").text
     assert second[:12] in listed
     assert "3 versions" in listed
@@ -60,7 +61,7 @@ def test_list_and_model(house: House) -> None:
 def test_what_people_wrote_is_text(house: House) -> None:
     data = (DataSet(uri=BAD, digest="b" * 64, use="train"),)
     house.lifecycle.register(
-        "ada", "cryo", pca_model(background()), promises(purpose=BAD, card=BAD, code=BAD, data=data)
+        who("ada"), "cryo", pca_model(background()), promises(purpose=BAD, card=BAD, code=BAD, data=data)
     )
     for path in ("/models", "/models/cryo"):
         text = client(house).get(path).text
@@ -91,8 +92,8 @@ def person(name: str, organisation: str = "local") -> Peer:
 
 def test_from_the_page_to_active_back_and_undone(house: House) -> None:
     first = to_active(house, pca_model(background(seed=1)))
-    second = house.lifecycle.register("ada", "cryo", pca_model(background(seed=2)), promises())
-    house.lifecycle.promote("ada", "cryo", second, gates_report(house, second))
+    second = house.lifecycle.register(who("ada"), "cryo", pca_model(background(seed=2)), promises())
+    house.lifecycle.promote(who("ada"), "cryo", second, gates_report(house, second))
     for state in ("shadow", "active"):
         assert act(house, "cryo", act="promote", version=second).status_code == 403
         assert f"0 of 1 approvals for {state}" in client(house).get("/models/cryo").text
@@ -116,10 +117,10 @@ def test_from_the_page_to_active_back_and_undone(house: House) -> None:
 
 
 def test_what_can_touch_hardware_needs_two_people_of_their_own_connections(house: House) -> None:
-    version = house.lifecycle.register("ada", "cryo", pca_model(background()), promises(touches_hardware=True))
-    house.lifecycle.promote("ada", "cryo", version, gates_report(house, version))
-    for who in ("ada", "bob"):
-        assert act(house, "cryo", person(who), act="approve", version=version).status_code == 303
+    version = house.lifecycle.register(who("ada"), "cryo", pca_model(background()), promises(touches_hardware=True))
+    house.lifecycle.promote(who("ada"), "cryo", version, gates_report(house, version))
+    for name in ("ada", "bob"):
+        assert act(house, "cryo", person(name), act="approve", version=version).status_code == 303
     assert act(house, "cryo", person("bob"), act="approve", version=version).status_code == 400
     assert act(house, "cryo", person("bob"), act="promote", version=version).status_code == 403
     assert act(house, "cryo", person("cyd"), act="approve", version=version).status_code == 303

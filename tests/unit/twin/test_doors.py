@@ -17,10 +17,10 @@ from tests.unit.twin.twins import START_NS, channels, events, lab
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
-from mumetal.core.virtual_clock import VirtualClock
 from mumetal.formats.backend_properties import from_backend_properties
 from mumetal.formats.columnar import from_columnar_json
 from mumetal.formats.ocsf import read_event
+from mumetal.redteam.virtual_clock import VirtualClock
 from mumetal.twin import bluefors, push
 from mumetal.twin.demo import backfill, run
 from mumetal.twin.doors import LabWriter

@@ -11,7 +11,7 @@ from mumetal.catalog.calibrations import snapshots
 from mumetal.core.delivery import Datum
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.series import Series
-from mumetal.core.virtual_clock import VirtualClock
+from mumetal.redteam.virtual_clock import VirtualClock
 from mumetal.twin.lab import Lab, Pace
 from mumetal.twin.living import LivingTwin
 

@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 from mumetal.access.api import LocalOperator
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
+from mumetal.core.identity import Principal
 from mumetal.trust.api import FIRMWARE_ACTIONS, BoardActs, FirmwareBook, board_acts
 
 
 def operating(
-    book: FirmwareBook, *, clock: Clock, operator: str, tenant: str = LOCAL
+    book: FirmwareBook, *, clock: Clock, operator: Principal, tenant: str = LOCAL
 ) -> AbstractContextManager[BoardActs]:
     """Open what changes a book's boards for a local operator.
 
@@ -24,5 +25,5 @@ def operating(
         UnavailableError: A rollout or another command holds the ledger, or the folder cannot be written.
         RejectedError: The ledger was tampered with.
     """
-    allowed = LocalOperator(principal=operator, tenant=tenant, actions=FIRMWARE_ACTIONS)
+    allowed = LocalOperator(principal=operator.name, tenant=tenant, actions=FIRMWARE_ACTIONS)
     return board_acts(book, clock=clock, entropy=os.urandom, authorizer=allowed, operator=operator, tenant=tenant)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mumetal.access.api import agent_scope
 from mumetal.app.models.live import LiveModels, LoadedModel, Look
 from mumetal.app.models.sampled import Array, Inputs, Stream, columns, sampled
 from mumetal.core import LOCAL
@@ -284,7 +285,7 @@ class ModelHealth:
         if not fall_back_due(desk.registry.last(name, ROLLBACK_MODEL, HEALTH_AGENT), now_ns):
             return "not put back: that was done less than a day ago, and once a day is the bound"
         try:
-            desk.lifecycle.roll_back(HEALTH_AGENT, name, why)
+            desk.lifecycle.roll_back(agent_scope(LOCAL, HEALTH_AGENT).principal, name, why)
         except MumetalError as error:
             _log.error("model.rollback_failed", model=name, reason=str(error))
             return f"not put back: {error}"[:300]

@@ -12,8 +12,9 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from mumetal.access.api import os_user
+from mumetal.access.api import agent_scope, os_user
 from mumetal.app.models.adapting import adapted_encoders
+from mumetal.core import LOCAL
 from mumetal.core.artefact import Artefact
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError
@@ -169,7 +170,7 @@ class LiveModels:
                 ledger=ledger,
                 authorizer=authorizer,
                 clock=clock,
-                actor=RELEASE_AGENT,
+                principal=agent_scope(LOCAL, RELEASE_AGENT).principal,
                 owner=os_user(),
                 demand=demand,
             )

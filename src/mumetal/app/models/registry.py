@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mumetal.access.api import LocalOperator, os_user
+from mumetal.access.api import LocalOperator, os_user, person_scope
 from mumetal.core import LOCAL
 from mumetal.trust.api import MODEL_ACTIONS, READ_TRAINING_DATA, ApprovalDemand, ModelDesk, changing_models
 
@@ -26,7 +26,9 @@ def changing(
         UnavailableError: A running stack holds the ledger.
         RejectedError: Root or key do not hold.
     """
-    actor = os_user()
-    allowed = LocalOperator(principal=actor, tenant=LOCAL, actions=(*MODEL_ACTIONS, READ_TRAINING_DATA))
-    with changing_models(store, actor=actor, authorizer=allowed, root=root, key=key, make=make, demand=demand) as desk:
+    who = person_scope(LOCAL, os_user()).principal
+    allowed = LocalOperator(principal=who.name, tenant=LOCAL, actions=(*MODEL_ACTIONS, READ_TRAINING_DATA))
+    with changing_models(
+        store, principal=who, authorizer=allowed, root=root, key=key, make=make, demand=demand
+    ) as desk:
         yield desk

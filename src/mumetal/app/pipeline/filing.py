@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from mumetal.access.api import acting_scope, agent_scope
+from mumetal.access.api import agent_scope
 from mumetal.app.desk import Change
 from mumetal.app.pipeline.judge import Judge, Rooms
 from mumetal.core.acts import Acts
@@ -68,22 +68,25 @@ class Filing:
         self._acts = Acts(rooms.ledger, rooms.authorizer, rooms.clock)
         self._lock = threading.Lock()
 
-    def file(self, report: ScanReport, tenant: str, actor: str) -> Filed:
+    def file(self, report: ScanReport, caller: Scope) -> Filed:
         """Take a report in: permitted, written to the ledger, then done; the outcome is a second entry.
 
         Raises:
-            RejectedError: The actor may not.
+            RejectedError: The caller may not.
             BadInputError: The report names no target, or a finding in it is impossible.
         """
         if not report.target or not report.t_ns:
             raise BadInputError("the report does not say what was scanned", hint="make it with this version's mumetal")
         rooms = self._rooms
-        request = Request(tenant=tenant, principal=actor, action="scan.file", resource=report.target)
+        tenant, who = caller.one_tenant(), caller.principal
+        request = Request(
+            tenant=tenant, principal=who, action="scan.file", resource=Subject.path(report.target[:4_096])
+        )
         with (
             self._lock,
             self._acts.act(request, f"{len(report.findings)} findings of a scan of {report.mode}") as begun,
         ):
-            scope = agent_scope(tenant, SCAN_AGENT, sent_by=acting_scope(tenant, actor).principal)
+            scope = agent_scope(tenant, SCAN_AGENT, sent_by=who)
             known = rooms.incidents.sightings.of_target(scope, report.target, report.mode)
             now_ns = rooms.clock.now_ns()
             found = [_sighting(t, report, tenant, known.get(t.fingerprint)) for t in report.findings]
@@ -143,7 +146,7 @@ class Filing:
         tenant = group[0].tenant
         resolved = self._rooms.incidents.incident(scope, incident_id).state is IncidentState.RESOLVED
         change = Change(state=IncidentState.OPEN if resolved else None, note=said)
-        self._judge.change(tenant, incident_id, SCAN_AGENT, change)
+        self._judge.change(agent_scope(tenant, SCAN_AGENT), incident_id, change)
 
     def _mended(self, scope: Scope, group: Sequence[Sighting], incident_id: str) -> None:
         if not incident_id:
@@ -154,7 +157,7 @@ class Filing:
         over = not left and incident.state is not IncidentState.RESOLVED
         said = f"{group[0].reason}: {_places(group)}" + (f"; {left} still stand" if left else "")
         change = Change(state=IncidentState.RESOLVED if over else None, note=said[:800])
-        self._judge.change(tenant, incident_id, SCAN_AGENT, change)
+        self._judge.change(agent_scope(tenant, SCAN_AGENT), incident_id, change)
 
 
 def _sighting(told: ToldFinding, report: ScanReport, tenant: str, before: Sighting | None) -> Sighting:

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 
-from mumetal.access.api import acting_scope, agent_scope
+from mumetal.access.api import agent_scope
 from mumetal.app.desk import Change
 from mumetal.app.logs.incident_log import IncidentLog
 from mumetal.core.acts import Acts, Begun
 from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding
+from mumetal.core.identity import Principal, Scope
 from mumetal.core.incident import Incident
 from mumetal.core.logs import log_context
 from mumetal.core.ports import Authorizer, Ledger, Request, Store
 from mumetal.core.records import Records
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Triage
 
 AGENT = "mumetal.triage"
@@ -68,24 +70,23 @@ class Judge:
             self._told.judged(proven, changed)
         return changed
 
-    def change(self, tenant: str, incident_id: str, actor: str, change: Change) -> Incident:
+    def change(self, scope: Scope, incident_id: str, change: Change) -> Incident:
         """Do what a person asks of an incident: permit, ledger, act, outcome.
 
         Raises:
-            RejectedError: The actor may not.
+            RejectedError: They may not.
             BadInputError: The tenant has no such incident, or the state cannot follow.
         """
         rooms = self._rooms
         with self._lock:
-            scope = acting_scope(tenant, actor)
             before = rooms.incidents.incident(scope, incident_id)
-            request = Request(tenant=tenant, principal=actor, action="incident.change", resource=before.incident_id)
+            request = _about(before, scope.principal, "incident.change")
             with log_context(incident=before.incident_id), self._acts.act(request, change.words()):
                 # a resolved incident is on no board after a restart; one that is there already stays as it is
                 rooms.triage.restore([before], rooms.incidents.findings(scope, before.findings))
                 after = rooms.triage.change(
                     incident_id,
-                    actor,
+                    scope.principal.name,
                     rooms.clock.now_ns(),
                     state=change.state,
                     owner=change.owner,
@@ -98,9 +99,7 @@ class Judge:
         return after
 
     def _page(self, incident: Incident) -> AbstractContextManager[Begun]:
-        request = Request(
-            tenant=incident.tenant, principal=AGENT, action="incident.page", resource=incident.incident_id
-        )
+        request = _about(incident, agent_scope(incident.tenant, AGENT).principal, "incident.page")
         return self._acts.act(request, f"priority {incident.priority:.3f}, findings {' '.join(incident.findings[:20])}")
 
     def _with_digests(self, finding: Finding) -> Finding:
@@ -114,3 +113,8 @@ class Judge:
         device, stream = evidence.series_place()
         pinned = self._rooms.store.evidence(finding.tenant, device, stream, int(query["start"]), int(query["stop"]))
         return replace(pinned, note=evidence.note)
+
+
+def _about(incident: Incident, who: Principal, action: str) -> Request:
+    subject = Subject(kind=SubjectKind.INCIDENT, name=incident.incident_id)
+    return Request(tenant=incident.tenant, principal=who, action=action, resource=subject)

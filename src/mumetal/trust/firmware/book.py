@@ -237,5 +237,5 @@ def _stage(entry: LedgerEntry) -> Stage | None:
         state = STATES.get((entry.action, entry.outcome == "done")) if entry.outcome else None
     if state is None:
         return None
-    why = entry.why.partition("; ")[2] or entry.why
+    why = entry.why
     return Stage(state=state, t_ns=entry.t_ns, actor=entry.actor[:1_000], why=why[:1_000])

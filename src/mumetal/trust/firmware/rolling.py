@@ -12,12 +12,13 @@ from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.errors import UnavailableError
+from mumetal.core.identity import Principal
 from mumetal.core.ports import Authorizer, Ledger, Request
 from mumetal.trust.firmware.book import Book, BookedLedger
 from mumetal.trust.firmware.fleet import all_entries
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
 from mumetal.trust.firmware.record import RECORD
-from mumetal.trust.firmware.rollout import INSTALL, RESTORE, ROLLOUT, Boards, Rollout
+from mumetal.trust.firmware.rollout import INSTALL, RESTORE, ROLLOUT, Boards, Rollout, board_subject
 from mumetal.trust.keys.hybrid import Entropy
 from mumetal.trust.keys.root import TrustRoot
 from mumetal.trust.ledger.local import open_local
@@ -43,7 +44,7 @@ class Entering:
     ledger: Ledger
     acts: Acts
     authorizer: Authorizer
-    operator: str
+    operator: Principal
     tenant: str
 
     def enter(self, action: str, device: str, why: str, do: Callable[[], str]) -> None:
@@ -53,14 +54,14 @@ class Entering:
             RejectedError: Not permitted.
             UnavailableError: The ledger cannot be written; then it does not run.
         """
-        request = Request(tenant=self.tenant, principal=self.operator, action=action, resource=device)
+        request = Request(tenant=self.tenant, principal=self.operator, action=action, resource=board_subject(device))
         with self.acts.act(request, why) as begun:
             begun.said = do()
 
 
 @contextmanager
 def entering(
-    book: Book, *, clock: Clock, entropy: Entropy, authorizer: Authorizer, operator: str, tenant: str = LOCAL
+    book: Book, *, clock: Clock, entropy: Entropy, authorizer: Authorizer, operator: Principal, tenant: str = LOCAL
 ) -> Iterator[Entering]:
     """Yield the acts on a book's boards.
 

@@ -12,9 +12,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from mumetal.core import LOCAL, check
+from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError, RejectedError
-from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
+from mumetal.core.identity import Principal
+from mumetal.core.ports import Authorizer, Ledger, Request
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.formats import dsse
 from mumetal.trust.firmware import release as releases
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
@@ -58,7 +61,7 @@ class Outcome(StrEnum):
 class Order:
     """Who ordered an act, and for which tenant."""
 
-    actor: str
+    principal: Principal
     tenant: str = LOCAL
 
 
@@ -72,7 +75,7 @@ class Plan:
         data: The image.
         soak_s: How long the boards are watched after each stage, s.
         look_s: Time between two looks, s.
-        actor: Who ordered it.
+        principal: Who ordered it.
         tenant: For whom.
         approval: Signed approval of the rollout of just this image, where the lab demands one.
     """
@@ -82,7 +85,7 @@ class Plan:
     data: bytes
     soak_s: float = 3_600.0
     look_s: float = 10.0
-    actor: str
+    principal: Principal
     tenant: str = LOCAL
     approval: bytes | None = None
 
@@ -97,7 +100,7 @@ class Plan:
     @property
     def order(self) -> Order:
         """Who ordered it."""
-        return Order(actor=self.actor, tenant=self.tenant)
+        return Order(principal=self.principal, tenant=self.tenant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +155,7 @@ class Rollout:
         self._demand = demand
         self._boards = boards
         self._drifted = drifted
-        self._authorizer = authorizer
-        self._ledger = ledger
+        self._acts = Acts(ledger, authorizer, clock)
         self._floors = floors
         self._root = root
         self._clock = clock
@@ -172,16 +174,12 @@ class Rollout:
         why = f"{len(plan.devices)} boards, sha384={sha384[:32]}"
         what = f"firmware:{release.name}@{release.version}"
         approved = self._approved(plan, what)
-        reports: list[Report] = []
-        self._act(
-            plan.order,
-            ROLLOUT,
-            what,
-            f"{why}, {approved}" if approved else why,
-            lambda: reports.append(self._bring_out(plan)),
-            lambda: f"{reports[0].outcome.value}: {reports[0].reason}"[:1_000].removesuffix(": "),
-        )
-        return reports[0]
+        with self._acts.act(
+            _asked(plan.order, ROLLOUT, _release(what)), f"{why}, {approved}" if approved else why
+        ) as begun:
+            report = self._bring_out(plan)
+            begun.outcome, begun.said = report.outcome.value, report.reason[:1_000]
+        return report
 
     def _approved(self, plan: Plan, what: str) -> str:
         """Return who signed for the rollout; a refusal is entered as well."""
@@ -200,7 +198,7 @@ class Rollout:
                 not_keys=makers,
             )
         except RejectedError as error:
-            self._note(plan.order, ROLLOUT, what, error.message, "denied")
+            self._acts.deny(_asked(plan.order, ROLLOUT, _release(what)), error.message)
             raise
 
     def _bring_out(self, plan: Plan) -> Report:
@@ -300,41 +298,22 @@ class Rollout:
 
             self._act(plan.order, CONFIRMED, device, why, rise)
 
-    def _act(
-        self,
-        order: Order,
-        action: str,
-        device: str,
-        why: str,
-        act: Callable[[], None],
-        ended: Callable[[], str] = lambda: "done",
-    ) -> None:
-        """Permit, write, do, write the outcome."""
-        context = (("why", why[:500]),)
-        permit = self._authorizer.authorize(
-            Request(tenant=order.tenant, principal=order.actor, action=action, resource=device, context=context)
-        )
-        reason = f"{permit.policy} {permit.policy_version}; {why}"[:2_000]
-        self._note(order, action, device, reason, "")
-        try:
+    def _act(self, order: Order, action: str, device: str, why: str, act: Callable[[], None]) -> None:
+        with self._acts.act(_asked(order, action, board_subject(device)), why):
             act()
-        except MumetalError as error:
-            self._note(order, action, device, reason, f"failed: {error}"[:2_000])
-            raise
-        self._note(order, action, device, reason, ended())
 
-    def _note(self, order: Order, action: str, device: str, why: str, outcome: str) -> None:
-        self._ledger.append(
-            LedgerEntry(
-                tenant=order.tenant,
-                t_ns=self._clock.now_ns(),
-                actor=order.actor,
-                action=action,
-                subject=device,
-                why=why,
-                outcome=outcome,
-            )
-        )
+
+def board_subject(device: str) -> Subject:
+    """Return a board as a subject."""
+    return Subject(kind=SubjectKind.BOARD, name=device, device=device)
+
+
+def _release(what: str) -> Subject:
+    return Subject(kind=SubjectKind.RELEASE, name=what.removeprefix(f"{SubjectKind.RELEASE}:"))
+
+
+def _asked(order: Order, action: str, subject: Subject) -> Request:
+    return Request(tenant=order.tenant, principal=order.principal, action=action, resource=subject)
 
 
 def stages(devices: Sequence[str]) -> list[list[str]]:

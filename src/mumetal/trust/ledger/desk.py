@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mumetal.core.acts import Acts
+from mumetal.core.acts import Acts, permitted
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MissingError
 from mumetal.core.identity import Caller
 from mumetal.core.ports import Authorizer, LedgerEntry, Request
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.keys.public import encode as encode_public_key
 from mumetal.trust.ledger.checkpoint import Checkpoint
 from mumetal.trust.ledger.checkpoint import of_note as checkpoint_of_note
@@ -199,8 +200,7 @@ class AuditDesk:
         Raises:
             RejectedError: The caller may not.
         """
-        request = Request(tenant=caller.tenant, principal=caller.actor, action=EXPORT, resource="ledger")
-        with self._acts.act(request, f"entries of {caller.tenant} as JSON lines"):
+        with self._acts.act(_asked(caller, EXPORT), f"entries of {caller.tenant} as JSON lines"):
             note = self._ledger.publish()
         return self._lines(
             caller, wanted, note_size=checkpoint_of_note(note).size, head=extract_head(self._ledger.origin, note)
@@ -226,9 +226,12 @@ class AuditDesk:
             stop = start
 
     def _permit(self, caller: Caller) -> None:
-        self._authorizer.authorize(
-            Request(tenant=caller.tenant, principal=caller.actor, action=READ, resource="ledger")
-        )
+        permitted(self._authorizer, _asked(caller, READ))
+
+
+def _asked(caller: Caller, action: str) -> Request:
+    ledger = Subject(kind=SubjectKind.LEDGER, name="ledger")
+    return Request(tenant=caller.tenant, principal=caller.scope.principal, action=action, resource=ledger)
 
 
 def moment(text: str, where: str) -> int:

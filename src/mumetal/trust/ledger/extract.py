@@ -30,7 +30,6 @@ from mumetal.trust.ledger.note import Note
 FORMAT: Final = "mumetal-audit/1"
 END: Final = "mumetal-audit-end/1"
 MAX_LINE = 1 << 18
-Text = Annotated[str, Meta(max_length=record.LONGEST)]
 T = TypeVar("T")
 
 
@@ -40,18 +39,8 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     origin: Annotated[str, Meta(max_length=500)]
 
 
-class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    action: Text
-    actor: Text
-    outcome: Text
-    subject: Text
-    t_ns: Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
-    tenant: Text
-    why: Text
-
-
 class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    entry: _Entry
+    entry: msgspec.Raw
     index: Annotated[int, Meta(ge=0, lt=2**53)]
     path: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=merkle.MAX_PROOF)]
 
@@ -85,16 +74,9 @@ def head(origin: str, note: Note) -> bytes:
 
 def line(index: int, entry: LedgerEntry, path: Sequence[bytes]) -> bytes:
     """Return an entry's line."""
-    fields = _Entry(
-        action=entry.action,
-        actor=entry.actor,
-        outcome=entry.outcome,
-        subject=entry.subject,
-        t_ns=str(entry.t_ns),
-        tenant=entry.tenant,
-        why=entry.why,
+    said = _Line(
+        entry=msgspec.Raw(record.encode(entry)), index=index, path=tuple(base64.b64encode(p).decode() for p in path)
     )
-    said = _Line(entry=fields, index=index, path=tuple(base64.b64encode(p).decode() for p in path))
     return msgspec.json.encode(said) + b"\n"
 
 
@@ -149,24 +131,15 @@ def _entries(rows: Iterator[bytes], where: str) -> Iterator[tuple[int, LedgerEnt
             yield 0, _read(row, _End, where, number), []
             return
         found = _read(row, _Line, where, number)
-        e = found.entry
         try:
             path = [base64.b64decode(p, validate=True) for p in found.path]
         except binascii.Error:
             raise BadInputError("a path is not base64", where=f"{where}:{number}") from None
-        yield (
-            found.index,
-            LedgerEntry(
-                tenant=e.tenant,
-                t_ns=int(e.t_ns),
-                actor=e.actor,
-                action=e.action,
-                subject=e.subject,
-                why=e.why,
-                outcome=e.outcome,
-            ),
-            path,
-        )
+        try:
+            entry = record.read(bytes(found.entry))
+        except (ValueError, BadInputError) as error:
+            raise BadInputError(f"not an entry of a ledger: {error}"[:300], where=f"{where}:{number}") from None
+        yield found.index, entry, path
 
 
 def _read(row: bytes, kind: type[T], where: str, number: int) -> T:

@@ -59,7 +59,12 @@ class Chronicle:
             for index, entry in page:
                 self._read = index + 1
                 found = NAMED.search(entry.why)
-                if entry.tenant != self._tenant or not entry.action.startswith("model.") or not found:
+                if (
+                    entry.tenant != self._tenant
+                    or not entry.action.startswith("model.")
+                    or not found
+                    or entry.outcome == "denied"
+                ):
                     continue
                 name = entry.subject.removeprefix("model:").partition("@")[0]
                 if not entry.outcome:

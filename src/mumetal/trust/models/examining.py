@@ -76,7 +76,7 @@ def examine(
     back = None
     if desk is not None and record.good and seen.ails:
         same = tuple(i.channel for i in registry.manifest(name, record.good[-1]).inputs) == channels
-        back = fall_back(desk.lifecycle, seen, check(record.good[-1]) if same else None, actor=desk.actor)
+        back = fall_back(desk.lifecycle, seen, check(record.good[-1]) if same else None, desk.principal)
     restored = back.in_state(State.ACTIVE) if back else None
     verdict = "ails" if seen.ails else "is well"
     summary = f"{name}@{active.version[:12]} {verdict}: {seen.rows} rows, {seen.alarm_rate:.1%} beyond the 95% score"

@@ -37,7 +37,7 @@ def run_gates(
 
     Raises:
         BadInputError: No ONNX model, or data that do not fit.
-        RejectedError: The held-out data are among the training data, or the actor may not read those.
+        RejectedError: The held-out data are among the training data, or they may not read those.
     """
     record = desk.registry.record(name)
     chosen = record.find(version)
@@ -84,5 +84,5 @@ def _training(desk: ModelDesk, promised: Manifest, path: Path | None) -> NDArray
     if len(sets) != 1:
         raise BadInputError(f"the manifest names {len(sets)} training sets, not one", where=str(path))
     door = TrainingData(ledger=desk.ledger, authorizer=desk.authorizer, clock=desk.clock)
-    data = door.read(desk.actor, promised.name, sets[0], path)
+    data = door.read(desk.principal, promised.name, sets[0], path)
     return table.read(data, [i.channel for i in promised.inputs], str(path), labelled=False).rows

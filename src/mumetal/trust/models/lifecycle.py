@@ -1,13 +1,18 @@
 """Every change of a model: permitted, entered in the ledger durably, then made; the outcome is a second entry."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from mumetal.core import LOCAL
+from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, RejectedError
-from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Permit
+from mumetal.core.identity import Principal
+from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import record as records
 from mumetal.trust.models import report as reports
-from mumetal.trust.models.acts import ModelActs
 from mumetal.trust.models.chronicle import Chronicle
 from mumetal.trust.models.files.inspect import inspect
 from mumetal.trust.models.manifest import Promises
@@ -19,7 +24,7 @@ from mumetal.trust.signing.demand import Demand
 ROLLBACK = "model.rollback"
 ACTIONS = ("model.register", "model.approve", "model.promote", ROLLBACK, "model.undo", "model.retire")
 ADOPT = "model.adopt"
-HEALTH_AGENT = "trust.models.health"  # puts the last good version back when the active one ails
+HEALTH_AGENT = "mumetal.models"  # puts the last good version back when the active one ails
 RELEASE_AGENT = "mumetal.release"  # takes in what is shipped with Mumetal
 
 
@@ -50,15 +55,16 @@ class Lifecycle:
     ) -> None:
         self._registry = registry
         self._demand = demand
-        self._acts = ModelActs(ledger=ledger, authorizer=authorizer, clock=clock, tenant=tenant)
+        self._acts = Acts(ledger, authorizer, clock)
+        self._tenant = tenant
         self._clock = clock
         self._required = required
 
-    def register(self, actor: str, name: str, data: bytes, promises: Promises) -> str:
+    def register(self, who: Principal, name: str, data: bytes, promises: Promises) -> str:
         """Register a draft and return its version; its bytes are read by structure first and never loaded.
 
         Raises:
-            RejectedError: It may hold code, or the actor may not.
+            RejectedError: It may hold code, or they may not.
             BadInputError: It is no model, or registered already.
         """
         kind, facts = inspect(data, name)
@@ -73,19 +79,19 @@ class Lifecycle:
             if missing:
                 raise BadInputError(f"the parent {missing[0][:12]} is not registered", where=name)
             step = records.add(record, version, self._clock.now_ns())
-            permit = self._permit(actor, "model.register", name, version)
-            self._registry.put_model(promised, data)
-            self._do(actor, "model.register", step, permit, f"{kind.value}, owner {promised.owner}")
+            note = f"{kind.value}, owner {promised.owner}"
+            with self._doing(who, "model.register", step, note):
+                self._registry.put_model(promised, data)
         return version
 
-    def adopt(self, actor: str, name: str, data: bytes, promises: Promises, report: GateReport, source: str) -> str:
+    def adopt(self, who: Principal, name: str, data: bytes, promises: Promises, report: GateReport, source: str) -> str:
         """Take in a model that is shipped with Mumetal; returns its version, or nothing new when it is known.
 
         Active unless a lab's own version is (:func:`mumetal.trust.models.record.adopt`). Its gates ran at the release:
         their report comes with it and must let this very version pass; which gates those were, the report says.
 
         Args:
-            actor: The release's agent.
+            who: The release's agent.
             name: The model's name.
             data: Its bytes, verified by whoever read them from the package.
             promises: What the release promises.
@@ -93,7 +99,7 @@ class Lifecycle:
             source: Where it came from, such as ``"mumetal 0.1.0"``; entered in the ledger.
 
         Raises:
-            RejectedError: It may hold code, the report is not about it, or the actor may not.
+            RejectedError: It may hold code, the report is not about it, or they may not.
             BadInputError: It is no model.
         """
         kind, _ = inspect(data, name)
@@ -105,14 +111,13 @@ class Lifecycle:
                 return version
             reports.check(report, name, version, "", frozenset())
             step = records.adopt(record, version, self._clock.now_ns(), report=reports.digest(report))
-            permit = self._permit(actor, ADOPT, name, version)
-            self._registry.put_model(promised, data)
-            self._registry.put_report(report)
-            self._do(actor, ADOPT, step, permit, f"shipped with {source}, {step.target.value}")
+            with self._doing(who, ADOPT, step, f"shipped with {source}, {step.target.value}"):
+                self._registry.put_model(promised, data)
+                self._registry.put_report(report)
         return version
 
-    def approve(self, actor: str, name: str, version: str) -> Record:
-        """Note the actor's approval of a version's next state, after the gate report they were shown.
+    def approve(self, who: Principal, name: str, version: str) -> Record:
+        """Note somebody's approval of a version's next state, after the gate report they were shown.
 
         Raises:
             BadInputError: No approval is due, or they gave it already.
@@ -125,26 +130,32 @@ class Lifecycle:
             if target is None or not chosen.report:
                 raise BadInputError("no approval is due", where=f"{name}@{chosen.version[:12]}")
             now = self._clock.now_ns()
-            word = Approval(approver=actor, target=target, report=chosen.report, t_ns=str(now))
+            word = Approval(approver=who.name, target=target, report=chosen.report, t_ns=str(now))
             step = records.approve(record, chosen, word)
-            permit = self._permit(actor, "model.approve", name, chosen.version)
-            self._do(actor, "model.approve", step, permit, f"for {target.value}, gate report {chosen.report[:12]}")
+            with self._doing(who, "model.approve", step, f"for {target.value}, gate report {chosen.report[:12]}"):
+                pass  # the record holds the approval
         return step.after
 
     def promote(
-        self, actor: str, name: str, version: str, report: GateReport | None = None, *, approval: bytes | None = None
+        self,
+        who: Principal,
+        name: str,
+        version: str,
+        report: GateReport | None = None,
+        *,
+        approval: bytes | None = None,
     ) -> Record:
         """Move a version one state on: to validated by a passed gate report, further by approvals.
 
         Args:
-            actor: Who does it.
+            who: Who does it.
             name: The model's name.
             version: The version, or its first letters.
             report: What the gates said, to become validated.
             approval: Signed approval of this step with the model's bytes, where the lab demands one.
 
         Raises:
-            RejectedError: A gate refused, approvals are missing, or the actor may not.
+            RejectedError: A gate refused, approvals are missing, or they may not.
             BadInputError: Nothing follows.
         """
         with self._registry.changing():
@@ -168,66 +179,60 @@ class Lifecycle:
             data = self._registry.load_version(name, chosen.version).data  # what is promoted must be what was signed
             proved = ""
             if promised.touches_hardware and step.target is not State.VALIDATED:
-                proved = self._proved(actor, name, chosen.version, step.target, promised.owner, data, approval)
-            permit = self._permit(actor, "model.promote", name, chosen.version)
-            if report is not None and found:
-                self._registry.put_report(report)
-            who = ", ".join(a.approver for a in chosen.approvals if a.target is step.target)
-            self._do(
-                actor,
-                "model.promote",
-                step,
-                permit,
-                f"to {step.target.value}" + (f", approved by {who}" if who else "") + (f", {proved}" if proved else ""),
-            )
+                proved = self._proved(who, name, chosen.version, step.target, promised.owner, data, approval)
+            by = ", ".join(a.approver for a in chosen.approvals if a.target is step.target)
+            note = f"to {step.target.value}" + (f", approved by {by}" if by else "") + (f", {proved}" if proved else "")
+            with self._doing(who, "model.promote", step, note):
+                if report is not None and found:
+                    self._registry.put_report(report)
         return step.after
 
-    def roll_back(self, actor: str, name: str, why: str) -> Record:
+    def roll_back(self, who: Principal, name: str, why: str) -> Record:
         """Put the last good version back at once; no approval is asked for, the way back must be short.
 
         Raises:
             BadInputError: There is none.
-            RejectedError: The actor may not, or the last good version's seal or bytes do not hold.
+            RejectedError: They may not, or the last good version's seal or bytes do not hold.
         """
         with self._registry.changing():
             record = self._registry.record(name)
-            step = records.roll_back(record, self._clock.now_ns(), by=actor, why=why)
+            step = records.roll_back(record, self._clock.now_ns(), by=who.name, why=why)
             self._registry.load_version(name, step.version)
-            permit = self._permit(actor, ROLLBACK, name, step.version)
-            self._do(actor, ROLLBACK, step, permit, why[:500] or "no reason given")
+            with self._doing(who, ROLLBACK, step, why[:500] or "no reason given"):
+                pass  # the record is all that changes
         return step.after
 
-    def undo(self, actor: str, name: str, why: str) -> Record:
+    def undo(self, who: Principal, name: str, why: str) -> Record:
         """Take the newest rollback back, also one that Mumetal did by itself.
 
         Raises:
             BadInputError: There is none since the last promotion.
-            RejectedError: The actor may not, or the version's seal or bytes do not hold.
+            RejectedError: They may not, or the version's seal or bytes do not hold.
         """
         with self._registry.changing():
             record = self._registry.record(name)
             step = records.undo(record, self._clock.now_ns())
             self._registry.load_version(name, step.version)
-            permit = self._permit(actor, "model.undo", name, step.version)
-            self._do(actor, "model.undo", step, permit, why[:500] or "no reason given")
+            with self._doing(who, "model.undo", step, why[:500] or "no reason given"):
+                pass  # the record is all that changes
         return step.after
 
-    def retire(self, actor: str, name: str, version: str, why: str) -> Record:
+    def retire(self, who: Principal, name: str, version: str, why: str) -> Record:
         """Take a version out of service for good.
 
         Raises:
             BadInputError: It is out of service already.
-            RejectedError: The actor may not.
+            RejectedError: They may not.
         """
         with self._registry.changing():
             record = self._registry.record(name)
             step = records.retire(record, record.find(version), self._clock.now_ns())
-            permit = self._permit(actor, "model.retire", name, step.version)
-            self._do(actor, "model.retire", step, permit, why[:500] or "no reason given")
+            with self._doing(who, "model.retire", step, why[:500] or "no reason given"):
+                pass  # the record is all that changes
         return step.after
 
     def _proved(
-        self, actor: str, name: str, version: str, target: State, owner: str, data: bytes, approval: bytes | None
+        self, who: Principal, name: str, version: str, target: State, owner: str, data: bytes, approval: bytes | None
     ) -> str:
         """Return who signed for the step; a refusal is entered as well."""
         if self._demand is None:
@@ -243,17 +248,21 @@ class Lifecycle:
                 not_by=(owner,),
             )
         except RejectedError as error:
-            self._acts.deny(actor, "model.promote", resource, f"to {target.value}: {error.message}")
+            self._acts.deny(self._request(who, "model.promote", name, version), f"to {target.value}: {error.message}")
             raise
 
-    def _permit(self, actor: str, action: str, name: str, version: str) -> Permit:
-        return self._acts.permit(actor, action, f"model:{name}@{version}")
+    def _request(self, who: Principal, action: str, name: str, version: str) -> Request:
+        subject = Subject(kind=SubjectKind.MODEL, name=f"{name}@{version}")
+        return Request(tenant=self._tenant, principal=who, action=action, resource=subject)
 
-    def _do(self, actor: str, action: str, step: Step, permit: Permit, note: str) -> None:
+    @contextmanager
+    def _doing(self, who: Principal, action: str, step: Step, note: str) -> Iterator[None]:
+        """Run the body, then put the record, as one act; a crash in between is settled at the next start."""
         digest = records.digest(step.after)
         sealed = self._registry.seal_record(step.after)
-        why = f"record sha256:{digest} revision {step.after.revision}; policy {permit.policy}@{permit.policy_version}; {note}"
-        with self._acts.doing(actor, action, f"model:{step.after.name}@{step.version}", why):
+        why = f"record sha256:{digest} revision {step.after.revision}; {note}"
+        with self._acts.act(self._request(who, action, step.after.name, step.version), why):
+            yield
             self._registry.put_record(step.after.name, sealed)
 
 
@@ -271,7 +280,7 @@ def settle(
         entry = LedgerEntry(
             tenant=tenant,
             t_ns=clock.now_ns(),
-            actor="trust.models",
+            actor=HEALTH_AGENT,
             action="model.settle",
             subject=f"model:{name}@{record.versions[-1].version}",
             why=f"record sha256:{begun} found after a crash",

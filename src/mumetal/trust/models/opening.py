@@ -14,6 +14,7 @@ from pathlib import Path
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock, SystemClock
 from mumetal.core.errors import BadInputError
+from mumetal.core.identity import Principal
 from mumetal.core.ports import Authorizer, Ledger
 from mumetal.formats import dsse
 from mumetal.trust.keys import sealed
@@ -45,7 +46,7 @@ class ModelDesk:
     ledger: Ledger
     authorizer: Authorizer
     clock: Clock
-    actor: str
+    principal: Principal
 
 
 def make_trust(folder: Path, clock: Clock, owner: str) -> None:
@@ -100,7 +101,7 @@ def attach(
     ledger: Ledger,
     authorizer: Authorizer,
     clock: Clock,
-    actor: str,
+    principal: Principal,
     owner: str,
     demand: Demand | None = None,
 ) -> ModelDesk:
@@ -117,7 +118,7 @@ def attach(
         folder.mkdir(parents=True, exist_ok=True)
         make_trust(folder, clock, owner)
     signer: Signer = open_key(f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
-    return _desk(folder, read_root(folder / ROOT_FILE, clock), signer, ledger, authorizer, clock, actor, demand)
+    return _desk(folder, read_root(folder / ROOT_FILE, clock), signer, ledger, authorizer, clock, principal, demand)
 
 
 def _desk(
@@ -127,7 +128,7 @@ def _desk(
     ledger: Ledger,
     authorizer: Authorizer,
     clock: Clock,
-    actor: str,
+    principal: Principal,
     demand: Demand | None,
 ) -> ModelDesk:
     chronicle = Chronicle(ledger, LOCAL)
@@ -135,7 +136,7 @@ def _desk(
     settle(registry, ledger, clock, chronicle)
     lifecycle = Lifecycle(registry, ledger=ledger, authorizer=authorizer, clock=clock, required=REQUIRED, demand=demand)
     return ModelDesk(
-        registry=registry, lifecycle=lifecycle, ledger=ledger, authorizer=authorizer, clock=clock, actor=actor
+        registry=registry, lifecycle=lifecycle, ledger=ledger, authorizer=authorizer, clock=clock, principal=principal
     )
 
 
@@ -143,7 +144,7 @@ def _desk(
 def changing(
     store: Path,
     *,
-    actor: str,
+    principal: Principal,
     authorizer: Authorizer,
     root: Path | None = None,
     key: str = "",
@@ -154,7 +155,7 @@ def changing(
 
     Args:
         store: The store's folder.
-        actor: Who changes it.
+        principal: Who changes it.
         authorizer: Who decides.
         root: Trust root; without it the registry's own.
         key: URI of the key to sign with; without it the registry's own.
@@ -168,12 +169,12 @@ def changing(
     clock = SystemClock()
     folder = store / FOLDER
     if make and root is None and not (folder / ROOT_FILE).exists():
-        make_trust(folder, clock, actor)
+        make_trust(folder, clock, principal.name)
     trusted = read_root(root or folder / ROOT_FILE, clock)
     signer: Signer = open_key(key or f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
     ledger = ledgers.open_ledger(store, clock)
     try:
-        yield _desk(folder, trusted, signer, ledger, authorizer, clock, actor, demand)
+        yield _desk(folder, trusted, signer, ledger, authorizer, clock, principal, demand)
     finally:
         ledger.close()
 

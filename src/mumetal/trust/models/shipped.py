@@ -18,7 +18,6 @@ from mumetal.trust.models.files.inspect import inspect
 from mumetal.trust.models.gates.quality import Quality
 from mumetal.trust.models.gates.size import Size
 from mumetal.trust.models.gates.trial import Bounds, outcome
-from mumetal.trust.models.lifecycle import RELEASE_AGENT
 from mumetal.trust.models.manifest import DataSet, InputRange, Metric, Promises
 from mumetal.trust.models.opening import ModelDesk
 from mumetal.trust.models.report import GateReport
@@ -84,7 +83,7 @@ def adopt_shipped(desk: ModelDesk) -> list[Problem]:
         try:
             data = shipped.load(file).data
             promised, report = papers(shipped, name, data)
-            desk.lifecycle.adopt(RELEASE_AGENT, name, data, promised, report, f"mumetal {__version__}")
+            desk.lifecycle.adopt(desk.principal, name, data, promised, report, f"mumetal {__version__}")
         except MumetalError as error:
             problems.append(Problem(model=name, why=f"shipped, but refused: {error}"[:500]))
     return problems

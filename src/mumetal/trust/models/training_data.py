@@ -5,10 +5,12 @@ import hmac
 from pathlib import Path
 
 from mumetal.core import LOCAL
+from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
-from mumetal.core.ports import Authorizer, Ledger
-from mumetal.trust.models.acts import ModelActs
+from mumetal.core.identity import Principal
+from mumetal.core.ports import Authorizer, Ledger, Request
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.models.manifest import DataSet
 
 READ = "model.read_training_data"
@@ -26,20 +28,25 @@ class TrainingData:
     """
 
     def __init__(self, *, ledger: Ledger, authorizer: Authorizer, clock: Clock, tenant: str = LOCAL) -> None:
-        self._acts = ModelActs(ledger=ledger, authorizer=authorizer, clock=clock, tenant=tenant)
+        self._acts = Acts(ledger, authorizer, clock)
+        self._tenant = tenant
 
-    def read(self, actor: str, name: str, promised: DataSet, path: Path) -> bytes:
+    def read(self, who: Principal, name: str, promised: DataSet, path: Path) -> bytes:
         """Return a data set's bytes: permitted, on the ledger, then read and held against the promised digest.
 
         Raises:
-            RejectedError: The actor may not (that is on the ledger too), or the bytes are not those the model was made from.
+            RejectedError: They may not (that is on the ledger too), or the bytes are not those the model was made from.
             UnavailableError: The ledger or the file cannot be used.
             BadInputError: More than 512 MiB.
         """
-        resource = f"data:{promised.digest}"
-        permit = self._acts.permit(actor, READ, resource, (("model", name),))
-        why = f"for model {name}, {promised.use}; policy {permit.policy}@{permit.policy_version}"
-        with self._acts.doing(actor, READ, resource, why):
+        request = Request(
+            tenant=self._tenant,
+            principal=who,
+            action=READ,
+            resource=Subject(kind=SubjectKind.DATA_SET, name=promised.digest),
+            context=(("model", name),),
+        )
+        with self._acts.act(request, f"for model {name}, {promised.use}"):
             try:
                 with path.open("rb") as file:
                     data = file.read(MAX_BYTES + 1)

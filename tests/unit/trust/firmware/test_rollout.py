@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from tests.people import allowed, who
 from tests.trust_keys import counting
 from tests.unit.trust.firmware.makers import IMAGE, NOW, envelope, root
 
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import RejectedError, UnavailableError
-from mumetal.core.ports import LedgerEntry, Permit, Request
+from mumetal.core.ports import Decision, LedgerEntry, Request
 from mumetal.trust.firmware.floors import Floors
 from mumetal.trust.firmware.rollout import Outcome, Plan, Report, Rollout, stages
 from mumetal.trust.ledger.local import open_local
@@ -42,10 +43,10 @@ class Policy:
     def __init__(self, *denied: str) -> None:
         self.denied = denied
 
-    def authorize(self, request: Request) -> Permit:
+    def authorize(self, request: Request) -> Decision:
         if request.action in self.denied:
             raise RejectedError("denied")
-        return Permit(policy="test", policy_version="1")
+        return allowed(request)
 
 
 class Bench:
@@ -68,7 +69,9 @@ class Bench:
         return self.drifted.get(device, "")
 
     def run(self, signed: bytes | None = None) -> Report:
-        plan = Plan(devices=FLEET, envelope=signed or envelope(), data=IMAGE, soak_s=60, look_s=20, actor="ann")
+        plan = Plan(
+            devices=FLEET, envelope=signed or envelope(), data=IMAGE, soak_s=60, look_s=20, principal=who("ann")
+        )
         return self.rollout.run(plan)
 
     def entries(self) -> list[LedgerEntry]:

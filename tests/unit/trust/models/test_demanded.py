@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.model_files import House, background, pca_model, promises
+from tests.people import who
 from tests.trust_keys import ALICE, BOB, CAROL, DAY, a_root, trusted
 from tests.unit.trust.models.test_lifecycle import GATES, report
 
@@ -36,13 +37,13 @@ class Lab(House):
             demand=Demand(root=lambda _: self.root),
         )  # fmt: skip
         wanted = promises(owner="alice", touches_hardware=touches_hardware)
-        self.version = self.lifecycle.register("alice", "cryo", MODEL, wanted)
-        self.lifecycle.promote("alice", "cryo", self.version, report(self, self.version))
+        self.version = self.lifecycle.register(who("alice"), "cryo", MODEL, wanted)
+        self.lifecycle.promote(who("alice"), "cryo", self.version, report(self, self.version))
         self.vouch()
 
     def vouch(self) -> None:
         for person in ("bob", "carol"):
-            self.lifecycle.approve(person, "cryo", self.version)
+            self.lifecycle.approve(who(person), "cryo", self.version)
 
     def approval(self, *people: SoftKey, data: bytes = MODEL, to: str = "shadow", days: int = 1) -> bytes:
         now = self.clock.now_ns()
@@ -53,7 +54,7 @@ class Lab(House):
         return approvals.approve(said, data, people)
 
     def promote(self, approval: bytes | None = None) -> State:
-        return self.lifecycle.promote("bob", "cryo", self.version, approval=approval).find(self.version).state
+        return self.lifecycle.promote(who("bob"), "cryo", self.version, approval=approval).find(self.version).state
 
 
 @pytest.fixture

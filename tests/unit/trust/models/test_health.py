@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tests.fakes_ports import T0
 from tests.model_files import House, background, pca_model
+from tests.people import who
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
 
 from mumetal.core.artefact import Artefact
@@ -19,6 +20,7 @@ from mumetal.trust.models.gates.trial import Array, Scorer
 from mumetal.trust.models.health.checkup import Checkup, Patient, look
 from mumetal.trust.models.health.fall_back import fall_back
 from mumetal.trust.models.health.findings import findings
+from mumetal.trust.models.lifecycle import HEALTH_AGENT
 from mumetal.trust.models.scorer import OnnxScorer
 
 MODEL = pca_model(background(seed=1))
@@ -205,15 +207,15 @@ def test_a_canary_that_fails_puts_the_last_good_version_back(house: House) -> No
     wrong = type(good)(**{f: getattr(good, f) for f in good.__struct_fields__ if f != "version"}, version=first)
     rows, rng = background(300, seed=77), np.random.default_rng(1)
     well = look(patient(), rows, rng=rng, registry=house.registry, canaries=(good,))
-    assert fall_back(house.lifecycle, well, well) is None
+    assert fall_back(house.lifecycle, well, well, who(HEALTH_AGENT)) is None
     ill = look(patient(), rows, rng=rng, registry=house.registry, canaries=(good, wrong))
     assert findings(ill, T0, T0 + 1)[0].severity is Severity.CRITICAL
-    assert fall_back(house.lifecycle, ill, None) is None
-    assert fall_back(house.lifecycle, ill, well) is not None
+    assert fall_back(house.lifecycle, ill, None, who(HEALTH_AGENT)) is None
+    assert fall_back(house.lifecycle, ill, well, who(HEALTH_AGENT)) is not None
     assert dict(house.registry.load("cryo").facts)["version"] == first
     assert second != first
     entry = house.ledger.entries()[-1][1]
-    assert (entry.actor, entry.action, entry.outcome) == ("trust.models.health", "model.rollback", "done")
+    assert (entry.actor, entry.action, entry.outcome) == (HEALTH_AGENT, "model.rollback", "done")
     assert "canary" in entry.why
 
 
@@ -230,7 +232,7 @@ def test_thresholds_that_fail_fall_back_only_where_the_last_good_ones_hold(house
     ill = look(patient(), rows, rng=rng)
     assert ill.miscalibrated
     also_ill: Checkup = look(patient(scorer(pca_model(background(seed=2)))), rows, rng=rng)
-    assert fall_back(house.lifecycle, ill, also_ill) is None
+    assert fall_back(house.lifecycle, ill, also_ill, who(HEALTH_AGENT)) is None
     well = look(patient(Unmoved()), rows, rng=rng)
     assert not well.miscalibrated
-    assert fall_back(house.lifecycle, ill, well) is not None
+    assert fall_back(house.lifecycle, ill, well, who(HEALTH_AGENT)) is not None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.model_files import House, KeyedSeal, background, pca_model, promises
+from tests.people import who
 
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.ports import LedgerEntry
@@ -38,12 +39,12 @@ def report(
 
 
 def to_active(house: House, model: bytes, approvers: tuple[str, ...] = ("bob",), **extra: object) -> str:
-    version = house.lifecycle.register("ada", "cryo", model, promises(**extra))
-    house.lifecycle.promote("ada", "cryo", version, report(house, version))
+    version = house.lifecycle.register(who("ada"), "cryo", model, promises(**extra))
+    house.lifecycle.promote(who("ada"), "cryo", version, report(house, version))
     for _ in range(2):
         for approver in approvers:
-            house.lifecycle.approve(approver, "cryo", version)
-        house.lifecycle.promote("ada", "cryo", version)
+            house.lifecycle.approve(who(approver), "cryo", version)
+        house.lifecycle.promote(who("ada"), "cryo", version)
     return version
 
 
@@ -55,27 +56,27 @@ def test_the_whole_way_and_back(house: House) -> None:
         first: State.RETIRED,
         second: State.ACTIVE,
     }
-    house.lifecycle.roll_back("bob", "cryo", "canary failed")
+    house.lifecycle.roll_back(who("bob"), "cryo", "canary failed")
     artefact = house.registry.load("cryo")
     assert artefact.data == pca_model(background(seed=1))
     assert dict(artefact.facts)["version"] == first
     with pytest.raises(BadInputError, match="no earlier version"):
-        house.lifecycle.roll_back("bob", "cryo", "again")
+        house.lifecycle.roll_back(who("bob"), "cryo", "again")
 
 
 def test_a_rollback_can_be_taken_back_once_and_not_after_another_step(house: House) -> None:
     first = to_active(house, pca_model(background(seed=1)))
     second = to_active(house, pca_model(background(seed=2)))
     with pytest.raises(BadInputError, match="no rollback"):
-        house.lifecycle.undo("bob", "cryo", "")
-    back = house.lifecycle.roll_back("bob", "cryo", "canary failed").back
+        house.lifecycle.undo(who("bob"), "cryo", "")
+    back = house.lifecycle.roll_back(who("bob"), "cryo", "canary failed").back
     assert back is not None
     assert (back.out, back.by, back.why) == (second, "bob", "canary failed")
-    again = house.lifecycle.undo("bob", "cryo", "a false alarm")
+    again = house.lifecycle.undo(who("bob"), "cryo", "a false alarm")
     assert dict(house.registry.load("cryo").facts)["version"] == second
     assert (again.good, again.back) == ((first,), None)
-    house.lifecycle.roll_back("bob", "cryo", "again")
-    assert house.lifecycle.retire("bob", "cryo", second, "for good").back is None
+    house.lifecycle.roll_back(who("bob"), "cryo", "again")
+    assert house.lifecycle.retire(who("bob"), "cryo", second, "for good").back is None
 
 
 def shipped(seed: int) -> tuple[bytes, GateReport]:
@@ -88,7 +89,7 @@ def shipped(seed: int) -> tuple[bytes, GateReport]:
 def test_what_is_shipped_is_active_at_first_and_only_a_draft_beside_a_labs_own(house: House) -> None:
     def adopt(seed: int) -> str:
         data, report = shipped(seed)
-        return house.lifecycle.adopt("mumetal.release", "cryo", data, promises(), report, "mumetal 9")
+        return house.lifecycle.adopt(who("mumetal.release"), "cryo", data, promises(), report, "mumetal 9")
 
     first = adopt(1)
     assert adopt(1) == first
@@ -113,7 +114,7 @@ def test_what_is_shipped_needs_its_own_passed_report(house: House) -> None:
         (data, GateReport(name="cryo", version=good.version, data="0" * 64, t_ns="1", outcomes=refused)),
     ):
         with pytest.raises(RejectedError, match=r"step [14]"):
-            house.lifecycle.adopt("mumetal.release", "cryo", given, promises(), report, "mumetal 9")
+            house.lifecycle.adopt(who("mumetal.release"), "cryo", given, promises(), report, "mumetal 9")
     assert house.registry.names() == []
 
 
@@ -133,20 +134,22 @@ def test_every_act_is_permitted_then_on_the_ledger_then_done(house: House) -> No
 def test_what_is_not_permitted_leaves_no_trace(house: House, action: str) -> None:
     first = to_active(house, pca_model(background(seed=1)))
     to_active(house, pca_model(background(seed=2)))
-    third = house.lifecycle.register("ada", "cryo", pca_model(background(seed=3)), promises())
-    house.lifecycle.promote("ada", "cryo", third, report(house, third))
-    fourth = house.lifecycle.register("ada", "cryo", pca_model(background(seed=5)), promises())
+    third = house.lifecycle.register(who("ada"), "cryo", pca_model(background(seed=3)), promises())
+    house.lifecycle.promote(who("ada"), "cryo", third, report(house, third))
+    fourth = house.lifecycle.register(who("ada"), "cryo", pca_model(background(seed=5)), promises())
     acts: dict[str, Callable[[], object]] = {
-        "model.register": lambda: house.lifecycle.register("ada", "cryo", pca_model(background(seed=4)), promises()),
-        "model.approve": lambda: house.lifecycle.approve("bob", "cryo", third),
-        "model.rollback": lambda: house.lifecycle.roll_back("bob", "cryo", ""),
-        "model.undo": lambda: house.lifecycle.undo("bob", "cryo", ""),
-        "model.retire": lambda: house.lifecycle.retire("bob", "cryo", first, ""),
-        "model.promote": lambda: house.lifecycle.promote("ada", "cryo", fourth, report(house, fourth)),
+        "model.register": lambda: house.lifecycle.register(
+            who("ada"), "cryo", pca_model(background(seed=4)), promises()
+        ),
+        "model.approve": lambda: house.lifecycle.approve(who("bob"), "cryo", third),
+        "model.rollback": lambda: house.lifecycle.roll_back(who("bob"), "cryo", ""),
+        "model.undo": lambda: house.lifecycle.undo(who("bob"), "cryo", ""),
+        "model.retire": lambda: house.lifecycle.retire(who("bob"), "cryo", first, ""),
+        "model.promote": lambda: house.lifecycle.promote(who("ada"), "cryo", fourth, report(house, fourth)),
     }
     assert set(acts) == set(ACTIONS)
     if action == "model.undo":
-        house.lifecycle.roll_back("bob", "cryo", "")
+        house.lifecycle.roll_back(who("bob"), "cryo", "")
     house.policy.denied.add(action)
     before, entries = house.registry.record("cryo"), len(house.ledger.entries())
     with pytest.raises(RejectedError, match="denied"):
@@ -157,40 +160,40 @@ def test_what_is_not_permitted_leaves_no_trace(house: House, action: str) -> Non
 
 
 def test_two_others_must_approve_what_can_touch_hardware(house: House) -> None:
-    version = house.lifecycle.register("ada", "cryo", pca_model(background()), promises(touches_hardware=True))
-    house.lifecycle.promote("ada", "cryo", version, report(house, version))
+    version = house.lifecycle.register(who("ada"), "cryo", pca_model(background()), promises(touches_hardware=True))
+    house.lifecycle.promote(who("ada"), "cryo", version, report(house, version))
     for approver in ("ada", "bob"):
-        house.lifecycle.approve(approver, "cryo", version)
+        house.lifecycle.approve(who(approver), "cryo", version)
     with pytest.raises(RejectedError, match="1 of 2 approvals"):
-        house.lifecycle.promote("ada", "cryo", version)
+        house.lifecycle.promote(who("ada"), "cryo", version)
     with pytest.raises(BadInputError, match="approved that already"):
-        house.lifecycle.approve("bob", "cryo", version)
-    house.lifecycle.approve("cyd", "cryo", version)
-    assert house.lifecycle.promote("ada", "cryo", version).in_state(State.SHADOW)
+        house.lifecycle.approve(who("bob"), "cryo", version)
+    house.lifecycle.approve(who("cyd"), "cryo", version)
+    assert house.lifecycle.promote(who("ada"), "cryo", version).in_state(State.SHADOW)
 
 
 def test_gates_and_approvals_cannot_be_skipped(house: House) -> None:
-    version = house.lifecycle.register("ada", "cryo", pca_model(background()), promises())
+    version = house.lifecycle.register(who("ada"), "cryo", pca_model(background()), promises())
     promote = house.lifecycle.promote
     with pytest.raises(RejectedError, match="no gate report"):
-        promote("ada", "cryo", version)
+        promote(who("ada"), "cryo", version)
     with pytest.raises(BadInputError, match="no approval is due"):
-        house.lifecycle.approve("bob", "cryo", version)
+        house.lifecycle.approve(who("bob"), "cryo", version)
     with pytest.raises(RejectedError, match=r"step 3: no word from g\.two"):
-        promote("ada", "cryo", version, report(house, version, gates=frozenset({"g.one"})))
+        promote(who("ada"), "cryo", version, report(house, version, gates=frozenset({"g.one"})))
     with pytest.raises(RejectedError, match=r"step 4: g\.one"):
-        promote("ada", "cryo", version, report(house, version, passed=False))
+        promote(who("ada"), "cryo", version, report(house, version, passed=False))
     with pytest.raises(RejectedError, match="step 1"):
-        promote("ada", "cryo", version, report(house, "f" * 64))
+        promote(who("ada"), "cryo", version, report(house, "f" * 64))
     stale = report(house, version)
     other = to_active(house, pca_model(background(seed=9)))
     with pytest.raises(RejectedError, match="step 2"):
-        promote("ada", "cryo", version, stale)
-    promote("ada", "cryo", version, report(house, version))
+        promote(who("ada"), "cryo", version, stale)
+    promote(who("ada"), "cryo", version, report(house, version))
     with pytest.raises(RejectedError, match="0 of 1 approvals"):
-        promote("ada", "cryo", version)
+        promote(who("ada"), "cryo", version)
     with pytest.raises(BadInputError, match="nothing follows active"):
-        promote("ada", "cryo", other)
+        promote(who("ada"), "cryo", other)
 
 
 def test_altered_bytes_manifest_and_record_do_not_load(house: House, tmp_path: Path) -> None:
@@ -251,7 +254,7 @@ def test_an_act_fails_whole_when_the_ledger_or_the_disk_does(house: House, monke
     with monkeypatch.context() as patch:
         patch.setattr(house.ledger, "append", away)
         with pytest.raises(UnavailableError):
-            house.lifecycle.roll_back("bob", "cryo", "")
+            house.lifecycle.roll_back(who("bob"), "cryo", "")
     assert dict(house.registry.load("cryo").facts)["version"] == second
 
     def full(name: str, sealed: bytes) -> None:
@@ -260,7 +263,7 @@ def test_an_act_fails_whole_when_the_ledger_or_the_disk_does(house: House, monke
     with monkeypatch.context() as patch:
         patch.setattr(house.registry, "put_record", full)
         with pytest.raises(UnavailableError, match="no space"):
-            house.lifecycle.roll_back("bob", "cryo", "")
+            house.lifecycle.roll_back(who("bob"), "cryo", "")
     assert house.ledger.entries()[-1][1].outcome == "failed: no space"
     assert dict(house.registry.load("cryo").facts)["version"] == second
 
@@ -279,7 +282,7 @@ def test_a_crash_between_ledger_and_act_is_settled(house: House, monkeypatch: py
     with monkeypatch.context() as patch:
         patch.setattr(house.registry, "put_record", crash)
         with pytest.raises(KeyboardInterrupt):
-            house.lifecycle.roll_back("bob", "cryo", "")
+            house.lifecycle.roll_back(who("bob"), "cryo", "")
     expected = first if made else second
     assert dict(house.registry.load("cryo").facts)["version"] == expected
     assert settle(house.registry, house.ledger, house.clock, house.chronicle) == ["cryo"]
@@ -291,28 +294,28 @@ def test_a_crash_between_ledger_and_act_is_settled(house: House, monkeypatch: py
 def test_a_condemned_version_is_never_rolled_back_to(house: House) -> None:
     first = to_active(house, pca_model(background(seed=1)))
     to_active(house, pca_model(background(seed=2)))
-    house.lifecycle.retire("bob", "cryo", first, "trained on poisoned data")
+    house.lifecycle.retire(who("bob"), "cryo", first, "trained on poisoned data")
     with pytest.raises(BadInputError, match="no earlier version"):
-        house.lifecycle.roll_back("bob", "cryo", "")
+        house.lifecycle.roll_back(who("bob"), "cryo", "")
     with pytest.raises(BadInputError, match="retired already"):
-        house.lifecycle.retire("bob", "cryo", first, "")
+        house.lifecycle.retire(who("bob"), "cryo", first, "")
 
 
 def test_registering(house: House) -> None:
     data = pca_model(background())
-    version = house.lifecycle.register("ada", "cryo", data, promises())
+    version = house.lifecycle.register(who("ada"), "cryo", data, promises())
     with pytest.raises(BadInputError, match="registered already"):
-        house.lifecycle.register("ada", "cryo", data, promises())
+        house.lifecycle.register(who("ada"), "cryo", data, promises())
     with pytest.raises(BadInputError, match="parent"):
-        house.lifecycle.register("ada", "cryo", data, promises(parents=("a" * 64,)))
+        house.lifecycle.register(who("ada"), "cryo", data, promises(parents=("a" * 64,)))
     other = house.lifecycle.register(
-        "ada", "cryo", data, promises(data=(DataSet(uri="store:lab", digest="b" * 64, use="train"),))
+        who("ada"), "cryo", data, promises(data=(DataSet(uri="store:lab", digest="b" * 64, use="train"),))
     )
     assert other != version
     with pytest.raises(BadInputError, match="no version"):
         house.registry.record("cryo").find("")
     with pytest.raises(BadInputError, match="not a model's name"):
-        house.lifecycle.register("ada", "../up", data, promises())
+        house.lifecycle.register(who("ada"), "../up", data, promises())
     with pytest.raises(BadInputError, match="no version is active"):
         house.registry.load("cryo")
     with pytest.raises(BadInputError, match="no such model"):

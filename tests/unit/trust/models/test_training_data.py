@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.model_files import AllowAll, House
+from tests.people import who
 
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.trust.models import training_data
@@ -32,7 +33,7 @@ def told(house: House) -> list[tuple[str, str, str]]:
 def test_a_reading_is_permitted_entered_done_and_entered(house: House, tmp_path: Path) -> None:
     path = tmp_path / "train.csv"
     path.write_bytes(DATA)
-    assert door(house).read("ada", "cryo", PROMISED, path) == DATA
+    assert door(house).read(who("ada"), "cryo", PROMISED, path) == DATA
     assert told(house) == [("ada", READ, ""), ("ada", READ, "done")]
     entry = house.ledger.entries()[0][1]
     assert "for model cryo, train" in entry.why
@@ -42,7 +43,7 @@ def test_a_reading_is_permitted_entered_done_and_entered(house: House, tmp_path:
 
 def test_a_denial_is_entered_and_nothing_is_read(house: House, tmp_path: Path) -> None:
     with pytest.raises(RejectedError, match="denied"):
-        door(house, READ).read("eve", "cryo", PROMISED, tmp_path / "not there either")
+        door(house, READ).read(who("eve"), "cryo", PROMISED, tmp_path / "not there either")
     assert told(house) == [("eve", READ, "denied")]
 
 
@@ -52,10 +53,10 @@ def test_other_bytes_too_many_or_none_fail_and_that_is_entered(
     path = tmp_path / "train.csv"
     path.write_bytes(DATA + b"3,4\n")
     with pytest.raises(RejectedError, match="not the data the model was made from"):
-        door(house).read("ada", "cryo", PROMISED, path)
+        door(house).read(who("ada"), "cryo", PROMISED, path)
     with pytest.raises(UnavailableError):
-        door(house).read("ada", "cryo", PROMISED, tmp_path / "gone")
+        door(house).read(who("ada"), "cryo", PROMISED, tmp_path / "gone")
     monkeypatch.setattr(training_data, "MAX_BYTES", 4)
     with pytest.raises(BadInputError, match="more than 4 bytes"):
-        door(house).read("ada", "cryo", PROMISED, path)
+        door(house).read(who("ada"), "cryo", PROMISED, path)
     assert [outcome for _, _, outcome in told(house)] == ["", "failed"] * 3

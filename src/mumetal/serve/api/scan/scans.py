@@ -110,7 +110,7 @@ def scans_router(scans: Scans | None, *, max_body: int) -> APIRouter:
         body = await read_body(request, max_body)
 
         def act() -> FiledOut:
-            filed = opened(scans).filing.file(decode_report(body, "body"), caller.tenant, caller.actor)
+            filed = opened(scans).filing.file(decode_report(body, "body"), caller.scope)
             return FiledOut.model_validate(filed)
 
         return await to_thread.run_sync(act)

@@ -146,7 +146,7 @@ def _incident_routes(router: APIRouter, desk: Desk) -> None:
 
         def act() -> IncidentOut:
             incident_or_missing(desk, caller.tenant, incident_id)
-            return IncidentOut.model_validate(desk.change(caller.tenant, incident_id, caller.actor, wanted.change()))
+            return IncidentOut.model_validate(desk.change(caller.scope, incident_id, wanted.change()))
 
         return await to_thread.run_sync(act)
 

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from mumetal.core import LOCAL
-from mumetal.core.errors import BadInputError, MumetalError
+from mumetal.core.errors import BadInputError
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 if TYPE_CHECKING:
@@ -204,44 +204,30 @@ def _secret(uri: str) -> str:
 
 
 def _call(chosen: "object", hook: "object", order: "object") -> str:
-    """Permit, write to the ledger, call, write the outcome."""
+    """Call the hook as an act: permitted, on the ledger, done."""
     from mumetal.app import wiring
     from mumetal.app.settings import Settings
+    from mumetal.core.acts import Acts
     from mumetal.core.clock import SystemClock
-    from mumetal.core.ports import LedgerEntry, Request
+    from mumetal.core.ports import Request
+    from mumetal.core.subject import Subject, SubjectKind
     from mumetal.scan.api import RevokeHook, RevokeOrder
-    from mumetal.trust.api import open_ledger
+    from mumetal.trust.api import opened_ledger
 
     assert isinstance(chosen, Settings)
     assert isinstance(hook, RevokeHook)
     assert isinstance(order, RevokeOrder)
-    permit = wiring.authorizer().authorize(
-        Request(tenant=LOCAL, principal=wiring.OPERATOR, action=ACTION, resource=order.fingerprint)
+    clock, folder = SystemClock(), Path(chosen.store.directory)
+    request = Request(
+        tenant=LOCAL,
+        principal=wiring.operator_scope().principal,
+        action=ACTION,
+        resource=Subject(kind=SubjectKind.CREDENTIAL, name=order.fingerprint),
     )
-    ledger = open_ledger(Path(chosen.store.directory), SystemClock(), key=chosen.ledger_key)
-
-    def enter(outcome: str) -> None:
-        why = f"{order.rule}, {hook.bound}{', secret sent' if order.secret else ''}, by policy {permit.policy}"
-        ledger.append(
-            LedgerEntry(
-                tenant=LOCAL,
-                t_ns=time.time_ns(),
-                actor=wiring.OPERATOR,
-                action=ACTION,
-                subject=order.fingerprint,
-                why=why,
-                outcome=outcome,
-            )
-        )
-
-    try:
-        enter("")
-        try:
-            said = hook.call(order)
-        except MumetalError as error:
-            enter(f"failed: {error.message}"[:500])
-            raise
-        enter(f"done: {said}")
-    finally:
-        ledger.close()
-    return said
+    why = f"{order.rule}, {hook.bound}{', secret sent' if order.secret else ''}"
+    with (
+        opened_ledger(folder, clock, key=chosen.ledger_key) as ledger,
+        Acts(ledger, wiring.authorizer(), clock).act(request, why) as begun,
+    ):
+        begun.said = hook.call(order)
+    return begun.said

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class Keeper:
         report = report_of(outcome)
         alive = self._running.read(self._folder)
         if alive is None:
-            return self._offline.file_offline(self._settings, report, LOCAL, wiring.OPERATOR)
+            return self._offline.file_offline(self._settings, report, wiring.operator_scope())
         said = self._running.ask(alive, "/api/v1/push/scan", msgspec.json.encode(report))
         return msgspec.json.decode(said, type=Filed)
 

@@ -85,11 +85,12 @@ def fix(
 @contextmanager
 def _act(folder: Path, action: str, why: str) -> Iterator[None]:
     """Run the body as an act of the operating system's user, on a ledger in the folder's own ``.mumetal/scan``."""
-    from mumetal.access.api import LocalOperator, os_user
+    from mumetal.access.api import LocalOperator, os_user, person_scope
     from mumetal.core import LOCAL
     from mumetal.core.acts import Acts
     from mumetal.core.clock import SystemClock
     from mumetal.core.ports import Request
+    from mumetal.core.subject import Subject
     from mumetal.trust.api import opened_ledger
 
     clock, who, place = SystemClock(), os_user(), folder / ".mumetal" / "scan"
@@ -97,7 +98,8 @@ def _act(folder: Path, action: str, why: str) -> Iterator[None]:
     (place / ".gitignore").write_text("*\n")  # its key is nobody else's
     with opened_ledger(place, clock) as ledger:
         acts = Acts(ledger, LocalOperator(principal=who, tenant=LOCAL, actions=(action,)), clock)
-        with acts.act(Request(tenant=LOCAL, principal=who, action=action, resource=str(folder.resolve())), why):
+        person, tree = person_scope(LOCAL, who).principal, Subject.path(str(folder.resolve()))
+        with acts.act(Request(tenant=LOCAL, principal=person, action=action, resource=tree), why):
             yield
 
 

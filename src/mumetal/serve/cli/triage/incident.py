@@ -113,6 +113,6 @@ def _change(
     change = Change(state=state, owner=owner, label=label, note=note)
     alive = running.read(folder)
     if alive is None:
-        change_offline(folder, LOCAL, incident_id, wiring.OPERATOR, change)
+        change_offline(folder, wiring.operator_scope(), incident_id, change)
         return
     running.ask(alive, f"/api/v1/incidents/{incident_id}/change", msgspec.json.encode(change))

@@ -115,7 +115,9 @@ def show(
         return 0
     for index, e in entries:
         when = datetime.fromtimestamp(e.t_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        typer.echo(f"{index:6d}  {when}Z  {e.actor}  {e.action}  {e.subject}  {e.outcome or 'begun'}  {e.why}")
+        by = f"  (policy {e.policy})" if e.policy else ""
+        who = f"{e.actor} for {e.on_behalf_of}" if e.on_behalf_of else e.actor
+        typer.echo(f"{index:6d}  {when}Z  {who}  {e.action}  {e.subject}  {e.outcome or 'begun'}  {e.why}{by}")
     return 0
 
 

@@ -22,7 +22,6 @@ StateOption = Annotated[
     ),
 ]
 DeviceArgument = Annotated[str, typer.Argument(help="The device.")]
-OPERATOR = "operator"
 
 
 def folder_of(state: Path | None, store: Path | None) -> Path:
@@ -43,6 +42,7 @@ def inventory(
     as_json: JsonOption = False,
 ) -> int:
     """Look at what each board's file holds, who approved it and whether it keeps its promises; 1 when one ails."""
+    from mumetal.app import wiring
     from mumetal.app.firmware.operating import operating
     from mumetal.app.firmware.stock import Stocktaker
     from mumetal.core import LOCAL
@@ -53,7 +53,7 @@ def inventory(
     now = clock.now_ns()
     boards = decode_fleet(read_bytes(fleet), str(fleet))
     root, files, book = _root(roots, pin, now), BoardFiles(boards), FirmwareBook(folder_of(state, store))
-    with operating(book, clock=clock, operator=OPERATOR) as acts:
+    with operating(book, clock=clock, operator=wiring.operator_scope().principal) as acts:
         taker = Stocktaker(book=book, read=files.read, root=root, tenant=LOCAL, enter=acts.enter)
         found = [taker.look(device, board, now) for device, board in boards.items()]
     if as_json:
@@ -111,6 +111,7 @@ def attest(
     """Verify a TPM 2.0 quote; ends with 4 and the step that failed when it does not hold."""
     from contextlib import nullcontext
 
+    from mumetal.app import wiring
     from mumetal.app.firmware.operating import operating
     from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
@@ -134,7 +135,7 @@ def attest(
     message, signed, public = read_bytes(quote), read_bytes(signature), load_quote_key(read_bytes(key), str(key))
     book = FirmwareBook(folder_of(state, store))
     asked_ns = round(asked * 1e9)
-    held = operating(book, clock=clock, operator=OPERATOR) if device else nullcontext()
+    held = operating(book, clock=clock, operator=wiring.operator_scope().principal) if device else nullcontext()
     with held as acts:  # a ledger that cannot be written is told before the challenge is used up
         if device:
             given, asked_ns = book.answer(LOCAL, device)
@@ -224,7 +225,7 @@ def rollout(
     from mumetal.core.clock import SystemClock
     from mumetal.trust.api import BoardFiles, FirmwareBook, RolloutPlan, decode_fleet, demand_of, rollout_of
 
-    clock = SystemClock()
+    clock, who = SystemClock(), wiring.operator_scope().principal
     demand = demand_of(wiring.load(settings, wiring.Overrides(store=store)).approvals)
     word = read_file(approval, MAX_APPROVAL) if approval else None
     boards = decode_fleet(read_bytes(fleet), str(fleet))
@@ -237,10 +238,10 @@ def rollout(
     devices = {name: board.board for name, board in boards.items()}
     look_s = max(0.05, min(10.0, watch / 10))
     plan = RolloutPlan(
-        devices=devices, envelope=envelope, data=data, soak_s=watch, look_s=look_s, actor=OPERATOR, approval=word
+        devices=devices, envelope=envelope, data=data, soak_s=watch, look_s=look_s, principal=who, approval=word
     )
     drifted = incidents_since(watched, clock.now_ns())
-    with operating(book, clock=clock, operator=OPERATOR) as acts:
+    with operating(book, clock=clock, operator=who) as acts:
         work = rollout_of(book, files, root, acts, drifted=drifted, clock=clock, say=_say, demand=demand)
         report = work.run(plan)
         taker = Stocktaker(book=book, read=files.read, root=root, tenant=LOCAL, enter=acts.enter)
@@ -262,6 +263,7 @@ def restore(
     as_json: JsonOption = False,
 ) -> int:
     """Put the last good image back on boards that a rollout left open, as after a crash; ends with 1 when one is stuck."""
+    from mumetal.app import wiring
     from mumetal.app.firmware.operating import operating
     from mumetal.app.firmware.stock import Stocktaker, entry_of
     from mumetal.core import LOCAL
@@ -269,7 +271,7 @@ def restore(
     from mumetal.core.errors import RejectedError
     from mumetal.trust.api import BoardFiles, FirmwareBook, RolloutOrder, decode_fleet, rollout_of
 
-    clock = SystemClock()
+    clock, who = SystemClock(), wiring.operator_scope().principal
     boards = decode_fleet(read_bytes(fleet), str(fleet))
     book, files, root = FirmwareBook(folder_of(state, store)), BoardFiles(boards), _root(roots, pin, clock.now_ns())
     good: dict[str, bytes] = {}
@@ -287,9 +289,9 @@ def restore(
     if not good:
         typer.echo("[]" if as_json else "No board was left open by a rollout.")
         return 0
-    with operating(book, clock=clock, operator=OPERATOR) as acts:
+    with operating(book, clock=clock, operator=who) as acts:
         work = rollout_of(book, files, root, acts, drifted=lambda _: "", clock=clock, say=_say)
-        report = work.restore(RolloutOrder(actor=OPERATOR), good, why[:300])
+        report = work.restore(RolloutOrder(principal=who), good, why[:300])
         taker = Stocktaker(book=book, read=files.read, root=root, tenant=LOCAL, enter=acts.enter)
         for name in (*report.restored, *report.stuck):
             taker.look(name, boards[name], clock.now_ns())

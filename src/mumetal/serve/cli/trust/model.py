@@ -108,7 +108,7 @@ def register(
 
     data, promised = read_file(file, MAX_MODEL_BYTES), decode_promises(read_file(promises, MAX_MANIFEST), str(promises))
     with changing(store_of(settings, store), root=root, key=key, make=True) as desk:
-        version = desk.lifecycle.register(desk.actor, name, data, promised)
+        version = desk.lifecycle.register(desk.principal, name, data, promised)
     if as_json:
         typer.echo(msgspec.json.encode({"name": name, "version": version}).decode())
     else:
@@ -151,7 +151,7 @@ def promote(
             if not as_json:
                 for o in report.outcomes:
                     typer.echo(f"{'passed ' if o.passed else 'REFUSED'} {o.gate.rsplit('.', 1)[-1]}: {o.reason}")
-        record = desk.lifecycle.promote(desk.actor, name, version, report, approval=word)
+        record = desk.lifecycle.promote(desk.principal, name, version, report, approval=word)
     state = record.find(version).state.value
     if as_json:
         typer.echo(msgspec.json.encode({"record": record, "report": report}).decode())
@@ -174,7 +174,7 @@ def approve(
     from mumetal.app.models.registry import changing
 
     with changing(store_of(settings, store), root=root, key=key) as desk:
-        found = desk.lifecycle.approve(desk.actor, name, version).find(version)
+        found = desk.lifecycle.approve(desk.principal, name, version).find(version)
         word = found.approvals[-1]
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
@@ -197,7 +197,7 @@ def rollback(
     from mumetal.app.models.registry import changing
 
     with changing(store_of(settings, store), root=root, key=key) as desk:
-        _say_active(desk.lifecycle.roll_back(desk.actor, name, why), as_json=as_json)
+        _say_active(desk.lifecycle.roll_back(desk.principal, name, why), as_json=as_json)
     return 0
 
 
@@ -215,7 +215,7 @@ def undo(
     from mumetal.app.models.registry import changing
 
     with changing(store_of(settings, store), root=root, key=key) as desk:
-        _say_active(desk.lifecycle.undo(desk.actor, name, why), as_json=as_json)
+        _say_active(desk.lifecycle.undo(desk.principal, name, why), as_json=as_json)
     return 0
 
 
@@ -245,7 +245,7 @@ def retire(
     from mumetal.app.models.registry import changing
 
     with changing(store_of(settings, store), root=root, key=key) as desk:
-        record = desk.lifecycle.retire(desk.actor, name, version, why)
+        record = desk.lifecycle.retire(desk.principal, name, version, why)
     if as_json:
         typer.echo(msgspec.json.encode(record).decode())
     else:

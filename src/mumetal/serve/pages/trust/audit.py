@@ -41,6 +41,10 @@ class EntryOut(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     why: str
     outcome: str
+    on_behalf_of: str
+    token: str
+    policy: str
+    decision: str
 
 
 class FoundOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +68,10 @@ def found_out(found: AuditFound) -> FoundOut:
             subject=e.subject,
             why=e.why,
             outcome=e.outcome,
+            on_behalf_of=e.on_behalf_of,
+            token=e.token,
+            policy=e.policy,
+            decision=e.decision,
         )
         for index, e in found.rows
     )

@@ -116,18 +116,18 @@ def act_on(desk: ModelDesk, caller: Caller, name: str, form: dict[str, str]) -> 
     verb, version, why = form.get("act", ""), form.get("version", ""), form.get("why", "")
     if verb in {"rollback", "undo", "retire"} and not why:
         raise BadInputError("say why: the reason goes into the ledger", where="why", hint="go back and fill it in")
-    act = desk.lifecycle
+    act, who = desk.lifecycle, caller.scope.principal
     match verb:
         case "approve":
-            act.approve(caller.actor, name, version)
+            act.approve(who, name, version)
         case "promote":
-            act.promote(caller.actor, name, version)
+            act.promote(who, name, version)
         case "rollback":
-            act.roll_back(caller.actor, name, why)
+            act.roll_back(who, name, why)
         case "undo":
-            act.undo(caller.actor, name, why)
+            act.undo(who, name, why)
         case "retire":
-            act.retire(caller.actor, name, version, why)
+            act.retire(who, name, version, why)
         case _:
             raise BadInputError(f"there is no such act: {verb[:40]!r}", where="act")
 

@@ -102,7 +102,7 @@ def _incident(router: APIRouter, desk: Desk, report: Report | None) -> None:
             incident_or_missing(desk, caller.tenant, incident_id)
             # the form always brings the owner's field along: an owner who stays is no change
             same = wanted.owner == desk.incident(caller.tenant, incident_id).owner
-            desk.change(caller.tenant, incident_id, caller.actor, replace(wanted, owner=None) if same else wanted)
+            desk.change(caller.scope, incident_id, replace(wanted, owner=None) if same else wanted)
             if _is_refresh(request):
                 return html("incident_live.html", values(caller.tenant, incident_id))
             return RedirectResponse(request.url.path.removesuffix("/change"), status_code=303)

@@ -11,8 +11,9 @@ way back is :meth:`mumetal.trust.models.lifecycle.Lifecycle.undo`.
 """
 
 from mumetal.core.errors import BadInputError
+from mumetal.core.identity import Principal
 from mumetal.trust.models.health.checkup import Checkup
-from mumetal.trust.models.lifecycle import HEALTH_AGENT, Lifecycle
+from mumetal.trust.models.lifecycle import Lifecycle
 from mumetal.trust.models.record import Record
 
 APART_NS = 86_400 * 10**9
@@ -42,16 +43,14 @@ def reason(active: Checkup, last_good: Checkup | None) -> str:
     return ""
 
 
-def fall_back(
-    lifecycle: Lifecycle, active: Checkup, last_good: Checkup | None, actor: str = HEALTH_AGENT
-) -> Record | None:
+def fall_back(lifecycle: Lifecycle, active: Checkup, last_good: Checkup | None, who: Principal) -> Record | None:
     """Put the last good version back if there is a reason to; permitted and entered in the ledger like any rollback.
 
     Raises:
-        RejectedError: The actor may not.
+        RejectedError: They may not.
         BadInputError: The looks are of two models.
     """
     if last_good is not None and last_good.name != active.name:
         raise BadInputError("the looks are of two models", where=active.name)
     why = reason(active, last_good)
-    return lifecycle.roll_back(actor, active.name, why) if why else None
+    return lifecycle.roll_back(who, active.name, why) if why else None
