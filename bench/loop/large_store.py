@@ -2,8 +2,8 @@
 
 A process fills a store with 300,000 rows of each of 40 streams: 8 channels at 2 rows/s, 500 rows in a delivery, 12 M rows over
 41.7 hours of its clock. It keeps house by the usual settings, so that what is older than a day lies in Parquet. All but the last
-20,500 rows of each stream are appended and maintained as a stack does it, but nobody watches; the last go through the door of a
-whole stack, which learns each stream from 20,000 rows, scores the rest, saves what it learnt and stops. So the log, the hot
+20,000 rows of each stream are appended and maintained as a stack does it, but nobody watches; the last go through the door of a
+whole stack, which learns from them, saves what it learnt and stops. So the log, the hot
 tier, the archive, the marks and the learnt state are there as a running stack leaves them; there are fewer incidents than two
 days would bring. Then a stack is started over the store, each time in a new process:
 
@@ -146,11 +146,11 @@ def fill(folder: Path, rows: int, hz: float) -> None:
 
 
 def build(folder: Path, rows: int, hz: float) -> None:
-    """Fill a store, have a stack learn and score the end of it, and stop."""
-    before = rows - LEARNT - MORE
+    """Fill a store, have a stack learn from the end of it, and stop."""
+    before = rows - LEARNT
     fill(folder, before, hz)
     with running(folder, clock_at(rows, hz)) as stack:
-        push(stack, before, LEARNT + MORE, hz)
+        push(stack, before, LEARNT, hz)
         until_watching(stack)
 
 
