@@ -167,7 +167,11 @@ def test_a_running_stack_raises_it_when_the_file_appears(lab: Lab, tmp_path: Pat
     store = tmp_path / "store"
     chosen = settings(lab, store)
     clock = SystemClock()
-    with ledgers.opened(store, clock) as ledger, wiring.build(chosen, clock, ledger) as stack:
+    with (
+        ledgers.opened(store, clock) as ledger,
+        wiring.opened_stores(chosen, clock) as stores,
+        wiring.build(chosen, clock, ledger, stores) as stack,
+    ):
         while not stack.store.snapshots("local", "ibm_test"):
             time.sleep(0.05)
         (lab.sets / "b.json").write_bytes(second)

@@ -243,8 +243,8 @@ class Watching:
             self.watchers = [w for w in self.watchers if w is not watcher]
             self._wanted.clear()
             _log.failure("watcher.failed", error)
-            now_ns = self._clock.now_ns()
-            self._untold.append(left_out(watcher.info.plugin_id, watcher.info.title, error, now_ns))
+            did, now_ns = f"raised {type(error).__name__}", self._clock.now_ns()
+            self._untold.append(left_out(watcher.info.plugin_id, watcher.info.title, did, now_ns))
             return otherwise
 
     def _failed(self) -> list[Finding]:
