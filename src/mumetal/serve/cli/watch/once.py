@@ -76,18 +76,19 @@ def watch(
 ) -> int:
     """Look through recorded data once, offline, and end with a report; 1 when something was found, 3 when not all was judged."""
     from mumetal.app import wiring
-    from mumetal.app.parts import load_plugins
+    from mumetal.app.parts import load_plugins, parts
     from mumetal.app.replay import replay
     from mumetal.connect.api import open_source
     from mumetal.serve.cli import show
 
     chosen = wiring.load(settings, wiring.Overrides(learning_rows=learn))
-    load_plugins(chosen.plugins.allow)
+    allowed = chosen.plugins.allow
+    load_plugins(allowed)
     sources = [open_source(spec_of(p)) for p in paths]
     with tempfile.TemporaryDirectory(prefix="mumetal-watch-") as scratch, show.progress() as report_progress:
         directory = store or Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
-        done = replay(chosen, wiring.inventory(chosen), sources, directory, report_progress)
+        done = replay(chosen, wiring.inventory(chosen), sources, directory, report_progress, parts(allowed))
     for source in sources:
         source.close()
     text = as_markdown(done)
