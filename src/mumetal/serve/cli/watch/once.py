@@ -103,8 +103,10 @@ def watch(
             "quarantined": done.quarantined,
         }
         typer.echo(msgspec.json.encode(body).decode())
-    else:
-        typer.echo(text if out is None else f"wrote {out}")
+    elif out is None:
+        typer.echo(text)  # it says so itself
+    if as_json or out is not None:
+        typer.echo(f"{verdict(done)}{f'; wrote {out}' if out is not None else ''}", err=as_json)
     waiting = [i for i in done.incidents if i.state.value in {"open", "acknowledged"}]
     unjudged = unjudged_words(done)
     if unjudged:
@@ -122,17 +124,24 @@ def unjudged_words(done: "Replayed") -> str:
     return f"{what} Give more of it, or fewer rows to learn from (--learn)."
 
 
+def verdict(done: "Replayed") -> str:
+    """Return what came of a run over recorded data, in one line."""
+    waiting = sum(i.state.value in {"open", "acknowledged"} for i in done.incidents)
+    explained = sum(i.state.value == "explained" for i in done.incidents)
+    return (
+        f"{done.rows:,} rows of {len(done.streams)} streams: {waiting} incidents that nothing innocent explains, "
+        f"{explained} explained, {len(done.quarantined)} pieces of input refused"
+    )
+
+
 def as_markdown(done: "Replayed") -> str:
     """Return the report of a run over recorded data."""
     from mumetal.respond.api import incident_report
 
-    waiting = [i for i in done.incidents if i.state.value in {"open", "acknowledged"}]
-    explained = [i for i in done.incidents if i.state.value == "explained"]
     lines = [
         "# Mumetal report",
         "",
-        f"{done.rows:,} rows of {len(done.streams)} streams: {len(waiting)} incidents that nothing innocent explains, "
-        f"{len(explained)} explained, {len(done.quarantined)} pieces of input refused.",
+        f"{verdict(done)}.",
         "",
         *((f"**{unjudged_words(done)}**", "") if unjudged_words(done) else ()),
         "## Streams",
