@@ -9,7 +9,8 @@ from mumetal.app.pipeline.watching import Watching, watching_parts
 from mumetal.core.clock import Clock
 from mumetal.core.part import Part
 from mumetal.core.ports import PluginInfo, Watcher
-from mumetal.watch.api import Models, SceneOf, WatchSettings, no_models, watchers_of
+from mumetal.watch.api import SceneOf, WatchSettings, watchers_of
+from mumetal.watch.learned import Models, no_models
 from mumetal.watch.part import PART
 
 GUEST = Part(info=PluginInfo(plugin_id="guest", title="Another package's part"))
