@@ -14,12 +14,12 @@ from tests.fakes_ports import T0
 from tests.model_files import House, background, pca_model, promises
 from tests.people import who
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
+from tests.watching import watching_of
 
 from mumetal.app import wiring
 from mumetal.app.models import live as live_models
 from mumetal.app.models.live import LiveModels
 from mumetal.app.models.registry import changing
-from mumetal.app.pipeline.watching import watching_of
 from mumetal.app.settings import Settings
 from mumetal.connect.settings import StoreSettings
 from mumetal.core.clock import ManualClock, SystemClock
