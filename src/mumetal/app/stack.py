@@ -27,7 +27,7 @@ from mumetal.app.pipeline.live import LiveFeed
 from mumetal.app.pipeline.rates import Rates
 from mumetal.app.pipeline.remembering import Remembering
 from mumetal.app.pipeline.scorer import Scorer
-from mumetal.app.pipeline.watching import Watching
+from mumetal.app.pipeline.watching import watching_parts
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.app.running_parts import RunningParts
 from mumetal.app.settings import Settings
@@ -52,7 +52,7 @@ from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Inventory, Triage
 from mumetal.trust.api import ApprovalDemand, LedgerWatch, SignedFolder
-from mumetal.watch.api import CauseStage, TimingCodes
+from mumetal.watch.api import TimingCodes
 
 ADMIT_S = 2.0
 DOOR_WAIT_S = 3_600.0
@@ -167,10 +167,7 @@ class Stack:
             filing=self.filing,
         )
         self.parts = open_parts(chosen, house, settings, own)
-        ours = [w for o in self.parts if o.part.part_id in own for w in o.watchers]
-        guests = [w for o in self.parts if o.part.part_id not in own for w in o.watchers]
-        causes = CauseStage(history.SceneReader(self.store).scene)
-        self._watch = Watching(ours, guests, causes, budget, clock)
+        self._watch = watching_parts(self.parts, own, history.SceneReader(self.store).scene, budget, clock)
         self.verbs = VerbDesk(self.parts, Acts(ledger, authorizer, clock), self._incidents, demand, clock)
         self._living = RunningParts(self.parts, self.report, self._incidents.log, clock, own)
         learnt = Learnt(directory / "learnt.state", clock, self._fitting)
