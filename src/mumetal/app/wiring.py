@@ -27,7 +27,7 @@ from mumetal.watch.api import MAX_TIMING_CODES_FILE, TimingCodes, decode_timing_
 
 OPERATOR = "operator"
 # registering and reading training data stay with the operating system's user at the command line
-STACK_ACTIONS = ("stack.start", "settings.change")
+STACK_ACTIONS = ("stack.start", "stack.miss", "settings.change")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,11 @@ from typing import Self
 from msgspec import Struct
 
 from mumetal.app import wiring
+from mumetal.app.lost import lost
 from mumetal.app.parts import installed_plugins, load_plugins, parts
 from mumetal.app.scans import Scans
 from mumetal.app.settings import Settings, path_in
-from mumetal.app.settings_told import CHANGE, START, changes, last_told, told
+from mumetal.app.settings_told import CHANGE, MISS, START, changes, last_told, told
 from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
@@ -98,8 +99,12 @@ class Session:
         self._began_ns = clock.now_ns()
         self._began_monotonic_ns = clock.monotonic_ns()
         folder, seen = Path(settings.store.directory), witness_places(settings.witnesses)
-        self._ledger = open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True)
-        watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen)
+        self._lost = lost(settings)
+        for what in self._lost:
+            _log.error("store.lost", what=what)
+            say(f"Something is missing: {what}.")
+        self._ledger = open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True, witnesses=seen)
+        watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen, lost=self._lost)
         try:
             self.stack = wiring.build(
                 settings,
@@ -168,6 +173,10 @@ class Session:
             with acts.act(request, f"changed since the last start: {', '.join(changed)}"):
                 pass  # the file was changed already; what counts from here on is what was read of it
         stack = Subject(kind=SubjectKind.STACK, name="stack")
+        for what in self._lost:
+            request = Request(tenant=LOCAL, principal=who, action=MISS, resource=stack)
+            with acts.act(request, what):
+                pass  # it was gone already; the entry says since when that was known
         request = Request(tenant=LOCAL, principal=who, action=START, resource=stack)
         with acts.act(request, now):
             pass  # its end is not an outcome: whether it runs is seen elsewhere

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from mumetal.trust.ledger.opening import find as find_ledger
     from mumetal.trust.ledger.opening import open_ledger
     from mumetal.trust.ledger.opening import opened as opened_ledger
+    from mumetal.trust.ledger.opening import replace_key as replace_ledger_key
     from mumetal.trust.ledger.opening import silent as silent_ledger
     from mumetal.trust.ledger.proof import MAX_PROOF as MAX_LEDGER_PROOF
     from mumetal.trust.ledger.proof import decode as decode_proof
@@ -79,8 +80,13 @@ if TYPE_CHECKING:
     from mumetal.trust.ledger.proof import prove as prove_entry
     from mumetal.trust.ledger.reading import LedgerReader
     from mumetal.trust.ledger.record import decode as decode_entry
+    from mumetal.trust.ledger.rotation import Rotation as LedgerRotation
+    from mumetal.trust.ledger.rotation import log_keys as ledger_keys
     from mumetal.trust.ledger.upkeep import LedgerWatch
     from mumetal.trust.ledger.witness import Witness, witnessed
+    from mumetal.trust.ledger.witness import kept as kept_checkpoints
+    from mumetal.trust.ledger.witness import saw_any as saw_any_checkpoint
+    from mumetal.trust.ledger.witness_places import WitnessPlace, not_refuted
     from mumetal.trust.ledger.witness_places import places as witness_places
     from mumetal.trust.models.examining import examine as examine_model
     from mumetal.trust.models.exports.card import card as model_card

@@ -94,6 +94,11 @@ class ModelRegistry:
         facts = (("version", version), ("revision", str(record.revision)), ("kind", kind.value))
         return Artefact(uri=f"model:{record.name}@{version}", kind="model", data=data, facts=facts)
 
+    def gone(self) -> list[str]:
+        """Return the models that the ledger knows and whose record is not there, in order."""
+        known = self._chronicle.names() if self._chronicle is not None else set()
+        return sorted(known - set(self.names()))
+
     def record(self, name: str) -> Record:
         """Return where a model's versions stand (step 1).
 

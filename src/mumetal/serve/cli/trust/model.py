@@ -34,24 +34,32 @@ def _when(ns: str) -> str:
 def listing(
     *, settings: SettingsOption = None, store: StoreOption = None, root: RootOption = None, as_json: JsonOption = False
 ) -> int:
-    """List every model: which version is active, which waits."""
+    """List every model: which version is active, which waits; ends with 4 when one that the ledger knows is gone."""
+    from mumetal.app import wiring
+    from mumetal.app.lost import lost
+    from mumetal.core.errors import RejectedError
     from mumetal.trust.api import MODELS_FOLDER, ModelState, reading_models
 
     folder = store_of(settings, store)
+    for what in lost(wiring.load(settings, wiring.Overrides(store=store))):
+        raise RejectedError(what, where=str(folder), hint="restore it from a copy")
     if not (folder / MODELS_FOLDER / "records").exists():
         typer.echo("[]" if as_json else "No model is registered. Start with `mumetal model register`.")
         return 0
     with reading_models(folder, root=root) as registry:
-        found = [registry.record(name) for name in registry.names()]
+        found, gone = [registry.record(name) for name in registry.names()], registry.gone()
+    ends = RejectedError.exit_code if gone else 0
+    for name in gone:
+        typer.echo(f"{name}: the ledger knows it, and its record is gone: restore it from a copy.", err=as_json)
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
-        return 0
+        return ends
     for record in found:
         active, shadow = record.in_state(ModelState.ACTIVE), record.in_state(ModelState.SHADOW)
         standing = f"active {active.version[:12]} since {_when(active.since_ns)}" if active else "nothing active"
         waiting = f"   shadow {shadow.version[:12]}" if shadow else ""
         typer.echo(f"{record.name:<24} {len(record.versions)} versions   {standing}{waiting}")
-    return 0
+    return ends
 
 
 def show(
