@@ -55,10 +55,10 @@ class Tally:
 
 
 def forge(around: Range, place: Path, who: str, count: int, seed: int) -> Tally:
-    """Forge a copy so many times as one attacker, and tell what verified and what a start signed."""
+    """Change a copy so many times as one attacker, and tell what verified and what a start signed."""
     chance, tally = random.Random(f"{who} {seed}"), Tally()
     before = _bytes(around.store)
-    for _ in range(count):
+    while tally.tried < count:
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(around.store, place)
         attack = chance.choice(ATTACKERS[who][1])
@@ -91,9 +91,7 @@ def _verified(around: Range, ledger: Path) -> tuple[list[bytes], int | None]:
     try:
         folder = LedgerFolder(ledger)
         keys = log_keys(ledger, ORIGIN, around.log.public)
-        seen = witnessed(
-            [around.seen], name=WITNESS_NAME, public=around.witness.public, origin=ORIGIN, log_key=keys
-        )
+        seen = witnessed([around.seen], name=WITNESS_NAME, public=around.witness.public, origin=ORIGIN, log_key=keys)
         found = examine(folder, public=around.log.public, witnessed=seen)
         found.refuse()
         return [data for _, data in folder.entries(0, 10**6)], found.count - found.unproved

@@ -76,9 +76,7 @@ def laid_out(place: Path) -> Range:
     ledger = MerkleLedger(
         store / "ledger", origin=ORIGIN, signer=log, clock=clock, publish_entries=10**9, publish_s=10**6
     )
-    observer = Witness(
-        name=WITNESS_NAME, signer=witness, folder=seen, origin=ORIGIN, log_key=log.public, clock=clock
-    )
+    observer = Witness(name=WITNESS_NAME, signer=witness, folder=seen, origin=ORIGIN, log_key=log.public, clock=clock)
 
     def kept() -> None:
         older.append(place / f"older-{len(older)}")

@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from bench.attack import forged_ledgers, ledger_forger
 from bench.attack.forged_ledgers import ATTACKERS, forge
 from bench.attack.ledger_forger import ALL, ORIGIN, SIGNED, SIZES, WITNESS_NAME, Range, laid_out
-
 from mumetal.core.clock import SystemClock
 from mumetal.core.errors import RejectedError
 from mumetal.trust.keys.hybrid import HybridPublicKey
@@ -41,7 +41,7 @@ def test_what_nobody_forged_verifies_and_is_unproved_after_the_witness(around: R
 @pytest.mark.parametrize("who", ATTACKERS)
 def test_no_forgery_is_accepted_called_proved_or_signed(around: Range, tmp_path: Path, who: str) -> None:
     tally = forge(around, tmp_path / "forged", who, 25, seed=2)
-    assert tally.tried > 20
+    assert tally.tried == 25
     assert (tally.accepted, tally.overstated, tally.signed, tally.passed) == (0, 0, 0, [])
 
 
@@ -51,7 +51,7 @@ def test_each_way_of_putting_older_files_back(
 ) -> None:
     monkeypatch.setitem(forged_ledgers.ATTACKERS, "one", ("in one way", (attack,)))
     tally = forge(around, tmp_path / "forged", "one", 6, seed=3)
-    assert tally.tried >= 4
+    assert tally.tried == 6
     assert (tally.accepted, tally.overstated, tally.signed) == (0, 0, 0)
 
 

@@ -99,11 +99,13 @@ class Session:
         self._began_ns = clock.now_ns()
         self._began_monotonic_ns = clock.monotonic_ns()
         folder, seen = Path(settings.store.directory), witness_places(settings.witnesses)
-        self._lost = lost(settings)
+        self._lost = () if demo else lost(settings)
         for what in self._lost:
             _log.error("store.lost", what=what)
             say(f"Something is missing: {what}.")
-        self._ledger = open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True, witnesses=seen)
+        self._ledger = open_ledger(
+            folder, clock, key=settings.ledger_key, say=say, ticking=True, witnesses=() if demo else seen
+        )
         watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen, lost=self._lost)
         try:
             self.stack = wiring.build(

@@ -15,7 +15,7 @@ from mumetal.trust.ledger.disk import read_whole, sync_path, write_whole
 from mumetal.trust.ledger.folder import CHECKPOINT, LedgerFolder
 from mumetal.trust.ledger.former import FORMER, carry_over
 from mumetal.trust.ledger.log import MerkleLedger
-from mumetal.trust.ledger.rotation import Rotation, log_keys, statements
+from mumetal.trust.ledger.rotation import Rotation, log_keys, place, statements
 from mumetal.trust.ledger.tiles import WIDTH
 
 PUBLIC = "log.pub"
