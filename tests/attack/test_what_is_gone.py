@@ -3,7 +3,6 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -41,9 +40,9 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(begun: Path, tmp_path: Path) -> Iterator[Path]:
+def store(begun: Path, tmp_path: Path) -> Path:
     shutil.copytree(begun, tmp_path / "store")
-    yield tmp_path / "store"
+    return tmp_path / "store"
 
 
 def settings_of(store: Path) -> Settings:

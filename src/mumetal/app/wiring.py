@@ -10,6 +10,7 @@ import msgspec
 from mumetal.access.api import LocalOperator, person_scope
 from mumetal.app import settings as settings_file
 from mumetal.app.models.live import LiveModels
+from mumetal.app.models.wired import reaches_hardware
 from mumetal.app.opened import actions_of, agents_of
 from mumetal.app.parts import own_parts
 from mumetal.app.settings import DEFAULT_FILE, Settings
@@ -170,6 +171,7 @@ def build(
             ledger=ledger,
             authorizer=decides,
             clock=clock,
+            hardware=reaches_hardware(parts),
             demand=demand,
         ),
         sources=sources_of(settings),

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mumetal.trust.firmware.book import Book as FirmwareBook
     from mumetal.trust.firmware.fleet import Board, BoardFiles
     from mumetal.trust.firmware.fleet import decode as decode_fleet
-    from mumetal.trust.firmware.floors import Floors
     from mumetal.trust.firmware.mirror import open_mirror
     from mumetal.trust.firmware.record import OBSERVED as HOST_OBSERVED
     from mumetal.trust.firmware.record import QUOTE as TPM_QUOTE
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from mumetal.trust.firmware.rolling import ACTIONS as FIRMWARE_ACTIONS
     from mumetal.trust.firmware.rolling import ATTEST as ATTEST_BOARD
     from mumetal.trust.firmware.rolling import Entering as BoardActs
+    from mumetal.trust.firmware.rolling import confirmed as confirmed_version
     from mumetal.trust.firmware.rolling import entering as board_acts
     from mumetal.trust.firmware.rolling import rollout_of
     from mumetal.trust.firmware.rollout import Order as RolloutOrder
@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from mumetal.trust.models.health.fall_back import due as fall_back_due
     from mumetal.trust.models.health.fall_back import reason as fall_back_reason
     from mumetal.trust.models.health.findings import findings as health_findings
+    from mumetal.trust.models.health.findings import outside as outside_finding
     from mumetal.trust.models.health.findings import refused as refused_finding
     from mumetal.trust.models.lifecycle import ACTIONS as MODEL_ACTIONS
     from mumetal.trust.models.lifecycle import HEALTH_AGENT, RELEASE_AGENT
@@ -125,6 +126,7 @@ if TYPE_CHECKING:
     from mumetal.trust.models.record import State as ModelState
     from mumetal.trust.models.record import Version as ModelVersion
     from mumetal.trust.models.record import vouched
+    from mumetal.trust.models.refusals import apart
     from mumetal.trust.models.registry import ModelRegistry
     from mumetal.trust.models.report import GateReport
     from mumetal.trust.models.scorer import OnnxScorer

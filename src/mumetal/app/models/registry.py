@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mumetal.access.api import LocalOperator, os_user, person_scope
+from mumetal.app.models.wired import reaches_hardware
 from mumetal.core import LOCAL
 from mumetal.trust.api import MODEL_ACTIONS, READ_TRAINING_DATA, ApprovalDemand, ModelDesk, changing_models
 
@@ -29,6 +30,13 @@ def changing(
     who = person_scope(LOCAL, os_user()).principal
     allowed = LocalOperator(principal=who.name, tenant=LOCAL, actions=(*MODEL_ACTIONS, READ_TRAINING_DATA))
     with changing_models(
-        store, principal=who, authorizer=allowed, root=root, key=key, make=make, demand=demand
+        store,
+        principal=who,
+        authorizer=allowed,
+        root=root,
+        key=key,
+        make=make,
+        hardware=reaches_hardware(),
+        demand=demand,
     ) as desk:
         yield desk

@@ -43,7 +43,7 @@ def test_whoever_kept_either_key_checks_it_all_and_the_witness_goes_on(rotated: 
         found.refuse()
         assert found.count == found.signed == 350
     witness(rotated.parent / "w").cosign(reading(rotated))  # it knows the former key alone
-    with pytest.raises(RejectedError, match="signature|by this key"):
+    with pytest.raises(RejectedError, match=r"signature|by this key"):
         examine(reading(rotated), public=THIRD.public)
     export(reading(rotated), rotated.parent / "copy")
     examine(reading(rotated.parent / "copy"), public=LOG.public).refuse()

@@ -83,7 +83,9 @@ def show(
     for version in record.versions:
         m = promised[version.version]
         typer.echo(f"{name}@{version.version[:12]}  {version.state.value} since {_when(version.since_ns)}")
-        typer.echo(f"  {m.purpose}   owner {m.owner}, code {m.code}, {m.kind.value}, {m.size} bytes")
+        typer.echo(
+            f"  {m.purpose}   owner {m.owner}, trained by {m.trainer or 'nobody named'}, code {m.code}, {m.kind.value}, {m.size} bytes"
+        )
         for item in m.data:
             typer.echo(f"  from {item.use}: {item.uri} sha256 {item.digest[:12]}")
         for parent in m.parents:
@@ -92,8 +94,13 @@ def show(
             typer.echo(
                 f"  {'passed ' if outcome.passed else 'REFUSED'} {outcome.gate.rsplit('.', 1)[-1]}: {outcome.reason}"
             )
-        for word in version.approvals:
-            typer.echo(f"  {word.approver} approved {word.target.value} on {_when(word.t_ns)}")
+        for refusal in version.refusals:
+            word = (
+                f"answered by {refusal.answered_by}: {refusal.answer}" if refusal.answered_by else "nobody has answered"
+            )
+            typer.echo(f"  REFUSED on {_when(refusal.t_ns)}: {refusal.why}; {word}")
+        for approval in version.approvals:
+            typer.echo(f"  {approval.approver} approved {approval.target.value} on {_when(approval.t_ns)}")
     return 0
 
 
@@ -134,7 +141,8 @@ def promote(
         Path | None, typer.Option("--held-out", help="CSV: the channels and a column anomalous; draft to validated.")
     ] = None,
     training: Annotated[
-        Path | None, typer.Option("--training", help="CSV of the training data, if you may read them.")
+        list[Path] | None,
+        typer.Option("--training", help="CSV of a training set; once for each, in the promises' order."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the gates' attacks.")] = 0,
     approval: ApprovalOption = None,
@@ -155,7 +163,7 @@ def promote(
     with changing(store_of(settings, store), root=root, key=key, demand=demand) as desk:
         report = None
         if held_out is not None and shown is not None:
-            report = run_gates(desk, name, version, shown, str(held_out), training=training, seed=seed)
+            report = run_gates(desk, name, version, shown, str(held_out), training=training or (), seed=seed)
             if not as_json:
                 for o in report.outcomes:
                     typer.echo(f"{'passed ' if o.passed else 'REFUSED'} {o.gate.rsplit('.', 1)[-1]}: {o.reason}")
@@ -165,6 +173,29 @@ def promote(
         typer.echo(msgspec.json.encode({"record": record, "report": report}).decode())
     else:
         typer.echo(f"{name}@{record.find(version).version[:12]} is {state}.")
+    return 0
+
+
+def answer(
+    name: NameArgument,
+    version: VersionArgument,
+    *,
+    why: WhyOption = "",
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    root: RootOption = None,
+    key: KeyOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Answer what the gates refused, as somebody who neither registered nor trained it; the gates must still pass it."""
+    from mumetal.app.models.registry import changing
+
+    with changing(store_of(settings, store), root=root, key=key) as desk:
+        record = desk.lifecycle.answer(desk.principal, name, version, why)
+    if as_json:
+        typer.echo(msgspec.json.encode(record).decode())
+    else:
+        typer.echo(f"{name}@{record.find(version).version[:12]}: its refusals are answered; run the gates again.")
     return 0
 
 
@@ -293,7 +324,21 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
     """Return the ``model`` commands."""
     group = typer.Typer(help="Models: registered, gated, approved, rolled back.", no_args_is_help=True)
     group.command("list")(guard(listing))
-    for command in (show, register, promote, approve, rollback, undo, retire, verify, export, health, probe, reproduce):
+    for command in (
+        show,
+        register,
+        promote,
+        answer,
+        approve,
+        rollback,
+        undo,
+        retire,
+        verify,
+        export,
+        health,
+        probe,
+        reproduce,
+    ):
         group.command(command.__name__)(guard(command))
     group.command("train")(guard(train))
     group.command("adapt")(guard(adapt))
