@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from mumetal.trust.ledger.audit import Examination, examine
 from mumetal.trust.ledger.folder import LedgerFolder
 from mumetal.trust.ledger.journal import Segment
 from mumetal.trust.ledger.log import MerkleLedger
+from mumetal.trust.ledger.upkeep import LedgerWatch
 from mumetal.trust.ledger.witness import witnessed
 
 
@@ -88,3 +90,19 @@ def test_a_start_keeps_what_it_does_not_sign(around: Range, tmp_path: Path) -> N
     again = MerkleLedger(place, origin=ORIGIN, signer=around.log, clock=SystemClock())
     assert (again.unproved, again.size) == ((), ALL + 1)
     again.close()
+
+
+def test_what_was_set_aside_is_told_as_a_finding_once_also_when_a_command_found_it(
+    around: Range, tmp_path: Path
+) -> None:
+    place = tmp_path / "l"
+    shutil.copytree(around.store / "ledger", place)
+    ledger_forger.appended(ledger_forger.Forgery(ledger=place, around=around, chance=random.Random(1)))
+    MerkleLedger(place, origin=ORIGIN, signer=around.log, clock=SystemClock()).close()  # a command, for a moment
+    log = MerkleLedger(place, origin=ORIGIN, signer=around.log, clock=SystemClock())
+    watch = LedgerWatch(log, SystemClock(), skew_s=10**9, started="stack.start")
+    assert [f.rule for f in watch.look()] == ["serve.ledger_unproved"]
+    assert watch.look() == []
+    log.append(replace(ledger_forger.entry(0), action="stack.start"))
+    assert LedgerWatch(log, SystemClock(), skew_s=10**9, started="stack.start").look() == []
+    log.close()

@@ -89,6 +89,7 @@ def test_a_models_record_that_is_gone_is_told(store: Path) -> None:
     assert names
     (store / "models" / "records" / f"{names[0]}.sealed").unlink()
     assert f"{names[0]}: the ledger knows it" in run("model", "list", "--store", store, code=4)
+    assert "its record is gone" in run("model", "verify", "--store", store, code=4)
 
 
 def test_a_store_that_was_never_begun_is_not_gone(tmp_path: Path) -> None:

@@ -106,7 +106,9 @@ class Session:
         self._ledger = open_ledger(
             folder, clock, key=settings.ledger_key, say=say, ticking=True, witnesses=() if demo else seen
         )
-        watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen, lost=self._lost)
+        watch = LedgerWatch(
+            self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen, lost=self._lost, started=START
+        )
         try:
             self.stack = wiring.build(
                 settings,

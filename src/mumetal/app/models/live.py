@@ -29,6 +29,7 @@ from mumetal.trust.api import (
     ModelDesk,
     ModelKind,
     ModelProblem,
+    ModelRegistry,
     ModelState,
     OnnxScorer,
     adopt_shipped,
@@ -139,6 +140,10 @@ def degraded(problems: Sequence[ModelProblem]) -> str:
     return f"Degraded: the watch goes on without {told}{more}."
 
 
+def _gone(registry: ModelRegistry) -> list[ModelProblem]:
+    return [ModelProblem(model=name, why="the ledger knows it, and its record is gone") for name in registry.gone()]
+
+
 def looked_up(store: Path) -> list[ModelProblem]:
     """Return what of a store's registry does not verify, without changing anything; also beside a running stack."""
     if not (store / MODELS_FOLDER / MODELS_ROOT_FILE).exists():
@@ -146,6 +151,7 @@ def looked_up(store: Path) -> list[ModelProblem]:
     problems: list[ModelProblem] = []
     try:
         with reading_models(store) as registry:
+            problems += _gone(registry)
             for name in registry.names():
                 try:
                     if registry.record(name).in_state(ModelState.ACTIVE) is not None:
@@ -275,6 +281,7 @@ class LiveModels:
         with self._lock:
             running: list[LoadedModel] = []
             problems: list[ModelProblem] = list(self._own)
+            problems += _gone(self.desk.registry)
             for name in self.desk.registry.names():
                 try:
                     found = self._load(name)

@@ -302,6 +302,7 @@ def verify(
     bad: list[dict[str, str]] = []
     count = 0
     with reading_models(store_of(settings, store), root=root) as registry:
+        bad += [{"model": name, "where": name, "message": "its record is gone"} for name in registry.gone()]
         for name in registry.names():
             try:
                 for version in registry.record(name).versions:
