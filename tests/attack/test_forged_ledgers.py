@@ -57,6 +57,17 @@ def test_each_way_of_putting_older_files_back(
     assert (tally.accepted, tally.overstated, tally.signed) == (0, 0, 0)
 
 
+def test_without_a_witness_nothing_is_called_proved(around: Range, tmp_path: Path) -> None:
+    forgery = ledger_forger.Forgery(ledger=tmp_path / "l", around=around, chance=random.Random(1))
+    for attack in (ledger_forger.put_back, ledger_forger.under_the_logs_key):
+        shutil.rmtree(forgery.ledger, ignore_errors=True)
+        shutil.copytree(around.store / "ledger", forgery.ledger)
+        attack(forgery)
+        found = examine(LedgerFolder(forgery.ledger), public=around.log.public)
+        found.refuse()
+        assert (found.vouched, found.unproved) == (0, found.count)
+
+
 def test_without_the_seal_a_start_would_sign_what_was_forged(
     around: Range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,17 @@ def test_the_same_bytes_under_other_promises_or_another_name_stay_refused(house:
         assert "poisoning" in house.registry.record(name).find(again).standing[0].why
 
 
+def test_what_a_model_was_trained_on_is_the_registrants_word(house: House, poisoned: Poisoned, tmp_path: Path) -> None:
+    """The honest limit: the gates look at the data that are named, and nobody can see that others were used."""
+    clean = csv_of(tmp_path / "clean.csv", background(400, 1))
+    named = (DataSet(uri="file:clean", digest=hashlib.sha256(clean.read_bytes()).hexdigest(), use="train"),)
+    version = house.lifecycle.register(who("ada"), "cryo", poisoned.model, promises(data=named))
+    house.lifecycle.promote(who("ada"), "cryo", version, poisoned.gate(house, version, clean))
+    for maker in ("ada", "tess"):
+        with pytest.raises(RejectedError, match="somebody else must"):
+            house.lifecycle.approve(who(maker), "cryo", version)
+
+
 def test_registrant_trainer_and_approver_differ(house: House) -> None:
     model = pca_model(background())
     with pytest.raises(BadInputError, match="trainer"):

@@ -5,7 +5,7 @@ from pathlib import Path
 from mumetal.access.api import LocalOperator, os_user, person_scope
 from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
-from mumetal.core.clock import SystemClock
+from mumetal.core.clock import Clock
 from mumetal.core.ports import Request
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.api import LedgerRotation, find_ledger, opened_ledger, replace_ledger_key
@@ -13,11 +13,12 @@ from mumetal.trust.api import LedgerRotation, find_ledger, opened_ledger, replac
 ROTATE = "ledger.rotate_key"
 
 
-def rotate(store: Path, key: str = "") -> LedgerRotation:
+def rotate(store: Path, clock: Clock, key: str = "") -> LedgerRotation:
     """Replace the key, as an act: permitted, entered, done, its outcome entered under the new key.
 
     Args:
         store: The store's folder.
+        clock: Time.
         key: URI of the new key; without one a new key of its own is made.
 
     Raises:
@@ -26,7 +27,7 @@ def rotate(store: Path, key: str = "") -> LedgerRotation:
         RejectedError: They may not.
     """
     find_ledger(store)
-    clock, who = SystemClock(), person_scope(LOCAL, os_user()).principal
+    who = person_scope(LOCAL, os_user()).principal
     allowed = LocalOperator(principal=who.name, tenant=LOCAL, actions=(ROTATE,))
     request = Request(
         tenant=LOCAL, principal=who, action=ROTATE, resource=Subject(kind=SubjectKind.LEDGER, name="ledger")

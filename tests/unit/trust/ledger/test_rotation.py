@@ -10,14 +10,12 @@ from tests.unit.trust.ledger.books import LOG, ORIGIN, book, entries, entry, rea
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.trust.keys import sealed
-from mumetal.trust.ledger import checkpoint as checkpoints
 from mumetal.trust.ledger import note as notes
 from mumetal.trust.ledger import rotation
 from mumetal.trust.ledger.audit import examine
-from mumetal.trust.ledger.checkpoint import Checkpoint
 from mumetal.trust.ledger.local import export, key_path, log_key, open_local, replace_key
 from mumetal.trust.ledger.log import MerkleLedger
-from mumetal.trust.ledger.rotation import LogKeys, Rotation, log_keys
+from mumetal.trust.ledger.rotation import Rotation, log_keys
 
 NEXT, THIRD = soft("next log"), soft("third log")
 
@@ -65,20 +63,6 @@ def test_the_ledger_says_so_and_the_former_key_opens_it_no_more(rotated: Path) -
     assert keys.newest == THIRD.public
     assert [(k, n) for k, n in keys.former] == [(LOG.public, 300), (NEXT.public, 350)]
     examine(reading(rotated), public=LOG.public).refuse()
-
-
-def test_a_former_key_that_was_stolen_signs_nothing_new(rotated: Path) -> None:
-    newer = Checkpoint(origin=ORIGIN, size=350, root=reading(rotated).tree(350).root())
-    place = rotated / "checkpoint"
-    place.write_bytes(notes.encode(checkpoints.sign(newer, LOG)))
-    for kept in (LOG, NEXT):
-        with pytest.raises(RejectedError):
-            examine(reading(rotated), public=kept.public)
-    keys = LogKeys(newest=NEXT.public, former=((LOG.public, 300),))
-    older = Checkpoint(origin=ORIGIN, size=300, root=reading(rotated).tree(300).root())
-    checkpoints.verify(checkpoints.sign(older, LOG), ORIGIN, keys)
-    with pytest.raises(RejectedError):
-        checkpoints.verify(checkpoints.sign(newer, LOG), ORIGIN, keys)
 
 
 def test_a_statement_that_one_key_did_not_sign_changes_nothing(rotated: Path) -> None:

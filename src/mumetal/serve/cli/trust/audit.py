@@ -295,8 +295,9 @@ def rotate_key(
 ) -> int:
     """Give the ledger another key; what the former one signed is still checked, and both sign the change."""
     from mumetal.app.ledger_key import rotate
+    from mumetal.core.clock import SystemClock
 
-    made = rotate(store_of(settings, store), key)
+    made = rotate(store_of(settings, store), SystemClock(), key)
     if as_json:
         facts = {"origin": made.origin, "size": made.size, "former": made.former.key_id, "key": made.following.key_id}
         typer.echo(msgspec.json.encode(facts).decode())
