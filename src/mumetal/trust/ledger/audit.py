@@ -115,13 +115,15 @@ def examine(folder: LedgerFolder, *, public: HybridPublicKey, witnessed: Sequenc
     note = folder.note()
     checkpoint = None if note is None else checkpoints.of_note(note)
     origin = checkpoint.origin if checkpoint else witnessed[0].origin if witnessed else ""
-    newest = log_keys(folder.path, origin, public).newest
+    keys = log_keys(folder.path, origin, public)
+    newest = keys.newest
     if note is not None:
         checkpoints.verify(note, origin, newest)
     signed = checkpoint.size if checkpoint else 0
     tail = folder.tail()
     count = tail.stop if tail else signed
     sealed, roots = tail.proved(origin, newest) if tail else (0, {})
+    roots |= {r.size: r.root for r in keys.rotations}  # what a change of key began from is fixed by both keys
     targets: dict[int, list[Checkpoint]] = {}
     for target in (*witnessed, *([checkpoint] if checkpoint else [])):
         targets.setdefault(target.size, []).append(target)

@@ -240,7 +240,8 @@ class MerkleLedger:
                 self._publish()
                 with self._commit_lock:
                     if self._size == self.published:  # nothing came in between
-                        made = replace(self._path, self._origin, self._size, self._signer, following)
+                        root = self._frontier.root()
+                        made = replace(self._path, self._origin, self._size, root, self._signer, following)
                         self._signer = following
                         self._session = self._journal.session = Session(self._origin, following, self._entropy)
                         break

@@ -121,11 +121,12 @@ def recover(path: Path, origin: str, keys: LogKeys, session: Session) -> Recover
         raise RejectedError("step 4: the checkpoint is gone", where=str(path / CHECKPOINT))
     if signed is not None:
         _check(signed, ledger, believed, roots)
-    newest = None if believed.unproved or segments[-1].root is None else segments[-1]
+    newest = segments[-1]
+    whole = not believed.unproved and newest.root is not None and newest.stop == believed.base + len(believed.entries)
     by_newest = note is not None and signed is not None and _is_by(note, origin, keys)
     times = [record.decode(data, believed.base + n).t_ns for n, data in enumerate(believed.entries)]
     return Recovered(
-        journal=_resume(folder, newest, session) if newest else None,
+        journal=_resume(folder, newest, session) if whole else None,
         frontier=frontier,
         tail=rest,
         owed=owed,
@@ -225,13 +226,16 @@ def _missing(place: Path, data: bytes) -> bool:
 
 
 def _signed(note: Note, origin: str, keys: LogKeys, path: Path) -> Checkpoint:
+    """Return the checkpoint, signed by the newest key; or the very one that its last change began from, after a crash."""
+    found = checkpoints.of_note(note)
+    changed = next((r for r in keys.rotations[-1:] if (r.size, r.root) == (found.size, found.root)), None)
     try:
-        checkpoints.verify(note, origin, keys)
+        checkpoints.verify(note, origin, keys if changed else keys.newest)
     except RejectedError as error:
         raise RejectedError(
             f"step 1: the checkpoint is not this log's: {error.message}", where=str(path / CHECKPOINT)
         ) from None
-    return checkpoints.of_note(note)
+    return found
 
 
 def _is_by(note: Note, origin: str, keys: LogKeys) -> bool:

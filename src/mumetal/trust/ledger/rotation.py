@@ -5,12 +5,13 @@ A statement is a note (C2SP signed-note) in ``keys/0001`` and on::
     lab-7.example/mumetal
     log key rotation/v1
     4711
+    the root of these entries, base64
     Ed25519 and ML-DSA-87 of the former key
     Ed25519 and ML-DSA-87 of the next
 
-The number says how many entries the former key's last checkpoint covers: one of more entries has to be signed by the
-next key, so that a former key that is stolen later can sign nothing new where the next one is known. Who still trusts
-the former key alone follows whoever has it: keep the next public key in its place.
+Number and root are those of the former key's last checkpoint. One of more entries has to be signed by the next key, and
+what lies below is fixed, so that a former key that is stolen later signs nothing where the next one is known. Who still
+trusts the former key alone follows whoever has it: keep the next public key in its place.
 """
 
 import base64
@@ -23,28 +24,12 @@ from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.trust.keys.hybrid import HybridPublicKey, HybridSignature, Signer
 from mumetal.trust.ledger import note as notes
 from mumetal.trust.ledger.disk import read_whole, write_whole
+from mumetal.trust.ledger.merkle import HASH
 from mumetal.trust.ledger.note import Note, NoteSignature
 
 FOLDER = "keys"
 KIND = "log key rotation/v1"
 MOST = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogKeys:
-    """The keys that checkpoints of one log may be signed with.
-
-    Args:
-        newest: The key in use.
-        former: Keys before it, oldest first, each with the most entries that a checkpoint of it covers.
-    """
-
-    newest: HybridPublicKey
-    former: tuple[tuple[HybridPublicKey, int], ...] = field(default=())
-
-    def may_sign(self, size: int) -> list[HybridPublicKey]:
-        """Return the keys that may have signed a checkpoint of so many entries, the newest first."""
-        return [self.newest, *(key for key, until in reversed(self.former) if size <= until)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +39,39 @@ class Rotation:
     Args:
         origin: The log's name.
         size: Entries under the former key's last checkpoint.
+        root: Their root, 32 bytes.
         former: The key before.
         following: The key from then on.
     """
 
     origin: str
     size: int
+    root: bytes
     former: HybridPublicKey
     following: HybridPublicKey
 
     @property
     def text(self) -> str:
         """The text of its note."""
-        return f"{self.origin}\n{KIND}\n{self.size}\n{_text(self.former)}\n{_text(self.following)}\n"
+        root = base64.b64encode(self.root).decode()
+        return f"{self.origin}\n{KIND}\n{self.size}\n{root}\n{_text(self.former)}\n{_text(self.following)}\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogKeys:
+    """The keys that checkpoints of one log may be signed with.
+
+    Args:
+        newest: The key in use.
+        rotations: How it came to be, oldest first.
+    """
+
+    newest: HybridPublicKey
+    rotations: tuple[Rotation, ...] = field(default=())
+
+    def may_sign(self, size: int) -> list[HybridPublicKey]:
+        """Return the keys that may have signed a checkpoint of so many entries, the newest first."""
+        return [self.newest, *(r.former for r in reversed(self.rotations) if size <= r.size)]
 
 
 def sign(rotation: Rotation, former: Signer, following: Signer) -> Note:
@@ -137,7 +142,7 @@ def keys_of(ledger: Path, origin: str, own: HybridPublicKey) -> LogKeys:
     return keys
 
 
-def replace(ledger: Path, origin: str, size: int, former: Signer, following: Signer) -> Rotation:
+def replace(ledger: Path, origin: str, size: int, root: bytes, former: Signer, following: Signer) -> Rotation:
     """Write, durably, that another key takes the former one's place; from then on the former signs nothing.
 
     Raises:
@@ -145,9 +150,9 @@ def replace(ledger: Path, origin: str, size: int, former: Signer, following: Sig
         UnavailableError: It cannot be written, or a key cannot be reached.
     """
     keys = log_keys(ledger, origin, former.public)
-    if following.public in {former.public, *(key for key, _ in keys.former)}:
+    if following.public in {former.public, *(r.former for r in keys.rotations)}:
         raise BadInputError("the log has or had that key", where=str(ledger), hint="make another")
-    made = Rotation(origin=origin, size=size, former=former.public, following=following.public)
+    made = Rotation(origin=origin, size=size, root=root, former=former.public, following=following.public)
     try:
         write_whole(place(ledger, len(statements(ledger)) + 1), notes.encode(sign(made, former, following)), sync=True)
     except OSError as error:
@@ -181,17 +186,17 @@ def log_keys(ledger: Path, origin: str, known: HybridPublicKey) -> LogKeys:
 
 
 def _chain(said: Sequence[Rotation], known: HybridPublicKey) -> LogKeys:
-    newest, former = known, list[tuple[HybridPublicKey, int]]()
+    newest, chain = known, list[Rotation]()
     for rotation in said:
         if rotation.former == newest:
-            former.append((rotation.former, rotation.size))
+            chain.append(rotation)
             newest = rotation.following
     first = known
     for rotation in reversed(said):
-        if rotation.following == first and rotation.former not in {newest, *(k for k, _ in former)}:
-            former.insert(0, (rotation.former, rotation.size))
+        if rotation.following == first and rotation.former not in {newest, *(r.former for r in chain)}:
+            chain.insert(0, rotation)
             first = rotation.former
-    return LogKeys(newest=newest, former=tuple(former))
+    return LogKeys(newest=newest, rotations=tuple(chain))
 
 
 def _text(public: HybridPublicKey) -> str:
@@ -200,15 +205,20 @@ def _text(public: HybridPublicKey) -> str:
 
 def _read(note: Note, where: str) -> Rotation:
     lines = note.text.split("\n")
-    if len(lines) != 6 or lines[1] != KIND or not lines[2].isascii() or not lines[2].isdigit() or len(lines[2]) > 18:
-        raise BadInputError("other lines than an origin, a kind, a size and two keys", where=where)
+    if len(lines) != 7 or lines[1] != KIND or not lines[2].isascii() or not lines[2].isdigit() or len(lines[2]) > 18:
+        raise BadInputError("other lines than an origin, a kind, a size, a root and two keys", where=where)
+    try:
+        root = base64.b64decode(lines[3], validate=True)
+    except (binascii.Error, ValueError):
+        raise BadInputError("the root is not base64", where=where) from None
     found = Rotation(
         origin=notes.check_name(lines[0]),
         size=int(lines[2]),
-        former=_key(lines[3], where),
-        following=_key(lines[4], where),
+        root=root,
+        former=_key(lines[4], where),
+        following=_key(lines[5], where),
     )
-    if found.text != note.text or found.former == found.following:
+    if found.text != note.text or found.former == found.following or len(root) != HASH:
         raise BadInputError("not the one spelling of its keys", where=where)
     return found
 

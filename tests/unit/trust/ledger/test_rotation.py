@@ -61,12 +61,12 @@ def test_the_ledger_says_so_and_the_former_key_opens_it_no_more(rotated: Path) -
     again.close()
     keys = log_keys(rotated, ORIGIN, NEXT.public)
     assert keys.newest == THIRD.public
-    assert [(k, n) for k, n in keys.former] == [(LOG.public, 300), (NEXT.public, 350)]
+    assert [(r.former, r.size) for r in keys.rotations] == [(LOG.public, 300), (NEXT.public, 350)]
     examine(reading(rotated), public=LOG.public).refuse()
 
 
 def test_a_statement_that_one_key_did_not_sign_changes_nothing(rotated: Path) -> None:
-    made = Rotation(origin=ORIGIN, size=350, former=NEXT.public, following=THIRD.public)
+    made = Rotation(origin=ORIGIN, size=350, root=bytes(32), former=NEXT.public, following=THIRD.public)
     whole = rotation.sign(made, NEXT, THIRD)
     place = rotation.place(rotated, 2)
     for signatures in (whole.signatures[:2], whole.signatures[2:], whole.signatures[1:], ()):
