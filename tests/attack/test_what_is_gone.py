@@ -113,7 +113,9 @@ def test_a_witness_of_the_settings_refuses_the_start_on_an_older_ledger_or_none(
     settings = msgspec.structs.replace(settings_of(store), witnesses=(f"{seen}?key={key}",))
     file = tmp_path / "m.toml"
     file.write_text(f'witnesses = ["{seen}?key={key}"]\n[store]\ndirectory = "{store}"\n')
-    run("audit", "verify", "--settings", file)
+    assert json.loads(run("audit", "verify", "--settings", file, "--json"))["vouched"] > 0
+    copy = ("audit", "verify", "--ledger", older, "--settings", file, "--json")
+    assert json.loads(run(*copy))["vouched"] == 0  # another ledger than the one that the settings' witnesses saw
     run("check", "--settings", file)
     shutil.rmtree(store / "ledger")
     shutil.copytree(older, store / "ledger")

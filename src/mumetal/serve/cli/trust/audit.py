@@ -69,7 +69,7 @@ def verify(
 
     folder = LedgerFolder(path)
     origin, public = ledger_key(path, key)
-    seen = _seen(path, key, _asked(settings, store, witnessed, witness_key), kept or ())
+    seen = _seen(path, key, _asked(path, settings, store, witnessed, witness_key), kept or ())
     found = examine_ledger(folder, public=public, witnessed=seen)
     if as_json:
         facts = {
@@ -101,15 +101,17 @@ def verify(
 
 
 def _asked(
-    settings: Path | None, store: Path | None, places: Sequence[Path] | None, witness_key: Path | None
+    path: Path, settings: Path | None, store: Path | None, places: Sequence[Path] | None, witness_key: Path | None
 ) -> "Sequence[WitnessPlace]":
-    """Return the witnesses that are named here or, without any, in the settings."""
+    """Return the witnesses that are named here or, without any, those that the settings name for the store's ledger."""
     from mumetal.app import wiring
     from mumetal.core.errors import BadInputError
-    from mumetal.trust.api import WitnessPlace, witness_places
+    from mumetal.trust.api import LEDGER_FOLDER, WitnessPlace, witness_places
 
     if not places:
-        return witness_places(wiring.load(settings, wiring.Overrides(store=store)).witnesses)
+        chosen = wiring.load(settings, wiring.Overrides(store=store))
+        own = path == Path(chosen.store.directory) / LEDGER_FOLDER
+        return witness_places(chosen.witnesses) if own else ()
     if witness_key is None:
         raise BadInputError("the witness's public key is missing", hint="name it with --witness-key")
     return [WitnessPlace(folder=place, key=witness_key) for place in places]
