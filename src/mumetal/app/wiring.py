@@ -171,7 +171,7 @@ def build(
             ledger=ledger,
             authorizer=decides,
             clock=clock,
-            hardware=reaches_hardware(parts),
+            hardware=reaches_hardware(own_parts() if parts is None else parts),
             demand=demand,
         ),
         sources=sources_of(settings),

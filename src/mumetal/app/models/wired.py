@@ -6,16 +6,14 @@ agent of some part. So a model reaches a device where an agent may do a verb tha
 
 from collections.abc import Sequence
 
-from mumetal.app.parts import parts as allowed_parts
 from mumetal.core.part import Part
 
 
-def reaches_hardware(parts: Sequence[Part] | None = None) -> bool:
+def reaches_hardware(parts: Sequence[Part]) -> bool:
     """Say whether an agent of these parts may do what changes a device.
 
     Args:
-        parts: The parts that run here; without them every one that is installed.
+        parts: The parts that run here.
     """
-    known = allowed_parts() if parts is None else parts
-    moving = {verb.verb_id for part in known for verb in part.verbs if verb.hardware}
-    return any(moving.intersection(agent.verbs) for part in known for agent in part.agents)
+    moving = {verb.verb_id for part in parts for verb in part.verbs if verb.hardware}
+    return any(moving.intersection(agent.verbs) for part in parts for agent in part.agents)

@@ -18,6 +18,7 @@ from mumetal.serve.cli.trust.model_options import (
     RootOption,
     VersionArgument,
     WhyOption,
+    allowed,
     read_file,
     store_of,
 )
@@ -122,7 +123,7 @@ def register(
     from mumetal.trust.api import MAX_MANIFEST, MAX_MODEL_BYTES, decode_promises
 
     data, promised = read_file(file, MAX_MODEL_BYTES), decode_promises(read_file(promises, MAX_MANIFEST), str(promises))
-    with changing(store_of(settings, store), root=root, key=key, make=True) as desk:
+    with changing(store_of(settings, store), allow=allowed(settings), root=root, key=key, make=True) as desk:
         version = desk.lifecycle.register(desk.principal, name, data, promised)
     if as_json:
         typer.echo(msgspec.json.encode({"name": name, "version": version}).decode())
@@ -160,7 +161,7 @@ def promote(
     shown = None if held_out is None else read_file(held_out)
     word = None if approval is None else read_file(approval, MAX_APPROVAL)
     demand = demand_of(wiring.load(settings, wiring.Overrides(store=store)).approvals)
-    with changing(store_of(settings, store), root=root, key=key, demand=demand) as desk:
+    with changing(store_of(settings, store), allow=allowed(settings), root=root, key=key, demand=demand) as desk:
         report = None
         if held_out is not None and shown is not None:
             report = run_gates(desk, name, version, shown, str(held_out), training=training or (), seed=seed)
@@ -190,7 +191,7 @@ def answer(
     """Answer what the gates refused, as somebody who neither registered nor trained it; the gates must still pass it."""
     from mumetal.app.models.registry import changing
 
-    with changing(store_of(settings, store), root=root, key=key) as desk:
+    with changing(store_of(settings, store), allow=allowed(settings), root=root, key=key) as desk:
         record = desk.lifecycle.answer(desk.principal, name, version, why)
     if as_json:
         typer.echo(msgspec.json.encode(record).decode())
@@ -212,7 +213,7 @@ def approve(
     """Approve a version's next state, as the operating system's user that you are."""
     from mumetal.app.models.registry import changing
 
-    with changing(store_of(settings, store), root=root, key=key) as desk:
+    with changing(store_of(settings, store), allow=allowed(settings), root=root, key=key) as desk:
         found = desk.lifecycle.approve(desk.principal, name, version).find(version)
         word = found.approvals[-1]
     if as_json:
@@ -235,7 +236,7 @@ def rollback(
     """Put the last good version back at once."""
     from mumetal.app.models.registry import changing
 
-    with changing(store_of(settings, store), root=root, key=key) as desk:
+    with changing(store_of(settings, store), allow=allowed(settings), root=root, key=key) as desk:
         _say_active(desk.lifecycle.roll_back(desk.principal, name, why), as_json=as_json)
     return 0
 
@@ -253,7 +254,7 @@ def undo(
     """Take the last rollback back, also one that Mumetal did by itself."""
     from mumetal.app.models.registry import changing
 
-    with changing(store_of(settings, store), root=root, key=key) as desk:
+    with changing(store_of(settings, store), allow=allowed(settings), root=root, key=key) as desk:
         _say_active(desk.lifecycle.undo(desk.principal, name, why), as_json=as_json)
     return 0
 
@@ -283,7 +284,7 @@ def retire(
     """Take a version out of service for good: no rollback goes back to it."""
     from mumetal.app.models.registry import changing
 
-    with changing(store_of(settings, store), root=root, key=key) as desk:
+    with changing(store_of(settings, store), allow=allowed(settings), root=root, key=key) as desk:
         record = desk.lifecycle.retire(desk.principal, name, version, why)
     if as_json:
         typer.echo(msgspec.json.encode(record).decode())
