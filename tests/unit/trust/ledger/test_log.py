@@ -397,6 +397,7 @@ def test_kill_9_loses_no_acknowledged_entry(tmp_path: Path) -> None:
             acknowledged = max([acknowledged, *(int(x) + step - 1 for x in rest[:-1] if x)])
         ledger = book(tmp_path / "l")
         assert ledger.size > acknowledged, round_
+        assert ledger.unproved == ()  # a kill is no tampering
         ledger.verify()
         assert [e for _, e in ledger.entries(0, 10**6)] == entries(0, ledger.size)
         ledger.close()
