@@ -1,5 +1,6 @@
 """T8, bounded: nobody without the log's key adds to the ledger, and nobody at all changes what a witness saw."""
 
+import os
 import random
 import shutil
 from dataclasses import replace
@@ -12,12 +13,13 @@ from bench.attack.forged_ledgers import ATTACKERS, forge
 from bench.attack.ledger_forger import ALL, ORIGIN, SIGNED, SIZES, WITNESS_NAME, Range, laid_out
 from mumetal.core.clock import SystemClock
 from mumetal.core.errors import RejectedError
-from mumetal.trust.keys.hybrid import HybridPublicKey
+from mumetal.trust.keys.hybrid import HybridPublicKey, SoftKey
 from mumetal.trust.ledger import recovery
 from mumetal.trust.ledger.audit import Examination, examine
 from mumetal.trust.ledger.folder import LedgerFolder
 from mumetal.trust.ledger.journal import Segment
 from mumetal.trust.ledger.log import MerkleLedger
+from mumetal.trust.ledger.reading import LedgerReader
 from mumetal.trust.ledger.upkeep import LedgerWatch
 from mumetal.trust.ledger.witness import witnessed
 
@@ -66,6 +68,22 @@ def test_without_a_witness_nothing_is_called_proved(around: Range, tmp_path: Pat
         found = examine(LedgerFolder(forgery.ledger), public=around.log.public)
         found.refuse()
         assert (found.vouched, found.unproved) == (0, found.count)
+
+
+def test_a_ledger_under_another_key_in_its_folder(around: Range, tmp_path: Path) -> None:
+    place = tmp_path / "store" / "ledger"
+    shutil.copytree(around.store, place.parent)
+    LedgerReader(place).verify()
+    forgery = ledger_forger.Forgery(ledger=place, around=around, chance=random.Random(1))
+    forgery.rewrite([ledger_forger.forged(n) for n in range(10)], SoftKey.generate(os.urandom))
+    with pytest.raises(RejectedError, match="not the log's own"):  # by whoever may read the log's key
+        LedgerReader(place).verify()
+    with pytest.raises(RejectedError, match="not this log's"):
+        MerkleLedger(place, origin=ORIGIN, signer=around.log, clock=SystemClock())
+    with pytest.raises(RejectedError):
+        examined(around, place)
+    (place.parent / "ledger.key").unlink()
+    LedgerReader(place).verify()  # nobody who trusts the folder alone can tell
 
 
 def test_without_the_seal_a_start_would_sign_what_was_forged(

@@ -111,15 +111,33 @@ def key_path(folder: Path) -> Path:
 def log_key(folder: Path, given: Path | None = None) -> tuple[str, HybridPublicKey]:
     """Return a log's (name, key): from a file that was kept elsewhere or, trusting the folder, from ``log.pub`` in it.
 
+    Whoever may read the log's own key, beside the folder, does not take another for its public half.
+
     Raises:
         UnavailableError: There is no such file.
         BadInputError: It is no public key.
+        RejectedError: The one in the folder is not the log's own.
     """
     place = given or folder / PUBLIC
     data = read_whole(place, publics.MAX_PUBLIC)
     if data is None:
         raise UnavailableError("there is no public key of the log", where=str(place), hint="name one with --key")
-    return publics.decode(data, str(place))
+    origin, public = publics.decode(data, str(place))
+    if given is None:
+        _is_own(folder, origin, public)
+    return origin, public
+
+
+def _is_own(folder: Path, origin: str, public: HybridPublicKey) -> None:
+    try:
+        own = sealed.key_id(sealed.read(key_path(folder)))
+    except (UnavailableError, RejectedError):
+        return  # it is kept elsewhere, or somebody else's: then the folder is trusted, and that is said
+    if log_keys(folder, origin, public).newest.key_id != own:
+        raise RejectedError(
+            "the public key in the ledger's folder is not the log's own", where=str(folder / PUBLIC),
+            hint="the folder was written by somebody else: check it with the public key that you kept",
+        )  # fmt: skip
 
 
 def export(ledger: LedgerFolder, target: Path) -> int:

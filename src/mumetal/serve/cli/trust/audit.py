@@ -95,6 +95,10 @@ def verify(
         typer.echo("No witness vouches for them: whoever has the log's key could have written them all anew.")
     if found.vouched and found.unproved:
         typer.echo(f"{found.unproved} after them are unproved: for these only the log's own key vouches.")
+    if found.count > found.signed:
+        typer.echo(f"{found.count - found.signed} of them are under the log's seal alone, until the next checkpoint.")
+    if key is None:
+        typer.echo("Checked with the public key that lies beside them: name one that you kept elsewhere with --key.")
     if found.clock_steps:
         typer.echo(f"{found.clock_steps} entries are dated before the one before: a clock was set back.")
     return 0
