@@ -23,6 +23,7 @@ from mumetal.core.part import Agent, Part, Verb
 from mumetal.core.ports import PluginInfo
 from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import record as records
+from mumetal.trust.models.exports.card import card
 from mumetal.trust.models.files.inspect import Kind
 from mumetal.trust.models.gates import REQUIRED
 from mumetal.trust.models.gating import run_gates
@@ -84,6 +85,8 @@ def test_a_refusal_stands_on_record_and_ledger_until_somebody_else_answers(house
     version = refused(house, poisoned)
     (stands,) = house.registry.record("cryo").find(version).standing
     assert "poisoning" in stands.why
+    shown = house.registry.record("cryo").find(version)
+    assert "nobody has answered" in card(house.registry.manifest("cryo", version), shown, None)
     entered = [(e.action, e.outcome) for _, e in house.ledger.entries()]
     assert entered[-2:] == [("model.refuse", ""), ("model.refuse", "done")]
     good = GateReport(
