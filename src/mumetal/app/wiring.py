@@ -11,6 +11,7 @@ import msgspec
 from mumetal.access.api import LocalOperator, person_scope
 from mumetal.app import settings as settings_file
 from mumetal.app.models.live import LiveModels
+from mumetal.app.models.wired import reaches_hardware
 from mumetal.app.opened import actions_of, agents_of, migrations_of
 from mumetal.app.parts import own_parts
 from mumetal.app.settings import DEFAULT_FILE, Settings
@@ -30,7 +31,7 @@ from mumetal.watch.api import MAX_TIMING_CODES_FILE, TimingCodes, decode_timing_
 
 OPERATOR = "operator"
 # registering and reading training data stay with the operating system's user at the command line
-STACK_ACTIONS = ("stack.start", "settings.change")
+STACK_ACTIONS = ("stack.start", "stack.miss", "settings.change")
 _log = RoomLogger("app")
 
 
@@ -212,6 +213,7 @@ def build(
             ledger=ledger,
             authorizer=decides,
             clock=clock,
+            hardware=reaches_hardware(own_parts() if parts is None else parts),
             demand=demand,
         ),
         sources=sources_of(settings),
