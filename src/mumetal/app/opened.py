@@ -3,17 +3,20 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from mumetal.app.ending import Ending
 from mumetal.app.parts import own_parts, part_names
 from mumetal.app.settings import Settings, section_of
+from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.core.logs import RoomLogger
 from mumetal.core.migration import Migration
 from mumetal.core.part import House, Part, Running, looked_up
 from mumetal.core.ports import Watcher
 
-STOP_S = 30.0
+STOP_S = 30.0  # so long a stop may take; that of a guest goes on after it, and is not waited for
 _log = RoomLogger("app")
 
 
@@ -100,12 +103,13 @@ def open_parts(parts: Sequence[Part], house: House, settings: Settings, own: Seq
         MumetalError: A part cannot be opened; those before it are stopped again.
     """
     opened: list[OpenedPart] = []
+    ending = Ending()
     strange = sorted(set(settings.parts) - {part.part_id for part in parts} - part_names())
     if strange:
         raise BadInputError(
             f"there is no part {strange[0]!r}", where=f"parts.{strange[0]}", hint="install it, or take its table out"
         )
-    try:
+    with ending.where_it_fails():
         for part in parts:
             before = {o.part.part_id: o.running for o in opened if o.running is not None}
             mine = replace(
@@ -116,14 +120,37 @@ def open_parts(parts: Sequence[Part], house: House, settings: Settings, own: Seq
             )
             with named(part):
                 running = _called(part.opens, mine) if part.opens else None
+                if running is not None:
+                    ending.then(partial(stop_part, part, running, house.clock, ours=part.part_id in own))
                 watchers = tuple(_called(part.watchers, mine)) if part.watchers else ()
             opened.append(OpenedPart(part=part, running=running, watchers=watchers))
-    except BaseException:
-        for each in reversed(opened):
-            if each.running is not None:
-                each.running.stop(STOP_S)
-        raise
     return tuple(opened)
+
+
+def stop_part(part: Part, running: Running, clock: Clock, *, ours: bool, wait: bool = True) -> None:
+    """Stop what runs of a part: one of ours here and now, a guest in a thread of its own.
+
+    Args:
+        part: Whose.
+        running: What runs of it.
+        clock: Starts the thread.
+        ours: Whether it is one of the package's own.
+        wait: Whether a guest is waited for, STOP_S at most.
+    """
+    if ours:
+        running.stop(STOP_S)
+        return
+    stopping = clock.thread(partial(_stop_guest, part, running), f"stop of part {part.part_id}")
+    stopping.start()
+    if wait:
+        stopping.join(STOP_S)
+
+
+def _stop_guest(part: Part, running: Running) -> None:
+    try:
+        running.stop(STOP_S)
+    except BaseException as error:  # noqa: BLE001 - the thread is the guest's alone
+        _log.failure("part.failed", error, part=part.part_id)
 
 
 def _called(place: str, house: House) -> Any:  # noqa: ANN401 - what a part's own reference returns

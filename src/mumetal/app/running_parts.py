@@ -13,7 +13,7 @@ from functools import partial
 from mumetal.access.api import whole_stack_scope
 from mumetal.app.ending import Ending
 from mumetal.app.left_out import left_out
-from mumetal.app.opened import STOP_S, OpenedPart
+from mumetal.app.opened import OpenedPart, stop_part
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.logs import RoomLogger
@@ -151,21 +151,8 @@ class RunningParts:
         self._report(left_out(one.part.part_id, "A part of another package", did, self._clock.now_ns()))
 
     def _stop(self, one: _One) -> None:
-        if one.ours:
-            one.running.stop(STOP_S)
-            return
         given_up = one.out and one.busy
-        stopping = self._clock.thread(partial(self._stop_guest, one), f"stop of part {one.part.part_id}")
-        stopping.start()
-        if not given_up:
-            stopping.join(STOP_S)
-
-    @staticmethod
-    def _stop_guest(one: _One) -> None:
-        try:
-            one.running.stop(STOP_S)
-        except BaseException as error:  # noqa: BLE001 - the thread is the guest's alone
-            _log.failure("part.failed", error, part=one.part.part_id)
+        stop_part(one.part, one.running, self._clock, ours=one.ours, wait=not given_up)
 
     def _do(self, one: _One, task: Task) -> None:
         for finding in one.running.run(task.task_id):

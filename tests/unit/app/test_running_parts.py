@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mumetal.access.api import agent_scope
+from mumetal.app import opened as opened_parts
 from mumetal.app import running_parts
 from mumetal.app.opened import OpenedPart
 from mumetal.app.running_parts import HEALTH_S, PATIENCE_S, RunningParts
@@ -206,7 +207,7 @@ def test_a_guest_that_takes_its_time_is_not_called_again_meanwhile_and_not_left_
 def test_a_guest_whose_stop_blocks_keeps_no_other_from_stopping(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running_parts, "STOP_S", 0.05)
+    monkeypatch.setattr(opened_parts, "STOP_S", 0.05)
     ours, guest = Reader(), Stuck("stop")
     parts = RunningParts(
         [opened("ours", ours), opened("guest", guest)], lambda _: None, records.log, ManualClock(T0), ["ours"]
