@@ -81,7 +81,9 @@ class RunningParts:
             _One(part=o.part, running=o.running, ours=o.part.part_id in own) for o in opened if o.running is not None
         ]
         self._leaving = threading.Lock()
+        self._ending = Ending()
         for one in self._each:
+            self._ending.then(partial(self._stop, one))
             one.asked_s = self._now_s()
             one.next_s = {task.task_id: one.asked_s + task.every_s for task in one.part.tasks}
 
@@ -93,11 +95,8 @@ class RunningParts:
                 one.called.join(START_S)
 
     def stop(self) -> None:
-        """Stop every part, the last first; one that fails or does not end keeps no other from stopping."""
-        ending = Ending()
-        for one in self._each:
-            ending.then(partial(self._stop, one))
-        ending.run()
+        """Stop every part once, the last first; one that fails or does not end keeps no other from stopping."""
+        self._ending.run()
 
     def run_due(self) -> None:
         """Do what is due: tasks, records that were not shown yet, and each minute the question how they are."""
