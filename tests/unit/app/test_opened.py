@@ -14,12 +14,14 @@ from mumetal.app import opened
 from mumetal.app.opened import OpenedPart, open_parts
 from mumetal.app.parts import own_parts
 from mumetal.app.pipeline.alert_budget import SharedBudget
+from mumetal.app.pipeline.watching import watching_parts
 from mumetal.app.settings import Settings
 from mumetal.app.wiring import authorizer
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import BadInputError
 from mumetal.core.part import House, Idle, Part
-from mumetal.core.ports import PluginInfo
+from mumetal.core.ports import PluginInfo, Scene
+from mumetal.core.watcher import PlainWatcher
 
 T0 = 1_790_000_000 * 10**9
 HERE = "tests.unit.app.test_opened"
@@ -52,6 +54,25 @@ class Blocking(Kept):
 
 def no_watchers(house: House) -> Sequence[object]:
     raise ValueError("the first error")
+
+
+def a_number(house: House) -> object:
+    del house
+    return 5
+
+
+def no_watcher(house: House) -> Sequence[object]:
+    del house
+    return ("not a watcher",)
+
+
+class Lookalike(PlainWatcher):
+    info = cast("PluginInfo", "no info")
+
+
+def lookalike(house: House) -> Sequence[object]:
+    del house
+    return (Lookalike(),)
 
 
 def part(name: str, opens: str = "", watchers: str = "") -> Part:
@@ -99,3 +120,39 @@ def test_the_part_that_fails_and_all_before_it_are_stopped_and_the_first_error_i
         assert STOPPED == ["Kept", "Blocking", "Raising", "Raising", "Kept"]
     finally:
         LET_GO.set()
+
+
+JUNK = [
+    ("a_number", "", "gave int as what runs of it"),
+    ("Kept", "a_number", "gave int as its watchers"),
+    ("Kept", "no_watcher", "gave str as a watcher"),
+    ("", "lookalike", "gave Lookalike as a watcher"),
+]
+
+
+@pytest.mark.parametrize(("opens", "watchers", "told"), JUNK)
+def test_a_guest_that_gives_junk_is_left_out_stopped_and_told(
+    tmp_path: Path, opens: str, watchers: str, told: str
+) -> None:
+    STOPPED.clear()
+    found = opening(tmp_path, part("guest", opens, watchers), part("after", "Kept"))
+    assert [(o.part.part_id, o.running is None, o.watchers) for o in found] == [
+        ("guest", True, ()), ("after", False, ())
+    ]  # fmt: skip
+    assert (["Kept"] if opens == "Kept" else []) == STOPPED
+    clock = ManualClock(T0)
+    watch = watching_parts(found, [], lambda _: Scene(), SharedBudget(1.0), clock)
+    (finding,) = watch.tick(T0)
+    assert (finding.rule, finding.subject.name) == ("app.plugin_failed", "guest")
+    assert told in finding.detail
+    assert not watch.tick(T0)
+
+
+@pytest.mark.parametrize(("opens", "watchers", "told"), JUNK)
+def test_one_of_ours_that_gives_junk_keeps_the_stack_from_starting_and_is_named(
+    tmp_path: Path, opens: str, watchers: str, told: str
+) -> None:
+    STOPPED.clear()
+    with pytest.raises(BadInputError, match=f"the part 'ours' {told}"):
+        opening(tmp_path, part("first", "Kept"), part("ours", opens, watchers), own=["first", "ours"])
+    assert ["Kept"] * (2 if opens == "Kept" else 1) == STOPPED

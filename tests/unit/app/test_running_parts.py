@@ -120,6 +120,22 @@ def test_one_of_ours_that_fails_stops_the_stack_aloud(records: Records) -> None:
         parts.start()
 
 
+class Withheld(Idle):
+    """A guest whose start cannot even be looked up."""
+
+    @property
+    def start(self) -> Callable[[], None]:  # type: ignore[override]
+        raise ZeroDivisionError
+
+
+def test_a_guest_whose_start_cannot_be_looked_up_is_left_out_and_told(records: Records) -> None:
+    told = list[Finding]()
+    parts = RunningParts([opened("guest", Withheld())], told.append, records.log, ManualClock(T0), [])
+    parts.start()
+    parts.stop()
+    assert [(f.rule, f.subject.name) for f in told] == [("app.plugin_failed", "guest")]
+
+
 class Stuck(Idle):
     """A guest that does not come back from some of its calls, until it is let go."""
 

@@ -63,12 +63,17 @@ def test_a_stack_that_was_built_is_ended_where_its_pages_cannot_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped: list[RunningParts] = []
+    stop = RunningParts.stop
 
     def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
+    def noted(parts: RunningParts) -> None:
+        stopped.append(parts)
+        stop(parts)
+
     monkeypatch.setattr("mumetal.serve.session.create_app", fails)
-    monkeypatch.setattr(RunningParts, "stop", stopped.append)
+    monkeypatch.setattr(RunningParts, "stop", noted)
     with pytest.raises(ZeroDivisionError):
         Session(settings_in(tmp_path), SystemClock(), None)
     monkeypatch.undo()
