@@ -182,11 +182,12 @@ class RunningParts:
         health: Health = one.running.health()
         if one.out:
             return
-        if health.state is not one.health and health.state is not HealthState.GOOD:
+        state = HealthState(health.state)  # a guest may say it in plain text
+        if state is not one.health and state is not HealthState.GOOD:
             lag = f", {health.lag_s:.0f} s behind" if health.lag_s else ""
-            grave = Severity.HIGH if health.state is HealthState.FAILED else Severity.MEDIUM
-            self._tell(one, f"{health.reason or health.state}{lag}", health.mend, grave)
-        one.health = health.state
+            grave = Severity.HIGH if state is HealthState.FAILED else Severity.MEDIUM
+            self._tell(one, f"{health.reason or state}{lag}", health.mend, grave)
+        one.health = state
 
     def _tell(self, one: _One, why: str, mend: str, severity: Severity) -> None:
         now_ns = self._clock.now_ns()

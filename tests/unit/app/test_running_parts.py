@@ -14,7 +14,7 @@ from mumetal.app.running_parts import HEALTH_S, PATIENCE_S, RunningParts
 from mumetal.connect.stores.records.opening import open_records
 from mumetal.core import LOCAL
 from mumetal.core.clock import ManualClock
-from mumetal.core.finding import Finding
+from mumetal.core.finding import Finding, Severity
 from mumetal.core.part import Health, HealthState, Idle, Part, Running, Task
 from mumetal.core.ports import PluginInfo
 from mumetal.core.record import Record
@@ -118,6 +118,29 @@ def test_one_of_ours_that_fails_stops_the_stack_aloud(records: Records) -> None:
     parts = RunningParts([opened("ours", Broken())], lambda _: None, records.log, ManualClock(T0), ["ours"])
     with pytest.raises(ZeroDivisionError):
         parts.start()
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (HealthState.FAILED, [("app.part_unwell", Severity.HIGH)]),
+        ("failed", [("app.part_unwell", Severity.HIGH)]),
+        ("behind", [("app.part_unwell", Severity.MEDIUM)]),
+        ("good", []),
+        ("nonsense", [("app.plugin_failed", Severity.HIGH)]),
+    ],
+)
+def test_a_guest_may_say_in_plain_text_how_it_is(
+    records: Records, state: HealthState, told: list[tuple[str, Severity]]
+) -> None:
+    clock, part, found = ManualClock(T0), Reader(), list[Finding]()
+    part.is_well = Health(state=state)
+    parts = RunningParts([opened("guest", part)], found.append, records.log, clock, [])
+    for _ in range(3):
+        clock.sleep(HEALTH_S)
+        parts.run_due()
+        until(lambda: not any(t.name == "part guest" for t in threading.enumerate()))
+    assert [(f.rule, f.severity) for f in found] == told
 
 
 class Withheld(Idle):
