@@ -6,7 +6,6 @@ started, so that nothing acts, asks or hands over.
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
@@ -68,31 +67,28 @@ class Replayed:
     rows: int
 
 
-def read_all(
-    store: LogStore, sources: Sequence[Source], progress: Callable[[str, int], None]
-) -> tuple[int, dict[str, set[str]]]:
-    """Commit everything the sources have; returns how many rows that is, and the devices with sets by tenant.
+def read_all(store: LogStore, sources: Sequence[Source], progress: Callable[[str, int], None]) -> tuple[int, set[str]]:
+    """Commit everything the sources have; returns how many rows of it are new, and whose it is.
 
     Raises:
         UnavailableError: A source cannot be read.
     """
     rows = 0
-    seen: dict[str, set[str]] = {}
+    tenants: set[str] = set()
     for source in sources:
         cursor = ""
         while True:
             delivery = source.poll(cursor, POLL_VALUES)
             receipt = store.append(delivery)
             rows += sum(len(d) if isinstance(d, Series) else 1 for d in receipt.fresh)
-            mine = seen.setdefault(delivery.tenant, set())
-            mine |= {d.device for d in receipt.fresh if isinstance(d, DeviceSnapshot)}
+            tenants.add(delivery.tenant)
             progress(source.name, rows)
             if delivery.caught_up:
                 break
             if delivery.cursor == cursor and not delivery.data:
                 raise BadInputError("the source does not get on", where=source.name)
             cursor = delivery.cursor
-    return rows, seen
+    return rows, tenants
 
 
 def _newest(datum: Datum) -> int:
@@ -106,20 +102,14 @@ def _chunks(series: Iterator[Series]) -> Iterator[tuple[int, Datum]]:
             yield _newest(chunk), chunk
 
 
-def in_order(store: LogStore, tenant: str, devices: AbstractSet[str] = frozenset()) -> Iterator[tuple[int, Datum]]:
-    """Yield everything a tenant has, merged by the time of each chunk's last row.
-
-    Args:
-        store: What was read.
-        tenant: Whose.
-        devices: Devices that may have calibration sets and no samples.
-    """
+def in_order(store: LogStore, tenant: str) -> Iterator[tuple[int, Datum]]:
+    """Yield everything a tenant has, merged by the time of each chunk's last row."""
     streams: list[Iterator[tuple[int, Datum]]] = []
     for device, stream in store.streams(tenant):
         if stream != "calibration":
             streams.append(_chunks(store.series(tenant, device, stream, 0, FOREVER_NS)))
     snapshots: list[DeviceSnapshot] = []
-    for device in sorted({d for d, _ in store.streams(tenant)} | devices):
+    for device in (device for owner, device in store.calibrated() if owner == tenant):
         snapshots += store.snapshots(tenant, device, MOST)
     streams.append((s.t_ns, s) for s in sorted(snapshots, key=lambda s: s.t_ns))
     streams.append((e.t_ns, e) for e in store.events(tenant, 0, FOREVER_NS, MOST))
@@ -154,9 +144,9 @@ def replay(
     """
     with ExitStack() as ending:
         ground = _Ground(settings, inventory, directory, own_parts() if parts is None else parts, ending)
-        rows, devices = read_all(ground.store, sources, progress)
-        tenants = sorted({*ground.store.tenants(), *devices})
-        data = _by_time(in_order(ground.store, tenant, devices.get(tenant, set())) for tenant in tenants)
+        rows, read = read_all(ground.store, sources, progress)
+        tenants = sorted({*ground.store.tenants(), *(owner for owner, _ in ground.store.calibrated()), *read})
+        data = _by_time(in_order(ground.store, tenant) for tenant in tenants)
         watch = ground.score(data, progress)
         owners = [agent_scope(tenant, AGENT) for tenant in ground.kept.tenants(whole_stack_scope(AGENT))]
         incidents = [i for scope in owners for i in ground.kept.incidents(scope, limit=10_000)]

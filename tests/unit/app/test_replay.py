@@ -16,6 +16,7 @@ from mumetal.app import wiring
 from mumetal.app.parts import own_parts
 from mumetal.app.replay import Replayed, replay
 from mumetal.app.settings import Settings
+from mumetal.catalog.calibrations import snapshots
 from mumetal.core.delivery import Datum, Delivery
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding, Severity
@@ -202,6 +203,41 @@ def test_a_second_look_at_a_store_keeps_what_a_person_said(tmp_path: Path) -> No
     assert kept.label is not None
     assert json.loads(said.stdout)["incident"]["label"] == kept.label.value
     assert len(again.incidents) == len(first.incidents)
+
+
+class Sets(Knowing):
+    """Keeps which calibration sets it saw."""
+
+    seen: ClassVar[list[str]] = []
+
+    def wants(self, kind: DatumKind, subject: Subject) -> bool:
+        del subject
+        return kind == "snapshot"
+
+    def observe(self, data: Sequence[Datum], now_ns: int) -> Observed:
+        del now_ns
+        self.seen.extend(f"{d.tenant} {d.device}" for d in data)
+        return Observed()
+
+
+def sets(house: House) -> Sequence[Watcher]:
+    return (Sets(house),)
+
+
+def test_a_second_look_sees_devices_that_have_calibration_sets_only(tmp_path: Path) -> None:
+    Sets.seen.clear()
+    first, second = (
+        replace(snapshots("brisbane")[0], device=device, tenant=tenant)
+        for device, tenant in (("chip", "local"), ("chop", "other"))
+    )
+    sources = [Recording(first), Recording(second, tenant="other")]
+    parts = (*own_parts(), guest("sets"))
+    replay(SETTINGS, Inventory(), sources, tmp_path, lambda *_: None, parts)
+    once = sorted(Sets.seen)
+    assert once == ["local chip", "other chop"]
+    Sets.seen.clear()
+    replay(SETTINGS, Inventory(), [], tmp_path, lambda *_: None, parts)
+    assert sorted(Sets.seen) == once
 
 
 def test_what_stood_when_a_recording_ended_does_not_stand_for_ever(tmp_path: Path) -> None:

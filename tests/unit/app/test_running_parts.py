@@ -147,7 +147,7 @@ class Withheld(Idle):
     """A guest whose start cannot even be looked up."""
 
     @property
-    def start(self) -> Callable[[], None]:  # type: ignore[override]
+    def start(self) -> Callable[[], None]:
         raise ZeroDivisionError
 
 
