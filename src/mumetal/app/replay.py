@@ -1,13 +1,13 @@
 """Recorded data, once through the live path: the same doors, parts, watchers, causes, budget, bars and judge.
 
-What differs from a running stack: one thread, which also fits; the data's own time, over all tenants; and no part is
-started, so that nothing acts, asks or hands over.
+What differs from a running stack: one thread, which also fits; the data's own time, over all tenants, save in the ledger;
+nobody is paged; and no part is started, so that nothing acts, asks or hands over.
 """
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -29,13 +29,13 @@ from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.app.running_parts import RunningParts
 from mumetal.app.settings import Settings
 from mumetal.connect.api import LogStore, open_records
-from mumetal.core.clock import ManualClock, SystemClock
+from mumetal.core.clock import Clock, ManualClock, SystemClock
 from mumetal.core.delivery import Datum, Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.part import Part
-from mumetal.core.ports import Source
+from mumetal.core.ports import Ledger, LedgerEntry, Source
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.stream_health import StreamHealth
@@ -171,7 +171,8 @@ class _Ground:
         ending.callback(self.store.close)
         self.kept = open_records(folder, clock=self._clock, migrations=migrations_of(parts))
         ending.callback(self.kept.close)
-        ledger = open_ledger(folder, SystemClock(), key=settings.ledger_key)
+        real = SystemClock()
+        ledger = open_ledger(folder, real, key=settings.ledger_key)
         ending.callback(ledger.close)
         triage = Triage(settings.triage, inventory)
         history.restore(triage, self.kept)
@@ -179,11 +180,11 @@ class _Ground:
             store=self.store,
             incidents=self.kept,
             triage=triage,
-            ledger=ledger,
+            ledger=_EnteredNow(ledger, real),
             authorizer=wiring.authorizer(parts),
             clock=self._clock,
         )
-        self._judge = Judge(self._rooms)
+        self._judge = Judge(self._rooms, pages=False)
 
     def score(self, data: Iterator[tuple[int, Datum]], progress: Callable[[str, int], None]) -> Watching:
         """Score data in the order given, as the scoring thread of a stack does; returns what watched."""
@@ -237,6 +238,30 @@ class _Ground:
         opened = open_parts(self._parts, house, self._settings, own)
         self._ending.callback(RunningParts(opened, report, self.kept.log, self._clock, own).stop)
         return watching_parts(opened, own, history.SceneReader(self.store).scene, budget, self._clock)
+
+
+class _EnteredNow:
+    """A ledger whose entries say when they were entered, whatever time those who enter them go by.
+
+    Args:
+        ledger: Where they are written.
+        clock: The real time.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger, self._clock = ledger, clock
+
+    def append(self, entry: LedgerEntry) -> int:
+        """Write durably, dated now, and return the entry's index."""
+        return self._ledger.append(replace(entry, t_ns=self._clock.now_ns()))
+
+    def entries(self, start: int = 0, limit: int = 1_000) -> Sequence[tuple[int, LedgerEntry]]:
+        """Return entries from ``start``, in order."""
+        return self._ledger.entries(start, limit)
+
+    def verify(self) -> None:
+        """Check the whole record."""
+        self._ledger.verify()
 
 
 def _raise(error: BaseException) -> None:
