@@ -72,10 +72,12 @@ def load(path: Path | None, overrides: Overrides) -> Settings:
         settings = replaced(settings, serve=replaced(settings.serve, port=overrides.port))
     if overrides.learning_rows is not None:
         settings = replaced(settings, watch=replaced(settings.watch, learning_rows=overrides.learning_rows))
-    return replaced(
-        settings,
-        sources=(*settings.sources, *overrides.sources),
-        sinks=(*settings.sinks, *overrides.sinks),
+    return settings_file.readable(
+        replaced(
+            settings,
+            sources=(*settings.sources, *overrides.sources),
+            sinks=(*settings.sinks, *overrides.sinks),
+        )
     )
 
 
