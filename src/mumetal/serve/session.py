@@ -1,7 +1,6 @@
 """One run of ``mumetal up``: the stack, its pages and, when nothing else is named, the demonstration."""
 
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -138,6 +137,7 @@ class Session:
                 notice=self.notice,
                 truth=demo.truth if demo else tuple,
             )
+            opened.callback(self.stack.__exit__, None, None, None)
             self._server = self._made_server()
             self._ending.then(opened.pop_all().close)
         self.url = ""
@@ -159,17 +159,13 @@ class Session:
         return Server(app, self._settings.serve)
 
     def __enter__(self) -> Self:
-        try:
+        with self._ending.where_it_fails():
             self._begin()
-        except BaseException as error:
-            self._ending.run(error)
-            raise
         return self
 
     def _begin(self) -> None:
         self._declare()
         self.stack.__enter__()
-        self._ending.then(partial(self.stack.__exit__, None, None, None))
         self.url = self._server.start()
         self._ending.then(self._server.stop)
         if self._demo:
