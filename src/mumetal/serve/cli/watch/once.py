@@ -21,6 +21,17 @@ MANY = 10
 UNJUDGED = 3  # as where a scan could not read all
 
 
+def specs_of(text: str) -> list[str]:
+    """Return the source specs for a path: those of its parts where it is a folder that ``mumetal twin record`` wrote.
+
+    Raises:
+        BadInputError: The place is not there, or is nothing that is known.
+    """
+    from mumetal.twin.api import lab_sources
+
+    return lab_sources(Path(text)) or [spec_of(text)]
+
+
 def spec_of(text: str) -> str:
     """Return the source spec for a path, by what it looks like; a spec stays as it is.
 
@@ -84,7 +95,7 @@ def watch(
     chosen = wiring.load(settings, wiring.Overrides(learning_rows=learn))
     allowed = chosen.plugins.allow
     load_plugins(allowed)
-    sources = [open_source(spec_of(p)) for p in paths]
+    sources = [open_source(spec) for path in paths for spec in specs_of(path)]
     with tempfile.TemporaryDirectory(prefix="mumetal-watch-") as scratch, show.progress() as report_progress:
         directory = store or Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
