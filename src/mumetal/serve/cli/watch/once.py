@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 if TYPE_CHECKING:
     from mumetal.app.replay import Replayed
+    from mumetal.core.stream_health import StreamHealth
 
 BLUEFORS_DAY = re.compile(r"\d\d-\d\d-\d\d")
 KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -127,12 +129,18 @@ def watch(
 
 def unjudged_words(done: "Replayed") -> str:
     """Return which streams were only learnt from: what was not judged is not clean. Empty where there is none."""
-    names = [f"{s.device}/{s.stream}" for s in done.streams if s.state.value == "learning"]
+    names = [named(s) for s in done.streams if s.state.value == "learning"]
     if not names and done.streams:
         return ""
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     what = f"Not judged, too short to learn from: {shown}." if names else "Nothing was judged: there is no stream."
     return f"{what} Give more of it, or fewer rows to learn from (--learn)."
+
+
+def named(stream: "StreamHealth") -> str:
+    """Return a stream's name, with its tenant where that is another than the local one."""
+    of = f"{stream.tenant}: " if stream.tenant != LOCAL else ""
+    return f"{of}{stream.device}/{stream.stream}"
 
 
 def verdict(done: "Replayed") -> str:
@@ -158,7 +166,7 @@ def as_markdown(done: "Replayed") -> str:
         "## Streams",
         "",
     ]
-    lines += [f"- {s.device}/{s.stream}: {s.state}{f' – {s.reason}' if s.reason else ''}" for s in done.streams]
+    lines += [f"- {named(s)}: {s.state}{f' – {s.reason}' if s.reason else ''}" for s in done.streams]
     by_id = {f.finding_id: f for f in done.findings}
     for incident in done.incidents:
         lines += ["", incident_report(incident, [by_id[f] for f in incident.findings if f in by_id])]
