@@ -92,7 +92,7 @@ def handled_and_verified(folder: Path) -> None:
 
 
 def test_recorded_data_are_watched_once_and_the_exit_code_says_what_was_found(lab: Path) -> None:
-    done = mumetal("watch", "lab/bluefors", "lab/calibrations", "lab/audit.jsonl", "--json", cwd=lab)
+    done = mumetal("watch", "lab", "--json", cwd=lab)
     assert done.returncode == 1, done.stderr
     said = json.loads(done.stdout)
     truth = json.loads((lab / "lab" / "truth.json").read_text())[0]
@@ -101,6 +101,7 @@ def test_recorded_data_are_watched_once_and_the_exit_code_says_what_was_found(la
     early = [i for i in raised if i["stop_ns"] < truth["start_ns"]]
     assert not early
     assert said["quarantined"] == []
+    assert {s["device"] for s in said["streams"]} == {"bluefors", "brisbane"}
 
 
 def test_quiet_data_are_clean(tmp_path: Path) -> None:

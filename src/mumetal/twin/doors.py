@@ -14,6 +14,15 @@ from mumetal.twin import bluefors
 from mumetal.twin.push import Opener, PushClient, open_url
 
 FRIDGE = "cryostat"
+FRIDGE_FOLDER, SETS_FOLDER, TRAIL = "bluefors", "calibrations", "audit.jsonl"
+
+
+def lab_sources(folder: Path) -> list[str]:
+    """Return the sources of a folder that :class:`LabWriter` wrote, KIND:PLACE each; none where it is no such folder."""
+    places = {"bluefors": folder / FRIDGE_FOLDER, "ibm": folder / SETS_FOLDER, "audit": folder / TRAIL}
+    if not all(place.exists() for place in places.values()):
+        return []
+    return [f"{kind}:{place}" for kind, place in places.items()]
 
 
 class LabWriter:
@@ -29,9 +38,9 @@ class LabWriter:
     """
 
     def __init__(self, directory: Path, push_url: str | None = None, opener: Opener = open_url) -> None:
-        self.fridge = directory / "bluefors"
-        self.calibrations = directory / "calibrations"
-        self.audit = directory / "audit.jsonl"
+        self.fridge = directory / FRIDGE_FOLDER
+        self.calibrations = directory / SETS_FOLDER
+        self.audit = directory / TRAIL
         for folder in (self.fridge, self.calibrations):
             folder.mkdir(parents=True, exist_ok=True)
         self.audit.touch()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -30,6 +30,7 @@ from mumetal.core.subject import Subject
 from mumetal.core.watcher import PlainWatcher
 from mumetal.respond.api import Inventory
 from mumetal.serve.cli.app import app
+from mumetal.serve.cli.watch.once import as_markdown
 from mumetal.trust.api import opened_ledger
 from mumetal.watch.settings import WatchSettings
 
@@ -231,6 +232,29 @@ def test_nobody_is_paged_of_a_recording_and_what_is_entered_bears_the_real_time(
         ("incident.change", ""), ("incident.change", "done"), ("incident.page", "denied")
     ]  # fmt: skip
     assert [e.t_ns for e in entries] == sorted(e.t_ns for e in entries)
+
+
+def test_what_a_watch_found_for_another_tenant_is_told_so_and_can_be_read_after(tmp_path: Path) -> None:
+    def asked(*words: str) -> Any:
+        said = CliRunner().invoke(app, [*words, "--store", str(tmp_path), "--json"])
+        assert said.exit_code == 0, said.output
+        return json.loads(said.stdout)
+
+    mine = stream(attacked()[:2_500])
+    sources = [Recording(mine), Recording(replace(mine, tenant="other"), tenant="other")]
+    done = replay(SETTINGS, Inventory(), sources, tmp_path, lambda *_: None, [*own_parts(), guest("knowing")])
+    report = as_markdown(done)
+    assert f"- {mine.device}/{mine.stream}: " in report
+    assert f"- other: {mine.device}/{mine.stream}: " in report
+    assert report.count("| tenant | other |") == len([i for i in done.incidents if i.tenant == "other"]) > 0
+    for tenant in ("local", "other"):
+        (chosen,) = asked("incidents", "--tenant", tenant)
+        shown = asked("incident", chosen["incident_id"], "--tenant", tenant)
+        assert {f.get("tenant", "local") for f in shown["findings"]} == {tenant}
+    theirs = CliRunner().invoke(
+        app, ["incident", chosen["incident_id"], "--tenant", "other", "--label", "benign", "--store", str(tmp_path)]
+    )
+    assert theirs.exit_code != 0, "this machine's operator decides for the local tenant only"
 
 
 class Sets(Knowing):

@@ -80,3 +80,9 @@ def test_summary_lines_are_short_and_bounded() -> None:
     assert lines[0].startswith(" 1. ")
     assert "qpu1" in lines[0]
     assert markdown.summary([]) == []
+
+
+def test_a_tenant_is_named_where_it_is_not_the_local_one() -> None:
+    for tenant, named in (("local", False), ("other", True)):
+        found = [finding(1, tenant=tenant)]
+        assert (f"| tenant | {tenant} |" in markdown.report(made(found), found)) is named

@@ -21,9 +21,10 @@ from mumetal.formats.backend_properties import from_backend_properties
 from mumetal.formats.columnar import from_columnar_json
 from mumetal.formats.ocsf import read_event
 from mumetal.redteam.virtual_clock import VirtualClock
+from mumetal.serve.cli.watch.once import specs_of
 from mumetal.twin import bluefors, push
 from mumetal.twin.demo import backfill, run
-from mumetal.twin.doors import LabWriter
+from mumetal.twin.doors import LabWriter, lab_sources
 from mumetal.twin.lab import Pace
 
 
@@ -70,6 +71,19 @@ def received(door: Door) -> list[Series]:
     deliveries = [from_columnar_json(body) for body in door.bodies]
     assert not [q for d in deliveries for q in d.quarantined]
     return [s for d in deliveries for s in d.data if isinstance(s, Series)]
+
+
+def test_what_was_written_is_known_again_as_a_lab(tmp_path: Path) -> None:
+    LabWriter(tmp_path / "lab").close()
+    places = [
+        f"bluefors:{tmp_path}/lab/bluefors",
+        f"ibm:{tmp_path}/lab/calibrations",
+        f"audit:{tmp_path}/lab/audit.jsonl",
+    ]
+    assert specs_of(str(tmp_path / "lab")) == places
+    (tmp_path / "lab" / "audit.jsonl").rename(tmp_path / "other.jsonl")
+    assert not lab_sources(tmp_path / "lab")
+    assert specs_of(str(tmp_path / "other.jsonl")) == [f"audit:{tmp_path}/other.jsonl"]
 
 
 def test_the_refrigerators_log_has_the_format_and_the_values(tmp_path: Path) -> None:

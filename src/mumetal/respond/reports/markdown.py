@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from mumetal.core import LOCAL
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.formats.units import often
@@ -86,6 +87,7 @@ def _facts(incident: Incident) -> list[str]:
     return [
         "| | |",
         "|---|---|",
+        *([f"| tenant | {escaped(incident.tenant)} |"] if incident.tenant != LOCAL else []),
         f"| incident | {escaped(incident.incident_id)} |",
         f"| device | {escaped(incident.device)} |",
         f"| from, to | {when(incident.start_ns)}, {when(incident.stop_ns)} |",

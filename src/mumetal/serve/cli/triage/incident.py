@@ -9,8 +9,9 @@ import typer
 
 from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError
+from mumetal.core.identity import Scope
 from mumetal.core.incident import IncidentState, Label
-from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
+from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, TenantOption
 
 StateOption = Annotated[IncidentState | None, typer.Option("--state", help="Set the state.")]
 LabelOption = Annotated[Label | None, typer.Option("--label", help="Say what it was.")]
@@ -39,6 +40,7 @@ def incidents(
     *,
     settings: SettingsOption = None,
     store: StoreOption = None,
+    tenant: TenantOption = LOCAL,
     state: Annotated[IncidentState | None, typer.Option("--state", help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")] = 50,
     as_json: JsonOption = False,
@@ -50,7 +52,7 @@ def incidents(
     from mumetal.serve.cli import show
 
     kept = open_records(kept_in(settings, store))
-    found = kept.incidents(person_scope(LOCAL, wiring.OPERATOR), state, limit)
+    found = kept.incidents(person_scope(tenant, wiring.OPERATOR), state, limit)
     kept.close()
     if as_json:
         typer.echo(msgspec.json.encode(list(found)).decode())
@@ -69,6 +71,7 @@ def incident(
     *,
     settings: SettingsOption = None,
     store: StoreOption = None,
+    tenant: TenantOption = LOCAL,
     state: StateOption = None,
     label: LabelOption = None,
     owner: OwnerOption = None,
@@ -82,7 +85,7 @@ def incident(
     from mumetal.respond.api import incident_report
 
     folder = kept_in(settings, store)
-    kept, scope = open_records(folder), person_scope(LOCAL, wiring.OPERATOR)
+    kept, scope = open_records(folder), person_scope(tenant, wiring.OPERATOR)
     try:
         matching = [i for i in kept.incidents(scope, limit=10_000) if i.incident_id.startswith(incident_id)]
         if len(matching) != 1:
@@ -90,7 +93,7 @@ def incident(
             raise BadInputError(why, where=incident_id, hint="see `mumetal incidents`")
         chosen = matching[0]
         if state or label or owner is not None or note:
-            _change(folder, chosen.incident_id, state, label, owner, note)
+            _change(folder, scope, chosen.incident_id, state, label, owner, note)
             chosen = kept.incident(scope, chosen.incident_id)
         found = kept.findings(scope, chosen.findings)
     finally:
@@ -103,16 +106,22 @@ def incident(
 
 
 def _change(
-    folder: Path, incident_id: str, state: IncidentState | None, label: Label | None, owner: str | None, note: str
+    folder: Path,
+    scope: Scope,
+    incident_id: str,
+    state: IncidentState | None,
+    label: Label | None,
+    owner: str | None,
+    note: str,
 ) -> None:
     """Ask the running stack to change it, so that one process owns the incidents; without one, do it here."""
-    from mumetal.app import running, wiring
+    from mumetal.app import running
     from mumetal.app.desk import Change
     from mumetal.app.offline import change_offline
 
     change = Change(state=state, owner=owner, label=label, note=note)
     alive = running.read(folder)
     if alive is None:
-        change_offline(folder, wiring.operator_scope(), incident_id, change)
+        change_offline(folder, scope, incident_id, change)
         return
     running.ask(alive, f"/api/v1/incidents/{incident_id}/change", msgspec.json.encode(change))

@@ -1,5 +1,6 @@
 """``mumetal twin``: a lab to practise on, with known truth."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,6 +73,7 @@ def record(
         typer.echo(msgspec.json.encode({"directory": str(directory), "truth": truth}).decode())
     else:
         typer.echo(f"wrote {directory}: bluefors, calibrations, audit.jsonl and truth.json ({len(truth)} happenings)")
+        typer.echo(f"watch it: mumetal watch {shlex.quote(str(directory))}")
     return 0
 
 

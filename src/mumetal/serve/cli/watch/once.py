@@ -8,17 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 if TYPE_CHECKING:
     from mumetal.app.replay import Replayed
+    from mumetal.core.stream_health import StreamHealth
 
 BLUEFORS_DAY = re.compile(r"\d\d-\d\d-\d\d")
 KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 BY_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".jsonl": "audit", ".ndjson": "audit"}
 MANY = 10
 UNJUDGED = 3  # as where a scan could not read all
+
+
+def specs_of(text: str) -> list[str]:
+    """Return the source specs for a path: those of its parts where it is a folder that ``mumetal twin record`` wrote.
+
+    Raises:
+        BadInputError: The place is not there, or is nothing that is known.
+    """
+    from mumetal.twin.api import lab_sources
+
+    return lab_sources(Path(text)) or [spec_of(text)]
 
 
 def spec_of(text: str) -> str:
@@ -84,7 +97,7 @@ def watch(
     chosen = wiring.load(settings, wiring.Overrides(learning_rows=learn))
     allowed = chosen.plugins.allow
     load_plugins(allowed)
-    sources = [open_source(spec_of(p)) for p in paths]
+    sources = [open_source(spec) for path in paths for spec in specs_of(path)]
     with tempfile.TemporaryDirectory(prefix="mumetal-watch-") as scratch, show.progress() as report_progress:
         directory = store or Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
@@ -116,12 +129,18 @@ def watch(
 
 def unjudged_words(done: "Replayed") -> str:
     """Return which streams were only learnt from: what was not judged is not clean. Empty where there is none."""
-    names = [f"{s.device}/{s.stream}" for s in done.streams if s.state.value == "learning"]
+    names = [named(s) for s in done.streams if s.state.value == "learning"]
     if not names and done.streams:
         return ""
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     what = f"Not judged, too short to learn from: {shown}." if names else "Nothing was judged: there is no stream."
     return f"{what} Give more of it, or fewer rows to learn from (--learn)."
+
+
+def named(stream: "StreamHealth") -> str:
+    """Return a stream's name, with its tenant where that is another than the local one."""
+    of = f"{stream.tenant}: " if stream.tenant != LOCAL else ""
+    return f"{of}{stream.device}/{stream.stream}"
 
 
 def verdict(done: "Replayed") -> str:
@@ -147,7 +166,7 @@ def as_markdown(done: "Replayed") -> str:
         "## Streams",
         "",
     ]
-    lines += [f"- {s.device}/{s.stream}: {s.state}{f' – {s.reason}' if s.reason else ''}" for s in done.streams]
+    lines += [f"- {named(s)}: {s.state}{f' – {s.reason}' if s.reason else ''}" for s in done.streams]
     by_id = {f.finding_id: f for f in done.findings}
     for incident in done.incidents:
         lines += ["", incident_report(incident, [by_id[f] for f in incident.findings if f in by_id])]
