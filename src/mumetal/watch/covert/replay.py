@@ -53,6 +53,7 @@ class Replay(Standardised):
 
     tail_power = 1.0
     nominal_scale = BIT
+    surprise = True
 
     saved = (
         "_moving",
@@ -80,6 +81,10 @@ class Replay(Standardised):
         rows = np.array([row for row in self._rows(z, seen) if row is not None], np.int64)
         self._word, self._first_bits, self._bits = _word(rows[np.r_[True, rows[1:] != rows[:-1]][: rows.size]])
         self._drop = pow(BASE, self._word, PRIME)
+        self.held_out = self.score_z(
+            z, seen
+        )  # it remembers, so the history judges itself: how often it repeats by chance
+        self.reset()
 
     def reset(self) -> None:
         """Forget the rows seen."""
