@@ -64,6 +64,10 @@ BENCHES: tuple[Bench, ...] = (
         says="from the saved state of 40 learnt streams to streams that watch",
     ),
     Bench(
+        name="large-store", bars=("W10",), module="bench.loop.large_store",
+        says="start over a store of 12 M rows, after a clean stop and after kill -9",
+    ),
+    Bench(
         name="twin", bars=("W9",), module="bench.twin.daily", data=QPROV,
         says="the twin against real daily statistics; without --data, distances and speed alone",
         quick="all but 4 twins per device",

@@ -199,6 +199,14 @@ class FakeStore:
     def evidence(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int) -> Evidence:
         return Evidence.of_series(device, stream, start_ns, stop_ns)
 
+    def thinned(
+        self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int, points: int
+    ) -> Sequence[Series]:
+        return ()
+
+    def maintain(self, now_ns: int) -> None:
+        del now_ns
+
     def close(self) -> None:
         self.closed = True
 

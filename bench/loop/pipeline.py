@@ -48,7 +48,8 @@ def latency(rows_per_s: float, seconds: float) -> tuple[float, float, float, flo
         )
         with (
             ledgers.opened(Path(folder), SystemClock()) as ledger,
-            wiring.build(settings, SystemClock(), ledger) as stack,
+            wiring.opened_stores(settings, SystemClock()) as stores,
+            wiring.build(settings, SystemClock(), ledger, stores) as stack,
         ):
             blocks = [_series(rng, 0 + 1_790_000_000 * NS, step_ns) for _ in range(16)]
             t_ns = time.time_ns() - 60 * NS

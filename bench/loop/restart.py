@@ -29,8 +29,7 @@ from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
 from mumetal.core.series import Channel, Series
 from mumetal.formats import watcher_state
-from mumetal.respond.triage import Inventory
-from mumetal.trust.ledger.opening import open_ledger
+from mumetal.trust.ledger import opening as ledgers
 from mumetal.watch.settings import WatchSettings
 
 ROWS, CHANNELS, HZ = 20_000, 8, 100.0
@@ -57,10 +56,12 @@ def running(folder: Path) -> Iterator[Stack]:
     """A stack over a folder."""
     clock = ManualClock(END_NS)
     settings = Settings(store=StoreSettings(directory=str(folder)), watch=WatchSettings(learning_rows=ROWS))
-    ledger = open_ledger(folder, clock)
-    with Stack(settings, clock, inventory=Inventory(), ledger=ledger, authorizer=wiring.authorizer()) as stack:
+    with (
+        ledgers.opened(folder, clock) as ledger,
+        wiring.opened_stores(settings, clock) as stores,
+        wiring.build(settings, clock, ledger, stores) as stack,
+    ):
         yield stack
-    ledger.close()
 
 
 def watching(stack: Stack) -> int:

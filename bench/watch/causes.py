@@ -18,10 +18,10 @@ from datetime import UTC
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from tests.watching import watching_of
 
 from bench.figure import Figure, share_of
 from bench.shares import wilson
-from mumetal.app.pipeline.watching import watching_of
 from mumetal.catalog import calibrations
 from mumetal.connect.sources.bluefors_names import log_name
 from mumetal.connect.sources.bluefors_parse import LogReader

@@ -11,11 +11,11 @@ import numpy as np
 from msgspec import Struct
 from msgspec.json import decode, encode
 from numpy.typing import NDArray
+from tests.watching import watching_of
 
 from bench.watch.causes import Memory
 from bench.watch.peers import PEERS
 from bench.watch.sets import series_of
-from mumetal.app.pipeline.watching import watching_of
 from mumetal.catalog import calibrations
 from mumetal.core.clock import ManualClock
 from mumetal.core.finding import Finding

@@ -8,8 +8,9 @@ from argparse import ArgumentParser, Namespace
 from collections import defaultdict
 from collections.abc import Sequence
 
+from tests.watching import watching_of
+
 from bench.figure import Figure, share_of
-from mumetal.app.pipeline.watching import watching_of
 from mumetal.catalog import calibrations
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Datum

@@ -188,3 +188,24 @@ def test_evidence_is_stable_and_covers_what_it_should(store: Store) -> None:
     assert store.evidence("local", "qpu1", "fast", T0, T0 + 10 * S) == first
     assert first.uri.startswith("series:qpu1/fast?")
     assert store.evidence("local", "qpu1", "fast", *EVER).digest not in {"", first.digest}
+
+
+def test_thinned_keeps_every_extreme_and_what_is_few_as_it_is(store: Store) -> None:
+    sent = series(0, 400, 2)
+    values = sent.values.copy()
+    values[123, 0], values[321, 1] = 1e6, -1e6
+    spiky = Series(device="qpu1", stream="fast", channels=sent.channels, t_ns=sent.t_ns, values=values)
+    store.append(Delivery(source="s", data=(spiky,)))
+    same(list(store.thinned("local", "qpu1", "fast", *EVER, 1_000)), [spiky])
+    (thin,) = store.thinned("local", "qpu1", "fast", *EVER, 40)
+    assert len(thin) <= 80
+    assert (thin.values.max(), thin.values.min()) == (1e6, -1e6)
+
+
+def test_keeping_house_changes_nothing_that_is_read(store: Store) -> None:
+    store.append(Delivery(source="s", data=(series(0, 50), event("a"), snapshot())))
+    store.maintain(T0 + 40 * 3_600 * S)
+    store.append(Delivery(source="s", data=(series(50, 50),)))
+    same(read(store), [series(0, 100)])
+    assert store.events("local", *EVER) == [event("a")]
+    assert len(store.snapshots("local", "qpu1")) == 1

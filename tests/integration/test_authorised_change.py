@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from tests.unit.watch.backgrounds import T0
+from tests.watching import watching_of
 
-from mumetal.app.pipeline.watching import watching_of
 from mumetal.core.clock import ManualClock
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding

@@ -117,6 +117,13 @@ def test_what_was_too_short_to_be_judged_is_not_clean(tmp_path: Path) -> None:
     done = mumetal("watch", "short.csv", "--out", "report.md", cwd=tmp_path)
     assert done.returncode == 3
     assert "Not judged" in done.stderr
+    told = "100 rows of 1 streams: 0 incidents that nothing innocent explains, 0 explained, 0 pieces of input refused"
+    assert done.stdout == f"{told}; wrote report.md\n"
+    assert f"{told}." in (tmp_path / "report.md").read_text()
+    again = mumetal("watch", "short.csv", "--json", cwd=tmp_path)
+    assert json.loads(again.stdout)["rows"] == 100
+    assert told in again.stderr
+    assert f"{told}." in mumetal("watch", "short.csv", cwd=tmp_path).stdout
     assert "Not judged" in (tmp_path / "report.md").read_text()[:400]
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tests.people import who
 from tests.unit.trust.firmware.makers import IMAGE, NOW, envelope, root
+from tests.watching import watching_of
 
 from mumetal.access.local import LocalOperator
 from mumetal.app import wiring
 from mumetal.app.firmware.drift import incidents_since
 from mumetal.app.pipeline import history
 from mumetal.app.pipeline.judge import Judge, Rooms
-from mumetal.app.pipeline.watching import watching_of
 from mumetal.app.settings import Settings
 from mumetal.catalog.calibrations import snapshots
 from mumetal.connect.stores.records.opening import open_records

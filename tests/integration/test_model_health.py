@@ -1,6 +1,7 @@
 """A real stack whose model sickens: a finding, the last good version back within the bound, the page says it, undone."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +51,13 @@ class Ground:
             folder, ledger=self.ledger, authorizer=AllowAll(), clock=self.clock, principal=who(), owner="operator"
         )
         self.models = LiveModels(self.desk)
+        self.closing = ExitStack()
+        stores = self.closing.enter_context(wiring.opened_stores(self.settings, self.clock))
         self.stack = Stack(
             self.settings,
             self.clock,
+            store=stores.store,
+            records=stores.records,
             inventory=Inventory(),
             ledger=self.ledger,
             authorizer=wiring.authorizer(),
@@ -115,7 +120,7 @@ class Ground:
 @pytest.fixture
 def ground(tmp_path: Path) -> Iterator[Ground]:
     made = Ground(tmp_path / "store")
-    with made.stack:
+    with made.closing, made.stack:
         yield made
     made.ledger.close()
 

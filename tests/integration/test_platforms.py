@@ -1,6 +1,8 @@
 """A real repository, from its first commit to a forced push, through the source, the store, the watchers and the pages."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -112,19 +114,22 @@ def test_a_forced_push_is_told_and_what_stands_now_is_judged_as_one_change(lab: 
     assert source.poll(again.cursor, 10**9).data == ()
 
 
+@contextmanager
+def built(settings: Settings) -> Iterator[Stack]:
+    """A stack that does not run yet."""
+    folder, clock = Path(settings.store.directory), SystemClock()
+    with ledgers.opened(folder, clock) as ledger, wiring.opened_stores(settings, clock) as stores:
+        yield wiring.build(settings, clock, ledger, stores)
+
+
 def test_the_running_stack_follows_new_commits_and_a_restart_goes_on_where_it_was(lab: Lab, tmp_path: Path) -> None:
     settings = Settings(store=StoreSettings(directory=str(tmp_path / "store")))
 
     def up(commit: str) -> list[Finding]:
         """Run the stack until it has read ``commit``, made while it runs; returns what was found by then."""
         clock = SystemClock()
-        ledger = ledgers.open_ledger(tmp_path, clock)
-        source = open_source(f"platforms:{lab.folder}")
-        stack = Stack(
-            settings, clock, inventory=Inventory(), ledger=ledger, authorizer=wiring.authorizer(),
-            sources=((source, "local"),),
-        )  # fmt: skip
-        with stack:
+        read = wiring.on(settings, tmp_path / "store", [f"platforms:{lab.folder}"])
+        with built(read) as stack, stack:
             made = lab.edit() if commit == "edit" else lab.recalibrate()
             for _ in range(600):
                 snapshots = stack.snapshots("local", "chip", 1)
@@ -133,12 +138,9 @@ def test_the_running_stack_follows_new_commits_and_a_restart_goes_on_where_it_wa
                 clock.sleep(0.1)
             else:
                 pytest.fail("the commit was never read")
-        ledger.close()
-        again = Stack(settings, clock, inventory=Inventory(), ledger=ledger, authorizer=wiring.authorizer())
-        try:
+        with built(settings) as again:
             found = [f for i in again.incidents("local") for f in again.findings("local", i.findings)]
             assert again.store.calibrated() == [("local", "chip")]
-        finally:
             with again:
                 assert [s.stream for s in again.overview("local").streams if s.device == "chip"] == ["calibration"]
         return [f for f in found if f.rule == COMMITS]

@@ -183,6 +183,22 @@ def test_an_allow_list_keeps_all_of_it_out_and_the_stack_starts(lab: Lab, site: 
         poisoned.write_text(whole)
 
 
+def test_recorded_data_are_watched_by_it_too_where_it_is_allowed(site: Path, tmp_path: Path) -> None:
+    place = Place(tmp_path, site)
+    table = '[parts.tally]\nforbidden = ["firmware.erase"]\nflood = 2\n'
+    (tmp_path / "open.toml").write_text(table)
+    (tmp_path / "strict.toml").write_text("[plugins]\nallow = []\n" + table)
+    told = (
+        event("e1", "firmware.erase", at_s=1.76e9),
+        *(event(f"e{n}", "job.run", at_s=1.76e9 + n) for n in range(2, 9)),
+    )
+    (tmp_path / "audit.jsonl").write_text("".join(told))
+    said = place.run("watch", "audit.jsonl", settings="open.toml", code=1)
+    assert "firmware.erase on qpu1, which nobody may do" in said
+    assert "events on qpu1" not in said, "its task is not done: it acts beside the scoring"
+    assert "firmware.erase" not in place.run("watch", "audit.jsonl", settings="strict.toml", code=3)
+
+
 PART = """
 from mumetal.core.part import Part
 from mumetal.core.ports import PluginInfo
@@ -211,6 +227,21 @@ def beside(site: Path, tmp_path: Path, name: str, files: Mapping[str, str], part
     paths = {f"bad_package/{path}": text for path, text in {"__init__.py": "", **files}.items()}
     wheel = build_wheel(tmp_path, name, paths, {"mumetal.parts": {part_id: "bad_package.part:PART"}})
     return Place(tmp_path / "place", unpack(wheel, unpack(tally_wheel(tmp_path), tmp_path / "site")))
+
+
+def test_acts_are_listed_also_when_no_stack_runs(site: Path, tmp_path: Path) -> None:
+    lab = Lab(tmp_path, site)
+    assert "no stack runs here" in lab.run("act", "list", code=3)
+    with lab.up() as up:
+        wait_until(lambda: up.json("/api/v1/tally"))
+        assert "Nothing was asked for yet" in lab.run("act", "list")
+        assert "claimed" not in lab.run("act", "run", "tally.nothing", *WHAT, code=2)
+        lab.run("act", "run", "tally.restore", *WHAT, "--id", "back-1", "--set", "act=none")
+        running = json.loads(lab.run("act", "list", "--json"))
+    assert running[0]["act_id"] == "back-1"
+    assert json.loads(lab.run("act", "list", "--json")) == running
+    assert "back-1  done" in lab.run("act", "list")
+    assert "no stack runs here" in lab.run("act", "verbs", code=3)
 
 
 @pytest.mark.parametrize(

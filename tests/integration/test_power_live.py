@@ -108,14 +108,14 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     settings = Settings(
         store=StoreSettings(directory=str(tmp_path)), watch=WatchSettings(learning_rows=600, learning_s=0)
     )
-    ledger = ledgers.open_ledger(tmp_path, clock)
     codes = Codes(names=("implant",), sequences=((1.0, -1.0, 0.0, 1.0, -1.0),))
-    made = Stack(
-        settings, clock, inventory=Inventory(), ledger=ledger, authorizer=wiring.authorizer(), codes=codes
-    )  # fmt: skip
-    with made:
-        yield made
-    ledger.close()
+    with ledgers.opened(tmp_path, clock) as ledger, wiring.opened_stores(settings, clock) as stores:
+        made = Stack(
+            settings, clock, store=stores.store, records=stores.records, inventory=Inventory(), ledger=ledger,
+            authorizer=wiring.authorizer(), codes=codes,
+        )  # fmt: skip
+        with made:
+            yield made
 
 
 def test_the_page_says_what_a_running_stack_could_have_seen_and_measures_anew_when_that_is_old(

@@ -18,7 +18,6 @@ from mumetal.core.delivery import Delivery
 from mumetal.core.finding import Finding
 from mumetal.core.incident import IncidentState, Label
 from mumetal.core.series import Series
-from mumetal.respond.triage import Inventory
 from mumetal.trust.ledger import opening as ledgers
 from mumetal.watch.settings import WatchSettings
 
@@ -41,10 +40,12 @@ def running(folder: Path, after: Series) -> Iterator[Stack]:
     settings = Settings(
         store=StoreSettings(directory=str(folder)), watch=WatchSettings(learning_rows=300, learning_s=0)
     )
-    ledger = ledgers.open_ledger(folder, clock)
-    with Stack(settings, clock, inventory=Inventory(), ledger=ledger, authorizer=wiring.authorizer()) as stack:
+    with (
+        ledgers.opened(folder, clock) as ledger,
+        wiring.opened_stores(settings, clock) as stores,
+        wiring.build(settings, clock, ledger, stores) as stack,
+    ):
         yield stack
-    ledger.close()
 
 
 def ran(folder: Path, series: Series, *cuts: int) -> list[Finding]:

@@ -18,6 +18,7 @@ from mumetal.access import scopes
 from mumetal.app import running, wiring
 from mumetal.app.scans import Scans
 from mumetal.app.settings import ServeSettings, Settings
+from mumetal.app.stack import Stack
 from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores.records.opening import open_records
 from mumetal.core import LOCAL
@@ -203,8 +204,11 @@ def test_the_pages_list_choose_and_escape(repo: Repo) -> None:
     bad.write_text(repo.load.read_text())
     repo.scan(code=1)
     settings = Settings(store=StoreSettings(directory=str(repo.store)))
-    ledger = ledgers.open_ledger(repo.store, SystemClock())
-    stack = wiring.build(settings, SystemClock(), ledger)
+    with ledgers.opened(repo.store, SystemClock()) as ledger, wiring.opened_stores(settings, SystemClock()) as stores:
+        shown(wiring.build(settings, SystemClock(), ledger, stores))
+
+
+def shown(stack: Stack) -> None:
     client = WebClient(create_app(FakeDesk(), ServeSettings(), scans=Scans(filing=stack.filing, rows=stack.sightings)))
     page = client.get("/scans").text
     assert "&lt;b&gt;x.py" in page
@@ -221,5 +225,3 @@ def test_the_pages_list_choose_and_escape(repo: Repo) -> None:
     assert client.post("/api/v1/push/scan", content=body).status_code == 400
     none = WebClient(create_app(FakeDesk(), ServeSettings()))
     assert "mumetal scan . --record" in none.get("/scans").text
-    stack.store.close()
-    ledger.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mumetal.app.models.health import ModelHealth, Pace
 from mumetal.app.models.live import LiveModels
 from mumetal.app.pipeline.filing import Filing
+from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding
 from mumetal.core.part import Health, HealthState, House, Idle, Running
 from mumetal.core.ports import Watcher
@@ -19,7 +20,7 @@ class InnerHouse(House):
     """What the package's own parts are given besides.
 
     Args:
-        background: Where detectors are fitted anew.
+        background: Where detectors are fitted anew; None for the thread that scores.
         models: The models of the registry.
         pace: How often their health is looked at; None for the usual.
         failed: Told when a thread dies of an error, so that the stack can stop aloud.
@@ -27,9 +28,10 @@ class InnerHouse(House):
         signed: What explains a change of calibration; None where none is asked for.
         codes: Pulse timing codes of the lab's own; None where there are none.
         filing: Takes reports of scans in.
+        signatures: Clock that signatures are checked at; None for the house's own.
     """
 
-    background: Executor
+    background: Executor | None
     models: LiveModels
     pace: Pace | None
     failed: Callable[[BaseException], None]
@@ -37,6 +39,7 @@ class InnerHouse(House):
     signed: SignedFolder | None
     codes: TimingCodes | None
     filing: Filing
+    signatures: Clock | None = None
 
 
 def _inner(house: House) -> InnerHouse:
@@ -112,4 +115,5 @@ def stream_watchers(house: House) -> Sequence[Watcher]:
 def signed_set_watchers(house: House) -> Sequence[Watcher]:
     """Return what holds calibration sets against signatures, where the lab asks for it."""
     inner = _inner(house)
-    return () if inner.signed is None else (SignedSetWatcher(inner.signed, inner.store.snapshots, inner.clock),)
+    checked_at = inner.clock if inner.signatures is None else inner.signatures
+    return () if inner.signed is None else (SignedSetWatcher(inner.signed, inner.store.snapshots, checked_at),)

@@ -1,16 +1,33 @@
-"""Recorded data, once through the same doors and watchers, in the order of their own time."""
+"""Recorded data, once through the live path: the same doors, parts, watchers, causes, budget, bars and judge.
+
+What differs from a running stack: one thread, which also fits; the data's own time, over all tenants; and no part is
+started, so that nothing acts, asks or hands over.
+"""
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 from mumetal.access.api import agent_scope, whole_stack_scope
 from mumetal.app import wiring
+from mumetal.app.inner import InnerHouse
+from mumetal.app.models.live import LiveModels
+from mumetal.app.opened import migrations_of, open_parts
+from mumetal.app.parts import own_parts
 from mumetal.app.pipeline import history
+from mumetal.app.pipeline.alert_budget import SharedBudget
+from mumetal.app.pipeline.filing import Filing
 from mumetal.app.pipeline.judge import AGENT, Judge, Rooms
-from mumetal.app.pipeline.watching import watching_of
+from mumetal.app.pipeline.remembering import Barring
+from mumetal.app.pipeline.scoring import Scoring
+from mumetal.app.pipeline.watching import Watching, watching_parts
+from mumetal.app.pipeline.watermarks import Watermarks
+from mumetal.app.running_parts import RunningParts
 from mumetal.app.settings import Settings
 from mumetal.connect.api import LogStore, open_records
 from mumetal.core.clock import ManualClock, SystemClock
@@ -18,18 +35,18 @@ from mumetal.core.delivery import Datum, Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
+from mumetal.core.part import Part
 from mumetal.core.ports import Source
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.stream_health import StreamHealth
 from mumetal.respond.api import Inventory, Triage
-from mumetal.trust.api import SignedSetWatcher, open_ledger, signed_calibrations
+from mumetal.trust.api import open_ledger, signed_calibrations
 
 POLL_VALUES = 500_000
 CHUNK_ROWS = 2_000
 MOST = 1_000_000
 FOREVER_NS = 7_258_118_399 * 10**9
-DAY_NS = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +123,11 @@ def in_order(store: LogStore, tenant: str, devices: AbstractSet[str] = frozenset
         snapshots += store.snapshots(tenant, device, MOST)
     streams.append((s.t_ns, s) for s in sorted(snapshots, key=lambda s: s.t_ns))
     streams.append((e.t_ns, e) for e in store.events(tenant, 0, FOREVER_NS, MOST))
-    return heapq.merge(*streams, key=lambda pair: pair[0])
+    return _by_time(streams)
+
+
+def _by_time(streams: Iterable[Iterator[tuple[int, Datum]]]) -> Iterator[tuple[int, Datum]]:
+    return heapq.merge(*streams, key=itemgetter(0))
 
 
 def replay(
@@ -115,6 +136,7 @@ def replay(
     sources: Sequence[Source],
     directory: Path,
     progress: Callable[[str, int], None],
+    parts: Sequence[Part] | None = None,
 ) -> Replayed:
     """Read recorded data once, watch it as if it came in now, and rank what was found.
 
@@ -124,48 +146,108 @@ def replay(
         sources: What to read.
         directory: Where to keep the data.
         progress: Told the source and the rows so far.
+        parts: Whose watchers look; the package's own where none are given.
 
     Raises:
         UnavailableError: A source cannot be read.
+        BadInputError: A part cannot be opened.
     """
-    clock = ManualClock(FOREVER_NS // 2)
-    store = LogStore(directory / "telemetry", settings.store, clock)
-    kept = open_records(directory, clock=clock)
-    ledger = open_ledger(directory, SystemClock(), key=settings.ledger_key)
-    try:
-        rows, devices = read_all(store, sources, progress)
-        watch = watching_of(
-            settings.watch, clock, history.SceneReader(store).scene, codes=wiring.timing_codes(settings)
-        )
-        rooms = Rooms(
-            store=store,
-            incidents=kept,
-            triage=Triage(settings.triage, inventory),
-            ledger=ledger,
-            authorizer=wiring.authorizer(),
-            clock=clock,
-        )
-        judge = Judge(rooms)
-        signed = signed_calibrations(settings.calibrations)
-        calibrations = SignedSetWatcher(signed, store.snapshots, SystemClock()) if signed else None
-        seen = 0
-        for tenant in sorted({*store.tenants(), *devices}):
-            for t_ns, datum in in_order(store, tenant, devices.get(tenant, set())):
-                clock.set_ns(t_ns)
-                extra = calibrations.inspect(datum) if calibrations else ()
-                judge.take([*watch.observe(datum), *extra, *watch.tick(t_ns)])
-                seen += len(datum) if isinstance(datum, Series) else 1
-                progress("watching", seen)
-        owners = [agent_scope(tenant, AGENT) for tenant in kept.tenants(whole_stack_scope(AGENT))]
-        incidents = [i for scope in owners for i in kept.incidents(scope, limit=10_000)]
+    with ExitStack() as ending:
+        ground = _Ground(settings, inventory, directory, own_parts() if parts is None else parts, ending)
+        rows, devices = read_all(ground.store, sources, progress)
+        tenants = sorted({*ground.store.tenants(), *devices})
+        data = _by_time(in_order(ground.store, tenant, devices.get(tenant, set())) for tenant in tenants)
+        watch = ground.score(data, progress)
+        owners = [agent_scope(tenant, AGENT) for tenant in ground.kept.tenants(whole_stack_scope(AGENT))]
+        incidents = [i for scope in owners for i in ground.kept.incidents(scope, limit=10_000)]
         return Replayed(
             incidents=incidents,
-            findings=[f for i in incidents for f in kept.findings(agent_scope(i.tenant, AGENT), i.findings)],
+            findings=[f for i in incidents for f in ground.kept.findings(agent_scope(i.tenant, AGENT), i.findings)],
             streams=watch.status(),
-            quarantined=[q for tenant in sorted({*store.tenants(), *devices}) for q in store.quarantine(tenant, 1_000)],
+            quarantined=[q for tenant in tenants for q in ground.store.quarantine(tenant, 1_000)],
             rows=rows,
         )
-    finally:
-        ledger.close()
-        kept.close()
-        store.close()
+
+
+class _Ground:
+    """What of a stack a replay has: the stores, the judge, and the watchers of the parts."""
+
+    def __init__(
+        self, settings: Settings, inventory: Inventory, folder: Path, parts: Sequence[Part], ending: ExitStack
+    ) -> None:
+        self._settings, self._folder, self._parts, self._ending = settings, folder, parts, ending
+        self._clock = ManualClock(FOREVER_NS // 2)
+        self.store = LogStore(folder / "telemetry", settings.store, self._clock)
+        ending.callback(self.store.close)
+        self.kept = open_records(folder, clock=self._clock, migrations=migrations_of(parts))
+        ending.callback(self.kept.close)
+        ledger = open_ledger(folder, SystemClock(), key=settings.ledger_key)
+        ending.callback(ledger.close)
+        triage = Triage(settings.triage, inventory)
+        history.restore(triage, self.kept)
+        self._rooms = Rooms(
+            store=self.store,
+            incidents=self.kept,
+            triage=triage,
+            ledger=ledger,
+            authorizer=wiring.authorizer(parts),
+            clock=self._clock,
+        )
+        self._judge = Judge(self._rooms)
+
+    def score(self, data: Iterator[tuple[int, Datum]], progress: Callable[[str, int], None]) -> Watching:
+        """Score data in the order given, as the scoring thread of a stack does; returns what watched."""
+        first = next(data, None)
+        if first is not None:
+            self._clock.set_ns(first[0])  # the watchers are opened when the recording begins
+            data = chain((first,), data)
+
+        def report(finding: Finding) -> None:
+            scoring.report(finding)
+
+        watch = self._watching(report)
+        scoring, barring = Scoring(watch, self._judge, self._clock), Barring(watch, self.kept, self._judge)
+        marks = Watermarks(self._folder / "scored.json", self._clock)
+        self._judge.take(history.no_longer_standing(watch, self.kept, marks))
+        barring.look()
+        seen = 0
+        for t_ns, datum in data:
+            self._clock.set_ns(t_ns)
+            scoring.score(datum)
+            scoring.tick()
+            barring.look()
+            seen += len(datum) if isinstance(datum, Series) else 1
+            progress("watching", seen)
+        return watch
+
+    def _watching(self, report: Callable[[Finding], None]) -> Watching:
+        own = [part.part_id for part in own_parts()]
+        budget = SharedBudget(self._settings.watch.alerts_per_week)
+        house = InnerHouse(
+            folder=self._folder,
+            settings=None,
+            clock=self._clock,
+            store=self.store,
+            records=self.kept,
+            tables=self.kept.tables("core"),
+            ledger=self._rooms.ledger,
+            authorizer=self._rooms.authorizer,
+            budget=budget,
+            report=report,
+            background=None,
+            models=LiveModels(),
+            pace=None,
+            failed=_raise,
+            upkeep=None,
+            signed=signed_calibrations(self._settings.calibrations),
+            codes=wiring.timing_codes(self._settings),
+            filing=Filing(self._rooms, self._judge),
+            signatures=SystemClock(),
+        )
+        opened = open_parts(self._parts, house, self._settings, own)
+        self._ending.callback(RunningParts(opened, report, self.kept.log, self._clock, own).stop)
+        return watching_parts(opened, own, history.SceneReader(self.store).scene, budget, self._clock)
+
+
+def _raise(error: BaseException) -> None:
+    raise error

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from mumetal.access.api import agent_scope, whole_stack_scope
 from mumetal.app.desk import Change, Overview
+from mumetal.app.ending import Ending
 from mumetal.app.inner import InnerHouse
 from mumetal.app.models.health import Pace
 from mumetal.app.models.live import LiveModels
-from mumetal.app.opened import migrations_of, open_parts
+from mumetal.app.opened import open_parts
 from mumetal.app.parts import own_parts
 from mumetal.app.pipeline import history
 from mumetal.app.pipeline.alert_budget import SharedBudget
@@ -25,12 +27,12 @@ from mumetal.app.pipeline.live import LiveFeed
 from mumetal.app.pipeline.rates import Rates
 from mumetal.app.pipeline.remembering import Remembering
 from mumetal.app.pipeline.scorer import Scorer
-from mumetal.app.pipeline.watching import Watching
+from mumetal.app.pipeline.watching import watching_parts
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.app.running_parts import RunningParts
 from mumetal.app.settings import Settings
 from mumetal.app.verbs import VerbDesk
-from mumetal.connect.api import LogStore, Outbox, open_records
+from mumetal.connect.api import Outbox
 from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
 from mumetal.core.check import LATEST_NS
@@ -43,19 +45,20 @@ from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.logs import RoomLogger
 from mumetal.core.part import Part, Running
-from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Truth
-from mumetal.core.records import SightingRecords
+from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Store, Truth
+from mumetal.core.records import Records, SightingRecords
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Inventory, Triage
 from mumetal.trust.api import ApprovalDemand, LedgerWatch, SignedFolder
-from mumetal.watch.api import CauseStage, TimingCodes
+from mumetal.watch.api import TimingCodes
 
 ADMIT_S = 2.0
 DOOR_WAIT_S = 3_600.0
 TICK_S = 1.0
 MAINTAIN_S = 60.0
+JOIN_S = 10.0
 DAY_NS = 86_400 * 10**9
 EVENTS = 100_000
 OUTBOX_AGENT, DESK_AGENT = "mumetal.outbox", "mumetal.desk"
@@ -65,9 +68,14 @@ _log = RoomLogger("app")
 class Stack:
     """One process that reads, commits, watches, judges and hands over.
 
+    It closes its sources and sinks, which nobody else uses. What it is handed to stand on, the store, the records and the
+    ledger, is closed by whoever opened it, after the stack.
+
     Args:
         settings: What was set.
         clock: Time.
+        store: Telemetry and events.
+        records: What is known and was decided.
         inventory: Workloads and how critical they are.
         ledger: Where decisions are written.
         authorizer: Who decides.
@@ -88,6 +96,8 @@ class Stack:
         settings: Settings,
         clock: Clock,
         *,
+        store: Store,
+        records: Records,
         inventory: Inventory,
         ledger: Ledger,
         authorizer: Authorizer,
@@ -110,13 +120,9 @@ class Stack:
         self.ledger = ledger
         self.models = models if models is not None else LiveModels()
         directory = Path(settings.store.directory)
-        self.store = LogStore(directory / "telemetry", settings.store, clock)
+        self.store, self._incidents = store, records
         own = [part.part_id for part in own_parts()]
         chosen = own_parts() if parts is None else tuple(parts)
-        migrations = migrations_of(chosen)
-        self._incidents = open_records(directory, clock=clock, sinks=[name for name, _ in sinks], migrations=migrations)
-        opened = self.store.stats()
-        _log.info("store.opened", frames=opened.acknowledged, archived=opened.archived, rebuilt=opened.rebuilt)
         triage = Triage(settings.triage, inventory)
         history.restore(triage, self._incidents)
         self._feed = LiveFeed()
@@ -161,10 +167,7 @@ class Stack:
             filing=self.filing,
         )
         self.parts = open_parts(chosen, house, settings, own)
-        ours = [w for o in self.parts if o.part.part_id in own for w in o.watchers]
-        guests = [w for o in self.parts if o.part.part_id not in own for w in o.watchers]
-        causes = CauseStage(history.SceneReader(self.store).scene)
-        self._watch = Watching(ours, guests, causes, budget, clock)
+        self._watch = watching_parts(self.parts, own, history.SceneReader(self.store).scene, budget, clock)
         self.verbs = VerbDesk(self.parts, Acts(ledger, authorizer, clock), self._incidents, demand, clock)
         self._living = RunningParts(self.parts, self.report, self._incidents.log, clock, own)
         learnt = Learnt(directory / "learnt.state", clock, self._fitting)
@@ -176,40 +179,49 @@ class Stack:
             SourceRunner(source, tenant, self.store.cursor(source.name), self._commit_patiently, self.report, clock)
             for source, tenant in sources
         ]
-        self._stopping = clock.flag()
+        self._stopping, self._ending = clock.flag(), Ending()
         self._maintainer = clock.thread(self._maintain, "maintenance")
 
     def __enter__(self) -> Self:
-        self._judge.take(self._remembering.start())
-        self.scorer.start()
+        try:
+            self._begin()
+        except BaseException as error:
+            self._ending.run(error)
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """Start everything, and note how each is ended: in the opposite order, the marks when all is scored."""
+        then = self._ending.then
+        then(self._tell_stopped)
+        for sink in self._sinks:
+            then(sink.close)
         for box in self.outboxes:
             box.start()
+            then(box.stop)
+        then(self._feed.stop)
+        then(partial(self._fitting.shutdown, cancel_futures=True))
+        self._judge.take(self._remembering.start())
+        then(partial(self._marks.save, now=True))
+        self.scorer.start()
+        then(self.scorer.join)
+        then(self.backlog.close)
         for runner in self._runners:
             runner.start()
+            then(runner.stop)
+        then(self._living.stop)
         self._living.start()
         self._maintainer.start()
+        then(partial(self._maintainer.join, timeout=JOIN_S))
+        then(self._stopping.set)
         _log.info("stack.started", sources=len(self._runners), sinks=len(self._sinks), models=len(self.models.loaded()))
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping.set()
-        self._living.stop()
-        for runner in self._runners:
-            runner.stop()
-        self.backlog.close()
-        self.scorer.join()
-        self._fitting.shutdown(cancel_futures=True)
-        self._feed.stop()
-        self._marks.save(now=True)
-        for box in self.outboxes:
-            box.stop()
-        for sink in self._sinks:
-            sink.close()
-        self._maintainer.join(timeout=10)
-        self.store.close()
-        self._incidents.close()
+        self._ending.run(error)
+
+    def _tell_stopped(self) -> None:
         _log.info("stack.stopped", rows=self._rates.rows, refused=self._rates.quarantined, failed=self.failed.is_set())
 
     def _fail(self, error: BaseException) -> None:

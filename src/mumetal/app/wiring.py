@@ -1,6 +1,7 @@
 """Builds a stack from settings: the one place that knows every room."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -10,17 +11,19 @@ import msgspec
 from mumetal.access.api import LocalOperator, person_scope
 from mumetal.app import settings as settings_file
 from mumetal.app.models.live import LiveModels
-from mumetal.app.opened import actions_of, agents_of
+from mumetal.app.opened import actions_of, agents_of, migrations_of
 from mumetal.app.parts import own_parts
 from mumetal.app.settings import DEFAULT_FILE, Settings
 from mumetal.app.stack import Stack
-from mumetal.connect.api import open_sink, open_source, sink_name
+from mumetal.connect.api import LogStore, open_records, open_sink, open_source, sink_name
 from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError
 from mumetal.core.identity import Scope
+from mumetal.core.logs import RoomLogger
 from mumetal.core.part import Part
-from mumetal.core.ports import Ledger, Source, Truth
+from mumetal.core.ports import Ledger, Source, Store, Truth
+from mumetal.core.records import Records
 from mumetal.respond.api import Inventory, decode_inventory
 from mumetal.trust.api import LedgerWatch, demand_of, signed_calibrations
 from mumetal.watch.api import MAX_TIMING_CODES_FILE, TimingCodes, decode_timing_codes
@@ -28,6 +31,7 @@ from mumetal.watch.api import MAX_TIMING_CODES_FILE, TimingCodes, decode_timing_
 OPERATOR = "operator"
 # registering and reading training data stay with the operating system's user at the command line
 STACK_ACTIONS = ("stack.start", "settings.change")
+_log = RoomLogger("app")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +137,46 @@ def sources_of(settings: Settings) -> list[tuple[Source, str]]:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What a stack keeps its data in.
+
+    Args:
+        store: Telemetry and events.
+        records: What is known and was decided.
+    """
+
+    store: Store
+    records: Records
+
+
+@contextmanager
+def opened_stores(settings: Settings, clock: Clock, parts: Sequence[Part] | None = None) -> Iterator[Stores]:
+    """Open what a stack keeps its data in, and close it at the end; whoever enters this leaves it after the stack.
+
+    Args:
+        settings: What was set.
+        clock: Time.
+        parts: Those whose tables are kept; the package's own where none are given.
+
+    Raises:
+        MumetalError: The folder or what is in it cannot be used; nothing is left open.
+    """
+    folder = settings_file.path_in(settings)
+    with closing(LogStore(folder / "telemetry", settings.store, clock)) as store:
+        found = store.stats()
+        _log.info("store.opened", frames=found.acknowledged, archived=found.archived, rebuilt=found.rebuilt)
+        sinks = [sink_name(spec) for spec in settings.sinks]
+        migrations = migrations_of(own_parts() if parts is None else parts)
+        with closing(open_records(folder, clock=clock, sinks=sinks, migrations=migrations)) as records:
+            yield Stores(store=store, records=records)
+
+
 def build(
     settings: Settings,
     clock: Clock,
     ledger: Ledger,
+    stores: Stores,
     *,
     upkeep: LedgerWatch | None = None,
     parts: Sequence[Part] | None = None,
@@ -149,6 +189,7 @@ def build(
         settings: What was set.
         clock: Time.
         ledger: Where decisions are written; whoever opened it closes it after the stack.
+        stores: What it keeps its data in; the same holds for them.
         upkeep: Looks after the ledger.
         parts: What it is made of; the package's own where none are given.
         notice: What a reader of the pages should know of this run.
@@ -157,11 +198,12 @@ def build(
     Raises:
         MumetalError: A source, a sink, the inventory or the folder cannot be used.
     """
-    settings_file.path_in(settings).mkdir(parents=True, exist_ok=True)
     decides, demand = authorizer(parts), demand_of(settings.approvals)
     return Stack(
         settings,
         clock,
+        store=stores.store,
+        records=stores.records,
         inventory=inventory(settings),
         ledger=ledger,
         authorizer=decides,

@@ -1,5 +1,7 @@
 """One run of ``mumetal up``: the stack, its pages and, when nothing else is named, the demonstration."""
 
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -7,6 +9,7 @@ from typing import Self
 from msgspec import Struct
 
 from mumetal.app import wiring
+from mumetal.app.ending import Ending
 from mumetal.app.parts import installed_plugins, load_plugins, parts
 from mumetal.app.scans import Scans
 from mumetal.app.settings import Settings, path_in
@@ -97,65 +100,65 @@ class Session:
         self.notice = DEMONSTRATION_NOTICE if demo else ""
         self._began_ns = clock.now_ns()
         self._began_monotonic_ns = clock.monotonic_ns()
-        folder, seen = Path(settings.store.directory), witness_places(settings.witnesses)
-        self._ledger = open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True)
-        watch = LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=seen)
-        try:
+        folder, self._seen = Path(settings.store.directory), witness_places(settings.witnesses)
+        self._ending = Ending()
+        with ExitStack() as opened:
+            self._ledger = opened.enter_context(
+                closing(open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True))
+            )
+            stores = opened.enter_context(wiring.opened_stores(settings, clock, self._parts))
             self.stack = wiring.build(
                 settings,
                 clock,
                 self._ledger,
-                upkeep=watch,
+                stores,
+                upkeep=LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=self._seen),
                 parts=self._parts,
                 notice=self.notice,
                 truth=demo.truth if demo else tuple,
             )
-        except BaseException:
-            self._ledger.close()
-            raise
-        self._server = Server(
-            create_app(
-                self.stack,
-                settings.serve,
-                ledger=self._ledger,
-                report=self._report,
-                models=self.stack.models,
-                firmware=FirmwareBook(path_in(settings, FIRMWARE_FOLDER)),
-                scans=Scans(filing=self.stack.filing, rows=self.stack.sightings),
-                audit=AuditDesk(self._ledger, wiring.authorizer(self._parts), clock, seen),
-                verbs=self.stack.verbs,
-                running=self.stack.running,
-                parts=self._parts,
-            ),
-            settings.serve,
-        )
+            self._server = self._made_server()
+            self._ending.then(opened.pop_all().close)
         self.url = ""
+
+    def _made_server(self) -> Server:
+        app = create_app(
+            self.stack,
+            self._settings.serve,
+            ledger=self._ledger,
+            report=self._report,
+            models=self.stack.models,
+            firmware=FirmwareBook(path_in(self._settings, FIRMWARE_FOLDER)),
+            scans=Scans(filing=self.stack.filing, rows=self.stack.sightings),
+            audit=AuditDesk(self._ledger, wiring.authorizer(self._parts), self._clock, self._seen),
+            verbs=self.stack.verbs,
+            running=self.stack.running,
+            parts=self._parts,
+        )
+        return Server(app, self._settings.serve)
 
     def __enter__(self) -> Self:
         try:
-            self._declare()
-            self.stack.__enter__()
-        except BaseException:
-            self._ledger.close()
+            self._begin()
+        except BaseException as error:
+            self._ending.run(error)
             raise
-        try:
-            self.url = self._server.start()
-        except BaseException:
-            self.stack.__exit__(None, None, None)
-            self._ledger.close()
-            raise
-        if self._demo:
-            self._demo.start(self.url)
         return self
+
+    def _begin(self) -> None:
+        self._declare()
+        self.stack.__enter__()
+        self._ending.then(partial(self.stack.__exit__, None, None, None))
+        self.url = self._server.start()
+        self._ending.then(self._server.stop)
+        if self._demo:
+            self._ending.then(self._demo.stop)
+            self._demo.start(self.url)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._demo:
-            self._demo.stop()
-        self._server.stop()
-        self.stack.__exit__(kind, error, trace)
-        self._ledger.close()
+        self._ending.run(error)
 
     def _declare(self) -> None:
         """Enter that the stack starts, and what was set differently since the last start."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mumetal.watch.covert.codes import MAX_CODES_FILE as MAX_TIMING_CODES_FILE
     from mumetal.watch.covert.codes import Codes as TimingCodes
     from mumetal.watch.covert.codes import decode_codes as decode_timing_codes
-    from mumetal.watch.learned import Models, RowModel, no_models
+    from mumetal.watch.learned import RowModel
     from mumetal.watch.learned import Watching as WatchingModel
     from mumetal.watch.listed import DETECTORS
     from mumetal.watch.power.book import Had as MeasuredConditions

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.unit.watch.backgrounds import gaussian, stream
+from tests.watching import watching_of
 
-from mumetal.app.pipeline.watching import watching_of
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Datum
 from mumetal.core.finding import Finding

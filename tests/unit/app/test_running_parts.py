@@ -1,18 +1,20 @@
 """What runs of the parts: records are shown to them, they are asked how they are, and one that fails is left out."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from mumetal.access.api import agent_scope
+from mumetal.app import running_parts
 from mumetal.app.opened import OpenedPart
-from mumetal.app.running_parts import HEALTH_S, RunningParts
+from mumetal.app.running_parts import HEALTH_S, PATIENCE_S, RunningParts
 from mumetal.connect.stores.records.opening import open_records
 from mumetal.core import LOCAL
 from mumetal.core.clock import ManualClock
 from mumetal.core.finding import Finding
-from mumetal.core.part import Health, HealthState, Idle, Part, Running
+from mumetal.core.part import Health, HealthState, Idle, Part, Running, Task
 from mumetal.core.ports import PluginInfo
 from mumetal.core.record import Record
 from mumetal.core.records import Records
@@ -115,3 +117,110 @@ def test_one_of_ours_that_fails_stops_the_stack_aloud(records: Records) -> None:
     parts = RunningParts([opened("ours", Broken())], lambda _: None, records.log, ManualClock(T0), ["ours"])
     with pytest.raises(ZeroDivisionError):
         parts.start()
+
+
+class Stuck(Idle):
+    """A guest that does not come back from some of its calls, until it is let go."""
+
+    def __init__(self, *where: str) -> None:
+        self.where, self.calls, self.let_go = where, list[str](), threading.Event()
+
+    def called(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.where:
+            self.let_go.wait()
+
+    def start(self) -> None:
+        self.called("start")
+
+    def stop(self, within_s: float) -> None:
+        del within_s
+        self.called("stop")
+
+    def health(self) -> Health:
+        self.called("health")
+        return Health(state=HealthState.FAILED, reason="too late")
+
+    def run(self, task_id: str) -> Sequence[Finding]:
+        del task_id
+        self.called("run")
+        place = Subject(kind=SubjectKind.DEVICE, name="lab", device="lab")
+        return [Finding(subject=place, rule="guest.late", title="x", start_ns=T0, stop_ns=T0, confidence=0.5)]
+
+    def follow(self, record: Record) -> None:
+        del record
+        self.called("follow")
+
+
+def with_task(name: str, running: Running) -> OpenedPart:
+    info = PluginInfo(plugin_id=name, title=name)
+    return OpenedPart(
+        part=Part(info=info, tasks=(Task(task_id=f"{name}.look", every_s=1.0),)), running=running, watchers=()
+    )
+
+
+@pytest.mark.parametrize("where", ["start", "run", "follow", "health"])
+def test_a_guest_that_blocks_holds_nobody_and_is_left_out_and_told(
+    records: Records, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(running_parts, "START_S", 0.05)
+    clock, guest, ours, told = ManualClock(T0), Stuck(where), Reader(), list[Finding]()
+    incident_found(records, 1)
+    each = [with_task("guest", guest), with_task("ours", ours)]
+    parts = RunningParts(each, told.append, records.log, clock, ["ours"])
+    parts.start()
+    try:
+        for _ in range(round(PATIENCE_S / HEALTH_S) + 2):
+            clock.sleep(HEALTH_S)
+            parts.run_due()
+            until(lambda: where in guest.calls)
+        assert len(ours.read) == 1
+        assert [f.subject.name for f in told if f.rule == "app.plugin_failed"] == ["guest"]
+        assert f"did not answer for {PATIENCE_S:.0f} s" in told[-1].detail
+        parts.stop()  # it is told to stop, and not waited for
+        assert ours.stopped
+        until(lambda: "stop" in guest.calls)
+    finally:
+        guest.let_go.set()
+    before = list(told)
+    until(lambda: not any(t.name == "part guest" for t in threading.enumerate()))
+    assert told == before  # what it says after it was left out is not heard
+    assert guest.calls.count(where) == 1
+
+
+def test_a_guest_that_takes_its_time_is_not_called_again_meanwhile_and_not_left_out(records: Records) -> None:
+    clock, guest, told = ManualClock(T0), Stuck("run"), list[Finding]()
+    parts = RunningParts([with_task("guest", guest)], told.append, records.log, clock, [])
+    parts.start()
+    for _ in range(3):
+        clock.sleep(2.0)
+        parts.run_due()
+        until(lambda: "run" in guest.calls)
+    assert guest.calls.count("run") == 1
+    guest.let_go.set()
+    until(lambda: bool(told))
+    assert [f.rule for f in told] == ["guest.late"]
+    parts.stop()
+
+
+def test_a_guest_whose_stop_blocks_keeps_no_other_from_stopping(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_parts, "STOP_S", 0.05)
+    ours, guest = Reader(), Stuck("stop")
+    parts = RunningParts(
+        [opened("ours", ours), opened("guest", guest)], lambda _: None, records.log, ManualClock(T0), ["ours"]
+    )
+    parts.start()
+    parts.stop()
+    guest.let_go.set()
+    assert ours.stopped
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for another thread, ten seconds at most."""
+    for _ in range(1_000):
+        if holds():
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("it did not come")

@@ -68,7 +68,10 @@ class Lab:
     def watch(self) -> SignedSetWatcher:
         folder = signed_folder(self.spec)
         assert folder is not None
-        return SignedSetWatcher(folder, lambda *_: self.snapshots(), ManualClock(T0))
+        return SignedSetWatcher(folder, self.before, ManualClock(T0))
+
+    def before(self, _tenant: str, _device: str, limit: int, until_ns: int) -> list[DeviceSnapshot]:
+        return [s for s in self.snapshots() if s.t_ns < until_ns][-limit:]
 
     def snapshots(self) -> list[DeviceSnapshot]:
         found = open_source(f"ibm:{self.sets}").poll("", 10**6).data
@@ -161,13 +164,29 @@ def test_recorded_files_become_an_incident_or_not(lab: Lab, tmp_path: Path, monk
     assert raised("two") == []
 
 
+def test_of_a_long_recording_every_set_is_held_against_the_one_before_it(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mumetal.app.replay.SystemClock", lambda: ManualClock(T0))
+    for day in range(3, 31):
+        (lab.sets / f"c{day}.json").write_bytes(properties(f"2026-03-{day:02d}T08:00:00+00:00", 100.0 + day))
+    (tmp_path / "long").mkdir()
+    source = open_source(f"ibm:{lab.sets}")
+    done = replay(settings(lab, tmp_path / "long"), Inventory(), [source], tmp_path / "long", lambda *_: None)
+    assert len([f for f in done.findings if f.rule == calibration.RULE]) == 29
+
+
 def test_a_running_stack_raises_it_when_the_file_appears(lab: Lab, tmp_path: Path) -> None:
     second = (lab.sets / "b.json").read_bytes()
     (lab.sets / "b.json").unlink()
     store = tmp_path / "store"
     chosen = settings(lab, store)
     clock = SystemClock()
-    with ledgers.opened(store, clock) as ledger, wiring.build(chosen, clock, ledger) as stack:
+    with (
+        ledgers.opened(store, clock) as ledger,
+        wiring.opened_stores(chosen, clock) as stores,
+        wiring.build(chosen, clock, ledger, stores) as stack,
+    ):
         while not stack.store.snapshots("local", "ibm_test"):
             time.sleep(0.05)
         (lab.sets / "b.json").write_bytes(second)

@@ -14,12 +14,12 @@ from tests.fakes_ports import T0
 from tests.model_files import House, background, pca_model, promises
 from tests.people import who
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
+from tests.watching import watching_of
 
 from mumetal.app import wiring
 from mumetal.app.models import live as live_models
 from mumetal.app.models.live import LiveModels
 from mumetal.app.models.registry import changing
-from mumetal.app.pipeline.watching import watching_of
 from mumetal.app.settings import Settings
 from mumetal.connect.settings import StoreSettings
 from mumetal.core.clock import ManualClock, SystemClock
@@ -156,7 +156,11 @@ def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, mon
     monkeypatch.setattr(shipped_models, "SHIPPED_IN", "shipping_package")
     settings = Settings(store=StoreSettings(directory=str(tmp_path / "store")))
     clock, store = SystemClock(), tmp_path / "store"
-    with ledgers.opened(store, clock) as ledger, wiring.build(settings, clock, ledger) as stack:
+    with (
+        ledgers.opened(store, clock) as ledger,
+        wiring.opened_stores(settings, clock) as stores,
+        wiring.build(settings, clock, ledger, stores) as stack,
+    ):
         assert [m.name for m in stack.models.running()] == ["cryo"]
         entries = [e for _, e in stack.ledger.entries()]
         assert [(e.actor, e.action, e.outcome) for e in entries] == [
@@ -167,7 +171,11 @@ def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, mon
         assert registry.load("cryo").data == pca_model(background(seed=1))
     altered = tmp_path / "site" / "shipping_package" / "pretrained" / "cryo.onnx"
     altered.write_bytes(altered.read_bytes() + b"\0")
-    with ledgers.opened(store, clock) as ledger, wiring.build(settings, clock, ledger) as stack:
+    with (
+        ledgers.opened(store, clock) as ledger,
+        wiring.opened_stores(settings, clock) as stores,
+        wiring.build(settings, clock, ledger, stores) as stack,
+    ):
         assert [m.name for m in stack.models.running()] == ["cryo"]  # the registry's own copy still verifies
         assert "step 2" in stack.models.problems[0].why
 

@@ -7,8 +7,8 @@ import pytest
 from tests import naive
 from tests.unit.twin.twins import lab
 from tests.unit.watch.backgrounds import T0, stream
+from tests.watching import watching_of
 
-from mumetal.app.pipeline.watching import watching_of
 from mumetal.catalog.techniques import techniques
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import BadInputError

@@ -5,9 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from tests.unit.watch.backgrounds import T0, Array, gaussian, heavy, stream, wandering
+from tests.watching import watching_of
 
 from mumetal.app.pipeline.alert_budget import SharedBudget
-from mumetal.app.pipeline.watching import Watching, watching_of
+from mumetal.app.pipeline.watching import Watching
 from mumetal.core.clock import ManualClock
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding

@@ -105,7 +105,7 @@ def start(watch: Watching, store: Store, records: Records, marks: Watermarks, le
     for stream in streams:
         if stream not in to_recall:
             recall(watch, store, marks, stream, barred)
-    findings: list[Finding] = _no_longer_standing(watch, records, marks)
+    findings: list[Finding] = no_longer_standing(watch, records, marks)
     over = {f.finding_id for f in findings}
     for datum in _missed(store, marks):
         findings += watch.observe(datum)
@@ -161,7 +161,7 @@ def spans(records: Records, agent: str = "mumetal.triage") -> tuple[Span, ...]:
     return tuple(out)
 
 
-def _no_longer_standing(
+def no_longer_standing(
     watch: Watching, records: Records, marks: Watermarks, agent: str = "mumetal.triage"
 ) -> list[Finding]:
     """Return what is kept as standing and no watcher watches on: it ends where its stream had been scored."""

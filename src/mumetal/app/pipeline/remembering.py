@@ -10,6 +10,31 @@ from mumetal.core.ports import Span, Store
 from mumetal.core.records import Records
 
 
+class Barring:
+    """Keeps the watchers from learning what the records say must not be learnt from.
+
+    Args:
+        watch: The watchers.
+        records: Incidents and labels.
+        judge: Says whether incidents have changed.
+    """
+
+    def __init__(self, watch: Watching, records: Records, judge: Judge) -> None:
+        self._watch, self._records, self._judge = watch, records, judge
+        self._told = -1
+        self.spans: tuple[Span, ...] = ()
+
+    def look(self) -> None:
+        """Bar what is to be barred now, where incidents have changed since the last look."""
+        if self._judge.changes == self._told:
+            return
+        self._told = self._judge.changes
+        spans = history.spans(self._records)
+        if spans != self.spans:
+            self.spans = spans
+            self._watch.bar(spans)
+
+
 class Remembering:
     """Restores at the start; afterwards the scoring thread calls :meth:`idle` where nothing waits for it.
 
@@ -26,29 +51,23 @@ class Remembering:
         self, watch: Watching, store: Store, records: Records, marks: Watermarks, judge: Judge, learnt: Learnt
     ) -> None:
         self._watch, self._store, self._records = watch, store, records
-        self._marks, self._judge, self._learnt = marks, judge, learnt
-        self._barred: tuple[Span, ...] = ()
+        self._marks, self._learnt = marks, learnt
+        self._barring = Barring(watch, records, judge)
         self._to_recall: list[StreamKey] = []
-        self._told = -1
 
     def start(self) -> list[Finding]:
         """Go on from what was learnt, and score what was committed and never scored; returns its findings."""
         begun = history.start(self._watch, self._store, self._records, self._marks, self._learnt.load())
-        self._barred, self._to_recall = begun.barred, begun.to_recall
+        self._barring.spans, self._to_recall = begun.barred, begun.to_recall
         return begun.findings
 
     def idle(self, *, closing: bool) -> None:
         """Bar what must not be learnt from, read one restored stream's older rows back, and save when it is time."""
-        if self._judge.changes != self._told:
-            self._told = self._judge.changes
-            barred = history.spans(self._records)
-            if barred != self._barred:
-                self._barred = barred
-                self._watch.bar(barred)
+        self._barring.look()
         if closing or self._learnt.due:
             states = self._watch.save()
             self._learnt.save(Snapshot(marks=self._marks.all(), states=states), now=closing)
         elif self._to_recall:
             history.recall(
-                self._watch, self._store, self._marks, self._to_recall.pop(), self._barred, history.PRIME_ROWS
+                self._watch, self._store, self._marks, self._to_recall.pop(), self._barring.spans, history.PRIME_ROWS
             )

@@ -1,13 +1,14 @@
 """The scoring thread: committed data in, findings out, in the order of the log."""
 
 import math
-import threading
 from collections.abc import Callable
+from functools import partial
 
 from mumetal.app.pipeline.backlog import Backlog
 from mumetal.app.pipeline.judge import Judge
 from mumetal.app.pipeline.live import LiveFeed
 from mumetal.app.pipeline.remembering import Remembering
+from mumetal.app.pipeline.scoring import Scoring
 from mumetal.app.pipeline.watching import Watching
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.core.clock import Clock
@@ -46,16 +47,13 @@ class Scorer:
         failed: Callable[[BaseException], None],
         remembering: Remembering | None = None,
     ) -> None:
-        self._watch = watch
-        self._judge = judge
+        self._scoring = Scoring(watch, judge, clock)
         self._backlog = backlog
         self._feed = feed
         self._marks = marks
         self._clock = clock
         self._failed = failed
         self._remembering = remembering
-        self._extra: list[Finding] = []
-        self._extra_lock = threading.Lock()
         self._leave = clock.flag()
         self._ticked = -math.inf
         self._thread = clock.thread(self._run, "scorer")
@@ -73,8 +71,7 @@ class Scorer:
 
     def report(self, finding: Finding) -> None:
         """Take a finding from a door."""
-        with self._extra_lock:
-            self._extra.append(finding)
+        self._scoring.report(finding)
 
     def _run(self) -> None:
         try:
@@ -97,16 +94,15 @@ class Scorer:
             raise
 
     def _score(self, datum: Datum, at_ns: int) -> None:
-        """Judge one datum; what it raises is out before the next is looked at, however many wait."""
-        findings = self._watch.observe(datum)
-        if len(self.latencies_s) < LATENCIES:
-            self.latencies_s.append((self._clock.monotonic_ns() - at_ns) / 1e9)
-        if findings:
-            self._judge.take(findings)
+        self._scoring.score(datum, partial(self._watched, at_ns))
         self._marks.note(datum)
         if isinstance(datum, Series):
             self._feed.put(datum)
         self._marks.save()
+
+    def _watched(self, at_ns: int) -> None:
+        if len(self.latencies_s) < LATENCIES:
+            self.latencies_s.append((self._clock.monotonic_ns() - at_ns) / 1e9)
 
     def _tick(self, *, now: bool = False) -> None:
         """Let time pass, when it is time or ``now``: only here, where nothing waits, is a stream's silence its own."""
@@ -114,7 +110,5 @@ class Scorer:
         if not now and at - self._ticked < TICK_S:
             return
         self._ticked = at
-        with self._extra_lock:
-            extra, self._extra = self._extra, []
-        self._judge.take([*self._watch.tick(self._clock.now_ns()), *extra])
+        self._scoring.tick()
         self._marks.save()

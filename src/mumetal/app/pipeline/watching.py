@@ -12,7 +12,6 @@ Rules, in order:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -21,6 +20,7 @@ import msgspec
 import numpy as np
 
 from mumetal.app.left_out import left_out
+from mumetal.app.opened import OpenedPart
 from mumetal.app.pipeline.alert_budget import SharedBudget
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
@@ -32,17 +32,7 @@ from mumetal.core.series import Series
 from mumetal.core.stream_health import StreamHealth, StreamState
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.formats import watcher_state
-from mumetal.watch.api import (
-    CauseStage,
-    Models,
-    SceneOf,
-    TimingCodes,
-    WatchSettings,
-    no_models,
-    restored_whole,
-    saved_whole,
-    watchers_of,
-)
+from mumetal.watch.api import CauseStage, SceneOf, restored_whole, saved_whole
 
 CALIBRATION = "calibration"
 CAUSES = "watch.causes"
@@ -243,8 +233,8 @@ class Watching:
             self.watchers = [w for w in self.watchers if w is not watcher]
             self._wanted.clear()
             _log.failure("watcher.failed", error)
-            now_ns = self._clock.now_ns()
-            self._untold.append(left_out(watcher.info.plugin_id, watcher.info.title, error, now_ns))
+            did, now_ns = f"raised {type(error).__name__}", self._clock.now_ns()
+            self._untold.append(left_out(watcher.info.plugin_id, watcher.info.title, did, now_ns))
             return otherwise
 
     def _failed(self) -> list[Finding]:
@@ -252,26 +242,18 @@ class Watching:
         return told
 
 
-def watching_of(
-    settings: WatchSettings,
-    clock: Clock,
-    scene_of: SceneOf,
-    background: Executor | None = None,
-    models: Models = no_models,
-    codes: TimingCodes | None = None,
-    others: Sequence[Watcher] = (),
+def watching_parts(
+    opened: Sequence[OpenedPart], own: Sequence[str], scene_of: SceneOf, budget: SharedBudget, clock: Clock
 ) -> Watching:
-    """Return what watches a stack: the watch room's watchers, then ``others``.
+    """Return what watches for parts that are open: the watchers of the package's own parts, then the others.
 
     Args:
-        settings: How streams are watched.
-        clock: Where the time of arrival comes from.
+        opened: The parts.
+        own: Ids of the package's own parts.
         scene_of: Returns what surrounds a finding, for the causes.
-        background: Where detectors are fitted anew; without it, in the calling thread.
-        models: Says which models of the registry are active now, verified.
-        codes: Pulse timing codes that are looked for beside the usual ones.
-        others: Watchers of other rooms and packages.
+        budget: The user's alert budget, as the parts were given it.
+        clock: Where the time of arrival comes from.
     """
-    budget = SharedBudget(settings.alerts_per_week)
-    own = watchers_of(settings, budget, background, models, () if codes is None else (codes,))
-    return Watching(own, others, CauseStage(scene_of), budget, clock)
+    ours = [w for o in opened if o.part.part_id in own for w in o.watchers]
+    guests = [w for o in opened if o.part.part_id not in own for w in o.watchers]
+    return Watching(ours, guests, CauseStage(scene_of), budget, clock)

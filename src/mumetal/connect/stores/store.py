@@ -25,8 +25,9 @@ from mumetal.connect.stores.disk import Disk, lock
 from mumetal.connect.stores.frames import MAX_BODY
 from mumetal.connect.stores.hot import Hot, Record
 from mumetal.connect.stores.identity import Identity, Staged
-from mumetal.connect.stores.payload import ChannelMaps, Draft, decode
+from mumetal.connect.stores.payload import ChannelMaps, Draft
 from mumetal.connect.stores.reading import Reader
+from mumetal.connect.stores.replay import replay
 from mumetal.connect.stores.stats import StoreStats
 from mumetal.connect.stores.wal import SEGMENT_BYTES, Wal
 from mumetal.core.artefact import Evidence
@@ -39,7 +40,6 @@ from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 
 HOUR_NS = 3_600 * 10**9
-REPLAY_BYTES = 32 << 20
 SEGMENTS_AT_ONCE = 4
 
 
@@ -83,7 +83,7 @@ class LogStore:
             self._wal = Wal(directory / "log", self._disk, archived=archived, segment_bytes=segment_bytes)
             self._rebuilt = ""
             self._hot = self._open_hot()
-            self._replay()
+            replay(self._wal, self._hot)
         except OSError as error:
             os.close(self._lock)
             raise UnavailableError(f"the store cannot be opened: {error.strerror}", where=str(directory)) from None
@@ -138,24 +138,6 @@ class LogStore:
         if hot.archived < manifest.archived:
             hot.forget(manifest.archived)
         return hot
-
-    def _replay(self) -> None:
-        """Commit what the log holds past the hot tier."""
-        batch: list[Record] = []
-        size = 0
-        for head, body in self._wal.frames(self._hot.committed):
-            try:
-                delivery, late = decode(body, f"frame {head.sequence}")
-            except BadInputError as error:
-                raise RejectedError(
-                    error.message, where=error.where, hint="the frame is sound but of another version"
-                ) from None
-            batch.append(Record(sequence=head.sequence, digest=head.digest.hex(), delivery=delivery, late=late))
-            size += head.size
-            if size >= REPLAY_BYTES:
-                self._hot.commit(batch)
-                batch, size = [], 0
-        self._hot.commit(batch)
 
     # Writing
 

@@ -80,6 +80,11 @@ class Store(Protocol):
     def series(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int) -> Iterator[Series]:
         """Yield committed samples with ``start_ns <= t_ns < stop_ns``, in order, one Series per epoch and chunk."""
 
+    def thinned(
+        self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int, points: int
+    ) -> Sequence[Series]:
+        """Return samples thinned to about ``points`` rows per epoch, keeping every channel's extremes."""
+
     def events(self, tenant: str, start_ns: int, stop_ns: int, limit: int = 10_000) -> Sequence[Event]:
         """Return committed events in order of time."""
 
@@ -96,6 +101,13 @@ class Store(Protocol):
 
     def evidence(self, tenant: str, device: str, stream: str, start_ns: int, stop_ns: int) -> Evidence:
         """Point at a range of samples, with the digest over its write-ahead bytes."""
+
+    def maintain(self, now_ns: int) -> None:
+        """Keep house: move what is old where it is cheaper, let go of what is older than is kept; what is read stays the same.
+
+        Raises:
+            UnavailableError: It could not; what was there before is still there.
+        """
 
     def close(self) -> None:
         """Finish committing and let go of files."""

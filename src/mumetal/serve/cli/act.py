@@ -41,8 +41,8 @@ def verbs(*, settings: SettingsOption = None, store: StoreOption = None, as_json
 
 
 def listed(*, settings: SettingsOption = None, store: StoreOption = None, as_json: JsonOption = False) -> int:
-    """List the acts so far, newest first."""
-    found = _ask(settings, store, "GET", "/api/v1/acts", None)
+    """List the acts so far, newest first; also while no stack runs."""
+    found = _kept(settings, store)
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
     elif not found:
@@ -136,13 +136,41 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _ask(settings: Path | None, store: Path | None, method: str, path: str, body: bytes | None) -> Any:  # noqa: ANN401
-    from mumetal.app import running, wiring
+def _kept(settings: Path | None, store: Path | None) -> Any:  # noqa: ANN401
+    """Return the acts that the running stack tells; where none runs, those in the records of the folder."""
+    from mumetal.access.api import person_scope
+    from mumetal.app import running
+    from mumetal.app.wiring import OPERATOR
+    from mumetal.connect.api import has_records, open_records
+    from mumetal.core import LOCAL
+
+    folders = _folders(settings, store)
+    records = next((d for d in folders if has_records(d)), None)
+    if records is None or any(running.read(d) for d in folders):
+        return _ask(settings, store, "GET", "/api/v1/acts", None)
+    kept = open_records(records)
+    try:
+        found = kept.acts.listed(person_scope(LOCAL, OPERATOR))
+    finally:
+        kept.close()
+    return [{"act_id": a.act_id, "state": a.state, "said": a.said, "can_undo": a.undo is not None} for a in found]
+
+
+def _folders(settings: Path | None, store: Path | None) -> tuple[Path, Path]:
+    """Return where a stack's records may lie: the store's folder, and the demonstration's in it."""
+    from mumetal.app import wiring
 
     folder = Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
-    alive = next((r for d in (folder, folder / "demo") if (r := running.read(d))), None)
+    return folder, folder / "demo"
+
+
+def _ask(settings: Path | None, store: Path | None, method: str, path: str, body: bytes | None) -> Any:  # noqa: ANN401
+    from mumetal.app import running
+
+    folders = _folders(settings, store)
+    alive = next((r for d in folders if (r := running.read(d))), None)
     if alive is None:
-        raise UnavailableError("no stack runs here", where=str(folder), hint="start one with `mumetal up`")
+        raise UnavailableError("no stack runs here", where=str(folders[0]), hint="start one with `mumetal up`")
     return msgspec.json.decode(running.ask(alive, path, body, method))
 
 

@@ -34,8 +34,7 @@ SET = ".set.json"
 RECALIBRATION = ".recalibration.json"
 MAX_ENVELOPE = 2**20
 MAX_FILES = 5_000
-BACK = 16
-SnapshotsOf = Callable[[str, str, int], Sequence[DeviceSnapshot]]
+SnapshotsOf = Callable[[str, str, int, int], Sequence[DeviceSnapshot]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +140,7 @@ class SignedSetWatcher(PlainWatcher):
 
     Args:
         signed: What was signed.
-        snapshots_of: Returns the newest sets of (tenant, device), at most so many, oldest first.
+        snapshots_of: Returns the newest sets of (tenant, device), at most so many, before a time, oldest first.
         clock: Time that signatures are checked at.
     """
 
@@ -171,10 +170,10 @@ class SignedSetWatcher(PlainWatcher):
         """Return the finding of a set whose changes nothing signed explains; nothing for other data."""
         if not isinstance(datum, DeviceSnapshot):
             return []
-        earlier = [s for s in self._snapshots_of(datum.tenant, datum.device, BACK) if s.t_ns < datum.t_ns]
+        earlier = self._snapshots_of(datum.tenant, datum.device, 1, datum.t_ns)
         if not earlier:
             return []
-        changes, words = self._unexplained(max(earlier, key=lambda s: s.t_ns), datum)
+        changes, words = self._unexplained(earlier[-1], datum)
         if not changes:
             return []
         found = finding_of(datum, changes)

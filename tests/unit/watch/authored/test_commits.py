@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 from tests.unit.watch.backgrounds import T0
+from tests.watching import watching_of
 
-from mumetal.app.pipeline.watching import Watching, watching_of
+from mumetal.app.pipeline.watching import Watching
 from mumetal.core.clock import ManualClock
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding, Severity

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,7 +98,7 @@ def verify(
     for sets in _sets(source, device).values():
         looked += len(sets)
         whole += sum(folder.is_signed(s, root, clock.now_ns()) for s in sets)
-        watch = SignedSetWatcher(folder, lambda _tenant, _device, _count, sets=sets: sets, clock)  # type: ignore[misc]
+        watch = SignedSetWatcher(folder, partial(_before, sets), clock)
         for each in sets:
             found += watch.inspect(each)
     if as_json:
@@ -109,6 +110,12 @@ def verify(
         typer.echo(f"{finding.device} {when}Z: {finding.title}. {finding.detail}")
     typer.echo(f"{looked} sets looked at, {whole} signed as they are; {len(found)} with changes that nothing explains.")
     return 1 if found else 0
+
+
+def _before(
+    sets: "list[DeviceSnapshot]", _tenant: str, _device: str, count: int, until_ns: int
+) -> "list[DeviceSnapshot]":
+    return [s for s in sets if s.t_ns < until_ns][-count:]
 
 
 def _sets(source: str, device: str) -> "dict[str, list[DeviceSnapshot]]":

@@ -76,18 +76,19 @@ def watch(
 ) -> int:
     """Look through recorded data once, offline, and end with a report; 1 when something was found, 3 when not all was judged."""
     from mumetal.app import wiring
-    from mumetal.app.parts import load_plugins
+    from mumetal.app.parts import load_plugins, parts
     from mumetal.app.replay import replay
     from mumetal.connect.api import open_source
     from mumetal.serve.cli import show
 
     chosen = wiring.load(settings, wiring.Overrides(learning_rows=learn))
-    load_plugins(chosen.plugins.allow)
+    allowed = chosen.plugins.allow
+    load_plugins(allowed)
     sources = [open_source(spec_of(p)) for p in paths]
     with tempfile.TemporaryDirectory(prefix="mumetal-watch-") as scratch, show.progress() as report_progress:
         directory = store or Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
-        done = replay(chosen, wiring.inventory(chosen), sources, directory, report_progress)
+        done = replay(chosen, wiring.inventory(chosen), sources, directory, report_progress, parts(allowed))
     for source in sources:
         source.close()
     text = as_markdown(done)
@@ -102,8 +103,10 @@ def watch(
             "quarantined": done.quarantined,
         }
         typer.echo(msgspec.json.encode(body).decode())
-    else:
-        typer.echo(text if out is None else f"wrote {out}")
+    elif out is None:
+        typer.echo(text)  # it says so itself
+    if as_json or out is not None:
+        typer.echo(f"{verdict(done)}{f'; wrote {out}' if out is not None else ''}", err=as_json)
     waiting = [i for i in done.incidents if i.state.value in {"open", "acknowledged"}]
     unjudged = unjudged_words(done)
     if unjudged:
@@ -121,17 +124,24 @@ def unjudged_words(done: "Replayed") -> str:
     return f"{what} Give more of it, or fewer rows to learn from (--learn)."
 
 
+def verdict(done: "Replayed") -> str:
+    """Return what came of a run over recorded data, in one line."""
+    waiting = sum(i.state.value in {"open", "acknowledged"} for i in done.incidents)
+    explained = sum(i.state.value == "explained" for i in done.incidents)
+    return (
+        f"{done.rows:,} rows of {len(done.streams)} streams: {waiting} incidents that nothing innocent explains, "
+        f"{explained} explained, {len(done.quarantined)} pieces of input refused"
+    )
+
+
 def as_markdown(done: "Replayed") -> str:
     """Return the report of a run over recorded data."""
     from mumetal.respond.api import incident_report
 
-    waiting = [i for i in done.incidents if i.state.value in {"open", "acknowledged"}]
-    explained = [i for i in done.incidents if i.state.value == "explained"]
     lines = [
         "# Mumetal report",
         "",
-        f"{done.rows:,} rows of {len(done.streams)} streams: {len(waiting)} incidents that nothing innocent explains, "
-        f"{len(explained)} explained, {len(done.quarantined)} pieces of input refused.",
+        f"{verdict(done)}.",
         "",
         *((f"**{unjudged_words(done)}**", "") if unjudged_words(done) else ()),
         "## Streams",
