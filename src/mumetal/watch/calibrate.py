@@ -14,8 +14,6 @@ STRENGTHS = 100.0  # largest over smallest score that real trouble is taken to h
 PRIOR = 20.0  # exceedances that the prior of a tail counts for
 LEAST = 256  # held-out rows from which a regime has its own tail
 FORGOTTEN = 0.2  # autocorrelation below which rows count as independent
-INDEPENDENT = 8  # spans of a stream's memory that teach what is ordinary
-LOOKED_AT = 4_096
 MOST_TOGETHER = 16  # shares up to which a stream is suspected at all
 CAUTION = 1.0  # standard errors of the tail's scale that a threshold stays clear of
 BEYOND = (
@@ -57,6 +55,11 @@ class Calibration:
         return self.tail.clusters * self.tail.ordered.size
 
     @property
+    def reliable(self) -> bool:
+        """Whether the fitted tail can be carried beyond the largest score of the history."""
+        return self.clusters >= RELIABLE
+
+    @property
     def promises(self) -> float:
         """The fewest false alerts a week that the history bears out, 1/week: fewer are extrapolated."""
         return PROMISED / self.weeks
@@ -80,7 +83,7 @@ class Calibration:
             own = self.largest**self.power + self.nominal_scale * math.log(1 / expected)
             return float(max(fitted, own ** (1 / self.power)))
         beyond = self.largest * float(expected**-BEYOND)
-        if self.clusters >= RELIABLE:
+        if self.reliable:
             return max(min(fitted, beyond) if self.capped else fitted, self.largest)
         return beyond if self.capped else max(fitted, beyond)
 
@@ -104,7 +107,7 @@ class Calibration:
         if score < self.largest:
             return max(fitted, 1 / self.weeks)
         beyond = self._beyond(score)
-        if self.clusters >= RELIABLE:
+        if self.reliable:
             return min(fitted, beyond) if self.capped else fitted
         return beyond if self.capped else max(fitted, beyond)
 
@@ -212,12 +215,6 @@ def _run(scores: Array) -> int:
     """Return how many quiet rows part two clusters: as long as ranks of scores stay correlated, at least 5."""
     ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable").astype(np.float64)
     return memory(ranks[:, None])
-
-
-def wanders(values: Array) -> bool:
-    """Say whether rows, shape (n, C), hold too few independent ones to know what is ordinary."""
-    few = values[:: max(1, len(values) // LOOKED_AT)]
-    return memory(few) * INDEPENDENT > len(few)
 
 
 def memory(values: Array) -> int:

@@ -99,6 +99,12 @@ class Ensemble:
         self.members = tuple(members)
 
     @property
+    def promises(self) -> float:
+        """The fewest false alerts a week that the history bears out for one family, 1/week."""
+        each = (c for m in self.members for c in m.calibrations if c.capped and not c.reliable)
+        return max((c.promises for c in each), default=0.0)
+
+    @property
     def families(self) -> tuple[str, ...]:
         """Families of its members, each once: each is one voice, and has one share of the alert budget."""
         return tuple(dict.fromkeys(m.family for m in self.members))

@@ -32,7 +32,6 @@ HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
 ORDINARY = 16 * WINDOW  # rows of the history that a finding is told beside, which are saved: the rest is in the store
 RATE_FACTOR = 2.0
-PATIENCE = 2  # times the learning period, for a stream that wanders slowly
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 TAKE_OVER = 8  # a refit takes over after an eighth of the rows it learnt from: however long it took, at the same row
 STAYS = "the stream stays in a state it was not learnt in, from which further change counts"
@@ -52,7 +51,7 @@ class StreamMonitor:
     """
 
     saved = (
-        "_epoch", "_reason", "_patience", "_history", "_recent", "_ensemble", "_next_fit", "_seen_rows", "_strange", "_episodes",
+        "_epoch", "_reason", "_history", "_recent", "_ensemble", "_next_fit", "_seen_rows", "_strange", "_episodes",
         "_alerts", "_states", "last_ns", "rate_hz", "channels", "score", "unseen", "_forgot", "_spoilt",
     )  # fmt: skip
     unsaved = ("_settings", "_budget", "_background", "_models", "_fitted_with", "_refit", "_fresh", "_barred")
@@ -71,7 +70,6 @@ class StreamMonitor:
         self._spoilt, self._forgot = False, 0  # rows forgotten since the last fit
         self._epoch = ""
         self._reason = ""
-        self._patience = 1
         self._history = Kept(HISTORY_ROWS)
         self._recent: Series | None = None
         self._ensemble: Ensemble | None = None
@@ -96,6 +94,11 @@ class StreamMonitor:
         return "degraded" if self.unseen else "watching"
 
     @property
+    def promises(self) -> bool:
+        """Whether the history bears its share of the alert budget out; until then thresholds are carried beyond it."""
+        return self._ensemble is not None and self._ensemble.promises <= self._budget.share
+
+    @property
     def reason(self) -> str:
         """Why it is not simply watching, in one sentence."""
         parts = [self._reason] if self._reason else []
@@ -110,6 +113,11 @@ class StreamMonitor:
             parts.append(f"{len(self.unseen)} of {self.channels} channels not observed lately: {shown}")
         if self._ensemble is not None:
             parts += self._ensemble.left_out
+            if not self.promises:
+                least = self._ensemble.promises
+                parts.append(
+                    f"its history is too short for this alert budget: it can promise {least:.2g} false alerts a week, not {self._budget.share:.2g}"
+                )
         if self._strange:
             parts.append("in a state hardly seen while learning: the strictest thresholds hold")
         return "; ".join(parts)
@@ -118,9 +126,7 @@ class StreamMonitor:
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
         most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
-        return self._patience * max(
-            self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz))
-        )
+        return max(self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz)))
 
     @property
     def out(self) -> frozenset[str]:
@@ -257,7 +263,7 @@ class StreamMonitor:
 
     def _restart(self, like: Series, reason: str) -> None:
         self.leave()
-        self._epoch, self._reason, self._patience = like.epoch, reason, 1
+        self._epoch, self._reason = like.epoch, reason
         self._history = Kept(
             max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
         )
