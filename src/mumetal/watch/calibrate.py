@@ -76,7 +76,7 @@ class Calibration:
         far higher scores than ever come, and blinds.
         """
         expected = alerts_per_week * self.weeks
-        fitted = self._fitted_level(alerts_per_week)
+        fitted = self.fitted_level(alerts_per_week)
         if expected >= 1 or self.largest <= 0:
             return fitted
         if self.nominal_scale > 0:
@@ -87,7 +87,8 @@ class Calibration:
             return max(min(fitted, beyond) if self.capped else fitted, self.largest)
         return beyond if self.capped else max(fitted, beyond)
 
-    def _fitted_level(self, alerts_per_week: float) -> float:
+    def fitted_level(self, alerts_per_week: float) -> float:
+        """Return the same by the fitted tail alone, a standard error of its scale away."""
         rows = max(self.rate_hz, 1e-6) * WEEK_S
         clusters = max(4.0, self.clusters)
         raw = self.tail.level(alerts_per_week / rows)

@@ -53,7 +53,8 @@ def test_a_shift_is_one_finding_confirmed_once_and_closed_once(
     values = background(np.random.default_rng(1), 3_000, 6)
     values[2_000:2_100, 3] += 8 * values[:2000, 3].std()
     series = stream(values)
-    found = [f for f in feed(watch(), series, 7) if f.start_ns >= T0 + 1_990 * 10**9]
+    later = [f for f in feed(watch(), series, 7) if f.start_ns >= T0 + 1_990 * 10**9]
+    found = [f for f in later if f.rule != "watch.detectors.shape"]  # windows see it too, in a finding of their own
     opened, *risen, closed = found
     assert {f.finding_id for f in found} == {opened.finding_id}
     assert len(risen) <= 10

@@ -120,7 +120,7 @@ class Shape(Standardised):
             regimes = Regimes(history)
             labels = regimes.labels(history.values)[-len(self.held_out) :]
             each = calibrate_each(self.held_out, labels, len(regimes), scale.rate_hz, self.tail_power)
-            self._baseline.alarm_at(max(c.level(SURELY) for c in each))  # past the threshold of any regime
+            self._baseline.alarm_at(max(c.fitted_level(SURELY) for c in each))  # past the threshold of any regime
         self._baseline.reset()
 
     def reset(self) -> None:
