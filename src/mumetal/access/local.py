@@ -6,7 +6,7 @@ import pwd
 from collections.abc import Collection, Mapping
 
 from mumetal.core import check
-from mumetal.core.identity import Principal, PrincipalKind
+from mumetal.core.identity import WHOLE_STACK, Principal, PrincipalKind
 from mumetal.core.ports import Decision, DeniedError, Request
 
 OPERATOR_ACTIONS = frozenset(
@@ -60,7 +60,8 @@ class LocalOperator:
             who = request.principal
             asks = who.on_behalf_of or who
             policies = []
-            if who.kind is PrincipalKind.AGENT and request.action in self._agents.get(who.name, ()):
+            ours = who.tenant in {WHOLE_STACK, request.tenant}
+            if ours and who.kind is PrincipalKind.AGENT and request.action in self._agents.get(who.name, ()):
                 policies.append("access.local.agent")
             if asks.kind is PrincipalKind.PERSON and self._may(asks, request):
                 policies.append("access.local.operator")

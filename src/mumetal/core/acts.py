@@ -1,11 +1,12 @@
 """An act is permitted, then on the ledger, then done; its outcome is a second entry. One way to do all four."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from mumetal.core import check
 from mumetal.core.clock import Clock
-from mumetal.core.errors import RejectedError
+from mumetal.core.errors import MumetalError, RejectedError
 from mumetal.core.logs import LogValue, RoomLogger
 from mumetal.core.ports import Authorizer, Decision, DeniedError, Ledger, LedgerEntry, Request
 
@@ -24,9 +25,15 @@ def permitted(authorizer: Authorizer, request: Request, keeps: Collection[str] =
     Raises:
         DeniedError: It is not permitted, or on a condition that nobody here keeps.
     """
-    decision = authorizer.authorize(request)
-    left = sorted({o.duty for o in decision.obligations} - set(keeps))
-    if not decision.permitted or left:
+    try:
+        decision = authorizer.authorize(request)
+        answered = decision.request == request
+        left = sorted({o.duty for o in decision.obligations} - set(keeps))
+    except RejectedError:
+        raise
+    except Exception as error:
+        raise DeniedError("denied: the decision failed", where="authorizer") from error
+    if decision.permitted is not True or not answered or left:
         why = f"permitted only with {', '.join(left)}, which is not kept here" if left else "denied"
         raise DeniedError(why, decision, where=decision.policy)
     return decision
@@ -74,14 +81,11 @@ class Acts:
 
         Raises:
             RejectedError: It is not permitted, or on a condition that the body does not keep; that is entered as well.
-            UnavailableError: The ledger cannot be written; then the body does not run.
+            UnavailableError: The ledger cannot be written; then the body does not run. Where only the outcome cannot be
+                written the body has run, and its entry stays without one.
         """
-        why = why[:LONGEST]
-        try:
-            decision = permitted(self._authorizer, request, keeps)
-        except RejectedError as error:
-            self.deny(request, f"{why}: {error.message[:300]}", getattr(error, "decision", None))
-            raise
+        why = check.readable(why)[:LONGEST]
+        decision = self.ask(request, why, keeps)
         begun = Begun(decision=decision, index=self._enter(request, why, "", decision))
         about: dict[str, LogValue] = {
             "action": request.action,
@@ -94,15 +98,31 @@ class Acts:
         try:
             yield begun
         except Exception as error:
-            self._enter(request, why, f"failed: {str(error)[:LONGEST] or type(error).__name__}", decision)
             _log.warning("act.failed", **about, error=type(error).__name__)
+            with suppress(
+                MumetalError
+            ):  # the first error is what its caller must hear; the entry stays without an outcome
+                self._enter(request, why, f"failed: {str(error) or type(error).__name__}", decision)
             raise
         except BaseException as error:  # the process is ending: what came of it is not known, so no outcome is claimed
             _log.warning("act.failed", **about, error=type(error).__name__)
             raise
-        said = f"{begun.outcome}: {begun.said[:LONGEST]}" if begun.said else begun.outcome
+        said = f"{begun.outcome}: {begun.said}" if begun.said else begun.outcome
         self._enter(request, why, said, decision)
         _log.debug("act.done", **about)
+
+    def ask(self, request: Request, why: str, keeps: Collection[str] = ()) -> Decision:
+        """Return the decision that permits; a denial is entered.
+
+        Raises:
+            RejectedError: It is not permitted, or on a condition that nobody here keeps.
+        """
+        try:
+            return permitted(self._authorizer, request, keeps)
+        except RejectedError as error:
+            decided = error.decision if isinstance(error, DeniedError) else None
+            self.deny(request, f"{why[:LONGEST]}: {error.message[:300]}", decided)
+            raise
 
     def deny(self, request: Request, why: str, decision: Decision | None = None) -> None:
         """Enter that something was refused.
@@ -126,8 +146,8 @@ class Acts:
                 actor=who.name,
                 action=request.action,
                 subject=request.resource.text,
-                why=why,
-                outcome=outcome,
+                why=check.readable(why)[: LONGEST + 300],
+                outcome=check.readable(outcome)[: LONGEST + 100],
                 on_behalf_of=sender.name if sender else "",
                 token=who.token_id or (sender.token_id if sender else ""),
                 policy=decision.policy if decision else "",

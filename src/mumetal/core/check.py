@@ -45,11 +45,18 @@ def fraction(value: float, what: str) -> None:
         raise BadInputError(f"{what} {value} is not between 0 and 1")
 
 
+def readable(value: str) -> str:
+    """Return a text that can be written anywhere: what has no UTF-8 form, as in odd file names, becomes ``?``."""
+    return value.encode("utf-8", "replace").decode()
+
+
 def text(value: str, what: str, limit: int = 4_000) -> None:
-    """Refuse a text longer than ``limit`` characters.
+    """Refuse a text longer than ``limit`` characters, or one that has no UTF-8 form and could be kept nowhere.
 
     Raises:
-        BadInputError: The text is too long.
+        BadInputError: The text is too long, or holds half a character.
     """
+    if not value.isascii() and readable(value) != value:
+        raise BadInputError(f"{what} has a character that no UTF-8 text can hold")
     if len(value) > limit:
         raise BadInputError(f"{what} has {len(value)} characters, more than {limit}")

@@ -60,6 +60,13 @@ def test_who_is_sent_may_do_what_both_may() -> None:
             rules.authorize(request)
 
 
+def test_an_agent_of_one_tenant_does_nothing_in_another() -> None:
+    agent = Principal(kind=PrincipalKind.AGENT, tenant="a", name="mumetal.scan")
+    request = Request(tenant="b", principal=agent, action="scan.file", resource=Subject.path("repository"))
+    with pytest.raises(DeniedError):
+        LocalOperator("alice", "local", agents={"mumetal.scan": ("scan.file",)}).authorize(request)
+
+
 def test_a_person_named_like_an_agent_is_none() -> None:
     posing = Principal(kind=PrincipalKind.PERSON, tenant="local", name="mumetal.scan")
     request = Request(tenant="local", principal=posing, action="scan.file", resource=Subject.path("repository"))

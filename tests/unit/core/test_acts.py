@@ -9,9 +9,9 @@ from tests.people import allowed, who
 from mumetal.access.api import agent_scope
 from mumetal.core.acts import Acts, permitted
 from mumetal.core.clock import ManualClock
-from mumetal.core.errors import BadInputError
+from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.identity import Principal, PrincipalKind
-from mumetal.core.ports import Decision, DeniedError, Obligation, Request
+from mumetal.core.ports import Decision, DeniedError, LedgerEntry, Obligation, Request
 from mumetal.core.subject import Subject, SubjectKind
 
 T0 = 1_750_000_000 * 10**9
@@ -123,3 +123,51 @@ def test_an_act_that_the_process_did_not_outlive_claims_no_outcome() -> None:
 )
 def test_a_subject_in_one_line(subject: Subject, text: str) -> None:
     assert subject.text == text
+
+
+class Broken:
+    """Breaks, answers nothing, or answers another question."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def authorize(self, request: Request) -> Decision:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ValueError("boom"),
+        None,
+        "yes",
+        allowed(replace(ASKED, action="queue.look")),
+        replace(allowed(ASKED), permitted="no"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_authorizer_that_fails_or_answers_something_else_denies_and_that_is_entered(answer: object) -> None:
+    ledger = FakeLedger()
+    with pytest.raises(DeniedError), Acts(ledger, Broken(answer), ManualClock(T0)).act(ASKED, "incident 7"):
+        pytest.fail("it began")
+    assert [e.outcome for _, e in ledger.entries()] == ["denied"]
+
+
+def test_what_no_text_can_hold_is_entered_readably_and_hides_no_error() -> None:
+    ledger = FakeLedger()
+    acts = Acts(ledger, Conditional(), ManualClock(T0))
+    with pytest.raises(OSError, match="gone"), acts.act(ASKED, "why \udcff"):
+        raise OSError("gone: a\udcff")
+    assert [(e.why, e.outcome) for _, e in ledger.entries()] == [("why ?", ""), ("why ?", "failed: gone: a?")]
+
+
+def test_an_outcome_that_cannot_be_written_does_not_hide_what_went_wrong() -> None:
+    class Full(FakeLedger):
+        def append(self, entry: LedgerEntry) -> int:
+            if entry.outcome:
+                raise UnavailableError("no space")
+            return super().append(entry)
+
+    with pytest.raises(OSError, match="gone"), Acts(Full(), Conditional(), ManualClock(T0)).act(ASKED, "incident 7"):
+        raise OSError("gone")

@@ -66,7 +66,7 @@ def files(place: Path, suffixes: tuple[str, ...] = (), depth: int = MAX_DEPTH) -
             found = [
                 Found(
                     path=place,
-                    relative=place.name,
+                    relative=_plain(place.name),
                     size=stat.st_size,
                     mtime_ns=stat.st_mtime_ns,
                     inode=stat.st_ino,
@@ -88,7 +88,7 @@ def _walk(folder: Path, prefix: str, suffixes: tuple[str, ...], depth: int) -> I
             try:
                 if entry.is_dir(follow_symlinks=False):
                     if depth > 0:
-                        yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", suffixes, depth - 1)
+                        yield from _walk(Path(entry.path), f"{prefix}{_plain(entry.name)}/", suffixes, depth - 1)
                 elif entry.is_file(follow_symlinks=False) and (not suffixes or entry.name.lower().endswith(suffixes)):
                     stat = entry.stat(follow_symlinks=False)
                     count += 1
@@ -96,10 +96,15 @@ def _walk(folder: Path, prefix: str, suffixes: tuple[str, ...], depth: int) -> I
                         return
                     yield Found(
                         path=Path(entry.path),
-                        relative=prefix + entry.name,
+                        relative=prefix + _plain(entry.name),
                         size=stat.st_size,
                         mtime_ns=stat.st_mtime_ns,
                         inode=stat.st_ino,
                     )
             except FileNotFoundError:
                 continue  # went away between the listing and the look
+
+
+def _plain(name: str) -> str:
+    """Return a file's name as text that can be kept: bytes that are no UTF-8 by their hexadecimal digits."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -14,7 +14,7 @@ from typing import Protocol
 from mumetal.core import LOCAL, check
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
-from mumetal.core.errors import BadInputError, MumetalError, RejectedError
+from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.core.identity import Principal
 from mumetal.core.ports import Authorizer, Ledger, Request
 from mumetal.core.subject import Subject, SubjectKind
@@ -55,6 +55,7 @@ class Outcome(StrEnum):
     DONE = "done"
     ROLLED_BACK = "rolled-back"
     STUCK = "stuck"
+    UNCONFIRMED = "unconfirmed"  # all boards run the release, and not every floor rose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +175,13 @@ class Rollout:
         why = f"{len(plan.devices)} boards, sha384={sha384[:32]}"
         what = f"firmware:{release.name}@{release.version}"
         approved = self._approved(plan, what)
+        for device in plan.devices:
+            for action in (
+                INSTALL,
+                RESTORE,
+                CONFIRMED,
+            ):  # a way back or an end that is denied must show before the start
+                self._acts.ask(_asked(plan.order, action, board_subject(device)), why)
         with self._acts.act(
             _asked(plan.order, ROLLOUT, _release(what)), f"{why}, {approved}" if approved else why
         ) as begun:
@@ -211,14 +219,19 @@ class Rollout:
                     self._verify(plan, device)
                     self._install(plan, device, before, good)
                     done.append(device)
-                reason = self._watch(plan, done)
-            except MumetalError as error:
+                reason = check.readable(self._watch(plan, done))
+            except Exception as error:  # whatever a board or its driver raises, it is a board that failed
                 if not good:
                     raise
-                reason = str(error)
+                reason = check.readable(str(error) or type(error).__name__)
             if reason:
                 return self._back(plan.order, good, reason)
-        self._confirm(plan)
+        try:
+            self._confirm(plan)
+        except Exception as error:  # noqa: BLE001 - every board runs the release; what is left is to be told
+            left = check.readable(str(error) or type(error).__name__)
+            why = f"not every floor rose: {left}"[:1_000]
+            return Report(outcome=Outcome.UNCONFIRMED, installed=tuple(done), reason=why)
         return Report(outcome=Outcome.DONE, installed=tuple(done))
 
     def _verify(self, plan: Plan, device: str) -> None:
@@ -235,10 +248,9 @@ class Rollout:
     def _install(self, plan: Plan, device: str, before: bytes, good: dict[str, bytes]) -> None:
         release, sha384 = releases.decode(plan.envelope, device)
 
-        if self._keep is not None:
-            self._keep(device, before)
-
         def write() -> None:
+            if self._keep is not None:
+                self._keep(device, before)
             good[device] = before  # from here on the board may be half written
             self._boards.write(device, plan.data)
             if self._boards.read(device) != plan.data:
@@ -283,7 +295,7 @@ class Rollout:
             try:
                 self._act(order, RESTORE, device, f"last good image: {reason}", restore)
                 restored.append(device)
-            except MumetalError:
+            except Exception:  # noqa: BLE001 - the way back goes on, whatever one board does
                 stuck.append(device)  # the ledger has the failure; the report names the board
         outcome = Outcome.STUCK if stuck else Outcome.ROLLED_BACK
         return Report(outcome=outcome, restored=tuple(restored), stuck=tuple(stuck), reason=reason[:1_000])

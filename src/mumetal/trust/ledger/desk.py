@@ -28,7 +28,7 @@ EXPORTED = 10_000
 CHUNK = 1_024
 READ = "ledger.read"
 EXPORT = "ledger.export"
-OUTCOMES = ("begun", "done", "failed", "denied", "undone")
+OUTCOMES = ("begun", "done", "failed", "denied", "undone", "rolled-back", "stuck", "unconfirmed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,12 @@ class Chronicle:
             self._catch_up()
             return self._begun.get(name, "")
 
+    def all_unfinished(self) -> dict[str, str]:
+        """Return the digests of changes whose outcome was never entered, by model."""
+        with self._lock:
+            self._catch_up()
+            return dict(self._begun)
+
     def _catch_up(self) -> None:
         while page := self._ledger.entries(self._read, PAGE):
             for index, entry in page:
@@ -71,6 +77,6 @@ class Chronicle:
                     self._begun[name] = found[1]
                     continue
                 self._begun.pop(name, None)
-                if entry.outcome == "done":
+                if entry.outcome.partition(":")[0] == "done":
                     self._done[name] = found[1]
                     self._last[name, entry.action, entry.actor] = entry.t_ns

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
-from mumetal.core.errors import BadInputError, RejectedError
+from mumetal.core.errors import BadInputError, MumetalError, RejectedError
 from mumetal.core.identity import Principal
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
 from mumetal.core.subject import Subject, SubjectKind
@@ -261,9 +261,14 @@ class Lifecycle:
         digest = records.digest(step.after)
         sealed = self._registry.seal_record(step.after)
         why = f"record sha256:{digest} revision {step.after.revision}; {note}"
-        with self._acts.act(self._request(who, action, step.after.name, step.version), why):
+        with self._acts.act(self._request(who, action, step.after.name, step.version), why) as begun:
             yield
-            self._registry.put_record(step.after.name, sealed)
+            try:
+                self._registry.put_record(step.after.name, sealed)
+            except MumetalError as error:
+                if records.digest(self._registry.record_or_new(step.after.name)) != digest:
+                    raise
+                begun.said = f"the disk did not confirm it: {error.message}"  # it is there, and read back
 
 
 def settle(
@@ -271,18 +276,15 @@ def settle(
 ) -> list[str]:
     """Enter the outcome of changes that a crash cut short; returns the models concerned."""
     settled = []
-    for name in registry.names():
-        begun = chronicle.unfinished(name)
-        if not begun:
-            continue
-        record = registry.record(name)
+    for name, begun in sorted(chronicle.all_unfinished().items()):
+        record = registry.record_or_new(name)
         outcome = "done" if records.digest(record) == begun else "failed: the process ended before it was made"
         entry = LedgerEntry(
             tenant=tenant,
             t_ns=clock.now_ns(),
             actor=HEALTH_AGENT,
             action="model.settle",
-            subject=f"model:{name}@{record.versions[-1].version}",
+            subject=f"model:{name}@{record.versions[-1].version}" if record.versions else f"model:{name}",
             why=f"record sha256:{begun} found after a crash",
             outcome=outcome,
         )

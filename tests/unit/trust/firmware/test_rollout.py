@@ -1,6 +1,7 @@
 """A rollout goes one, a tenth, all; stops at the first drift and puts every touched board back."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.people import allowed, who
@@ -10,8 +11,8 @@ from tests.unit.trust.firmware.makers import IMAGE, NOW, envelope, root
 from mumetal.core.clock import ManualClock
 from mumetal.core.errors import RejectedError, UnavailableError
 from mumetal.core.ports import Decision, LedgerEntry, Request
-from mumetal.trust.firmware.floors import Floors
-from mumetal.trust.firmware.rollout import Outcome, Plan, Report, Rollout, stages
+from mumetal.trust.firmware.floors import CONFIRMED, Floors
+from mumetal.trust.firmware.rollout import INSTALL, RESTORE, ROLLOUT, Outcome, Plan, Report, Rollout, stages
 from mumetal.trust.ledger.local import open_local
 
 FLEET = {f"rack{i}": "zcu111" for i in range(25)}
@@ -132,7 +133,16 @@ def test_a_board_that_gives_other_bytes_back_is_not_trusted(tmp_path: Path) -> N
 
 
 def test_a_board_that_cannot_be_restored_is_named(tmp_path: Path) -> None:
-    report = Bench(tmp_path, drifted={"rack0": "x"}, policy=Policy("firmware.restore")).run()
+    bench = Bench(tmp_path, drifted={"rack0": "x"})
+    write = bench.shelf.write
+
+    def only_forward(device: str, data: bytes) -> None:
+        if data == OLD:
+            raise OSError("the link is gone")
+        write(device, data)
+
+    bench.shelf.write = only_forward  # type: ignore[method-assign]
+    report = bench.run()
     assert report.outcome is Outcome.STUCK
     assert report.stuck == ("rack0",)
 
@@ -155,3 +165,49 @@ def test_without_a_permit_or_a_ledger_nothing_is_touched(tmp_path: Path) -> None
     with pytest.raises(UnavailableError):
         bench.run()
     assert set(bench.shelf.images.values()) == {OLD}
+
+
+@pytest.mark.parametrize("error", [OSError("usb"), ValueError("parse"), UnavailableError("no file \udcff")])
+@pytest.mark.parametrize("where", ["write", "read"])
+def test_whatever_a_board_raises_every_board_gets_its_image_back(tmp_path: Path, error: Exception, where: str) -> None:
+    bench = Bench(tmp_path)
+    inner, calls = getattr(bench.shelf, where), iter(range(1_000))
+
+    def once(*args: Any) -> Any:
+        if next(calls) == 6:
+            raise error
+        return inner(*args)
+
+    setattr(bench.shelf, where, once)
+    assert bench.run().outcome is Outcome.ROLLED_BACK
+    assert set(bench.shelf.images.values()) == {OLD}
+
+
+def test_a_drift_in_words_that_no_text_can_hold_still_goes_back(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, drifted={"rack2": "a\udcff"})
+    assert bench.run().outcome is Outcome.ROLLED_BACK
+    assert set(bench.shelf.images.values()) == {OLD}
+
+
+@pytest.mark.parametrize("denied", [INSTALL, RESTORE, CONFIRMED, ROLLOUT])
+def test_what_would_be_denied_later_is_denied_before_anything_is_touched_or_kept(tmp_path: Path, denied: str) -> None:
+    bench = Bench(tmp_path, policy=Policy(denied))
+    kept: list[object] = []
+    bench.rollout._keep = lambda *what: kept.append(what)
+    with pytest.raises(RejectedError):
+        bench.run()
+    assert set(bench.shelf.images.values()) == {OLD}
+    assert not kept
+    assert bench.entries()[-1].outcome == "denied"
+
+
+def test_a_floor_that_does_not_rise_is_told_and_the_boards_are_known(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    def full(device: str, security_version: int) -> None:
+        raise UnavailableError("no space")
+
+    bench.floors.rise = full  # type: ignore[method-assign]
+    report = bench.run()
+    assert (report.outcome, len(report.installed)) == (Outcome.UNCONFIRMED, len(FLEET))
+    assert "no space" in report.reason
