@@ -125,8 +125,7 @@ class StreamMonitor:
     @property
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
-        most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
-        return max(self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz)))
+        return self._settings.rows(self.rate_hz, min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels)))
 
     @property
     def out(self) -> frozenset[str]:
