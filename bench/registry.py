@@ -173,6 +173,10 @@ BENCHES: tuple[Bench, ...] = (
         says="the ledger at its whole size: kills, tamperings, ten million entries; signatures",
         quick="all but 20 kills, 50 tamperings, 100,000 entries, one round",
     ),
+    Bench(
+        name="attack", bars=("T8",), module="bench.attack.whole",
+        says="what attackers did to it, again: ledgers forged with each access there is", quick="all but 30 forgeries",
+    ),
 )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ def promises(**extra: Any) -> Promises:
     """Return what an owner writes."""
     given: dict[str, Any] = {
         "owner": "ada",
+        "trainer": "tess",
         "purpose": "scores the cryostat's streams",
         "touches_hardware": False,
         "code": "0123abc",

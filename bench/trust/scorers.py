@@ -61,6 +61,7 @@ def promises() -> Promises:
     """Return what the owner of such a model writes."""
     return Promises(
         owner="ada",
+        trainer="tess",
         purpose="scores the cryostat's streams",
         touches_hardware=False,
         code="0123abc",

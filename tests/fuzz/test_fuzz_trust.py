@@ -24,7 +24,7 @@ NOTE = checkpoint.sign(checkpoint.Checkpoint(origin="log", size=1, root=merkle.l
 COSIGNED = note.encode(checkpoint.cosign(NOTE, "w", BOB, 5))
 ENVELOPE = chain.sign_root(a_root(), [ALICE])
 STATEMENT = in_toto.encode(in_toto.Statement(subjects=(in_toto.Subject.of("a", b"a"),), predicate_type="x:y"))
-FRAME, _ = journal.encode_frame(0, 1, tiles.encode_bundle([ENTRY]), journal.genesis(0))
+FRAME, _ = journal.encode_frame(0, 1, tiles.encode_bundle([ENTRY]), journal.genesis(0, None))
 PLAN = b'expires_days = 3\n[keys.alice]\npublic = "a"\n[roles.root]\nowners = ["alice"]\nthreshold = 1\n'
 
 
@@ -59,7 +59,7 @@ READERS: tuple[tuple[bytes, Callable[[bytes], object]], ...] = (
     (sealed.seal(ALICE, "x" * 12, created_ns=T0, entropy=counting()), sealed.is_sealed),
     (COSIGNED, lambda data: checkpoint.of_note(note.decode(data))),
     (tiles.encode_bundle([b"one", b"", b"three"]), lambda data: tiles.decode_bundle(data, 3)),
-    (FRAME, lambda data: journal.decode_frame(data, 0, journal.genesis(0))),
+    (FRAME, lambda data: journal.decode_frame(data, 0, journal.genesis(0, None))),
     (proof.encode(Proof(index=0, entry=ENTRY, path=[bytes(32)], note=NOTE)), proof.decode),
     (PLAN, read_plan),
     (EXTRACT, read_extract),

@@ -1,6 +1,7 @@
 """What is to be done at the end of something that was begun: each step is done, whatever another one raises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mumetal.core.logs import RoomLogger
 
@@ -16,6 +17,15 @@ class Ending:
     def then(self, step: Callable[[], object]) -> None:
         """Note a step; it is done before those that were noted earlier."""
         self._steps.append(step)
+
+    @contextmanager
+    def where_it_fails(self) -> Iterator[None]:
+        """Do every step where the body raises; what it raised is raised on."""
+        try:
+            yield
+        except BaseException as error:
+            self.run(error)
+            raise
 
     def run(self, error: BaseException | None = None) -> None:
         """Do every step, the last noted first.

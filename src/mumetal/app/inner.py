@@ -81,9 +81,9 @@ class TrustRunning(Idle):
         self._checks.stop()
 
     def health(self) -> Health:
-        """Say which models are missing."""
+        """Say which models are missing, and which were given rows that they do not score."""
         if not self.models.words:
-            return Health()
+            return Health(reason=self.models.outside_words)
         return Health(state=HealthState.FAILED, reason=self.models.words, mend="see `mumetal model verify`")
 
     def run(self, task_id: str) -> Sequence[Finding]:

@@ -1,14 +1,13 @@
 """Recorded data, once through the live path: the same doors, parts, watchers, causes, budget, bars and judge.
 
-What differs from a running stack: one thread, which also fits; the data's own time, over all tenants; and no part is
-started, so that nothing acts, asks or hands over.
+What differs from a running stack: one thread, which also fits; the data's own time, over all tenants, save in the ledger;
+nobody is paged; and no part is started, so that nothing acts, asks or hands over.
 """
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -30,13 +29,13 @@ from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.app.running_parts import RunningParts
 from mumetal.app.settings import Settings
 from mumetal.connect.api import LogStore, open_records
-from mumetal.core.clock import ManualClock, SystemClock
+from mumetal.core.clock import Clock, ManualClock, SystemClock
 from mumetal.core.delivery import Datum, Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.incident import Incident
 from mumetal.core.part import Part
-from mumetal.core.ports import Source
+from mumetal.core.ports import Ledger, LedgerEntry, Source
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.stream_health import StreamHealth
@@ -68,31 +67,28 @@ class Replayed:
     rows: int
 
 
-def read_all(
-    store: LogStore, sources: Sequence[Source], progress: Callable[[str, int], None]
-) -> tuple[int, dict[str, set[str]]]:
-    """Commit everything the sources have; returns how many rows that is, and the devices with sets by tenant.
+def read_all(store: LogStore, sources: Sequence[Source], progress: Callable[[str, int], None]) -> tuple[int, set[str]]:
+    """Commit everything the sources have; returns how many rows of it are new, and whose it is.
 
     Raises:
         UnavailableError: A source cannot be read.
     """
     rows = 0
-    seen: dict[str, set[str]] = {}
+    tenants: set[str] = set()
     for source in sources:
         cursor = ""
         while True:
             delivery = source.poll(cursor, POLL_VALUES)
             receipt = store.append(delivery)
             rows += sum(len(d) if isinstance(d, Series) else 1 for d in receipt.fresh)
-            mine = seen.setdefault(delivery.tenant, set())
-            mine |= {d.device for d in receipt.fresh if isinstance(d, DeviceSnapshot)}
+            tenants.add(delivery.tenant)
             progress(source.name, rows)
             if delivery.caught_up:
                 break
             if delivery.cursor == cursor and not delivery.data:
                 raise BadInputError("the source does not get on", where=source.name)
             cursor = delivery.cursor
-    return rows, seen
+    return rows, tenants
 
 
 def _newest(datum: Datum) -> int:
@@ -106,20 +102,14 @@ def _chunks(series: Iterator[Series]) -> Iterator[tuple[int, Datum]]:
             yield _newest(chunk), chunk
 
 
-def in_order(store: LogStore, tenant: str, devices: AbstractSet[str] = frozenset()) -> Iterator[tuple[int, Datum]]:
-    """Yield everything a tenant has, merged by the time of each chunk's last row.
-
-    Args:
-        store: What was read.
-        tenant: Whose.
-        devices: Devices that may have calibration sets and no samples.
-    """
+def in_order(store: LogStore, tenant: str) -> Iterator[tuple[int, Datum]]:
+    """Yield everything a tenant has, merged by the time of each chunk's last row."""
     streams: list[Iterator[tuple[int, Datum]]] = []
     for device, stream in store.streams(tenant):
         if stream != "calibration":
             streams.append(_chunks(store.series(tenant, device, stream, 0, FOREVER_NS)))
     snapshots: list[DeviceSnapshot] = []
-    for device in sorted({d for d, _ in store.streams(tenant)} | devices):
+    for device in (device for owner, device in store.calibrated() if owner == tenant):
         snapshots += store.snapshots(tenant, device, MOST)
     streams.append((s.t_ns, s) for s in sorted(snapshots, key=lambda s: s.t_ns))
     streams.append((e.t_ns, e) for e in store.events(tenant, 0, FOREVER_NS, MOST))
@@ -154,9 +144,9 @@ def replay(
     """
     with ExitStack() as ending:
         ground = _Ground(settings, inventory, directory, own_parts() if parts is None else parts, ending)
-        rows, devices = read_all(ground.store, sources, progress)
-        tenants = sorted({*ground.store.tenants(), *devices})
-        data = _by_time(in_order(ground.store, tenant, devices.get(tenant, set())) for tenant in tenants)
+        rows, read = read_all(ground.store, sources, progress)
+        tenants = sorted({*ground.store.tenants(), *(owner for owner, _ in ground.store.calibrated()), *read})
+        data = _by_time(in_order(ground.store, tenant) for tenant in tenants)
         watch = ground.score(data, progress)
         owners = [agent_scope(tenant, AGENT) for tenant in ground.kept.tenants(whole_stack_scope(AGENT))]
         incidents = [i for scope in owners for i in ground.kept.incidents(scope, limit=10_000)]
@@ -181,7 +171,8 @@ class _Ground:
         ending.callback(self.store.close)
         self.kept = open_records(folder, clock=self._clock, migrations=migrations_of(parts))
         ending.callback(self.kept.close)
-        ledger = open_ledger(folder, SystemClock(), key=settings.ledger_key)
+        real = SystemClock()
+        ledger = open_ledger(folder, real, key=settings.ledger_key)
         ending.callback(ledger.close)
         triage = Triage(settings.triage, inventory)
         history.restore(triage, self.kept)
@@ -189,11 +180,11 @@ class _Ground:
             store=self.store,
             incidents=self.kept,
             triage=triage,
-            ledger=ledger,
+            ledger=_EnteredNow(ledger, real),
             authorizer=wiring.authorizer(parts),
             clock=self._clock,
         )
-        self._judge = Judge(self._rooms)
+        self._judge = Judge(self._rooms, pages=False)
 
     def score(self, data: Iterator[tuple[int, Datum]], progress: Callable[[str, int], None]) -> Watching:
         """Score data in the order given, as the scoring thread of a stack does; returns what watched."""
@@ -247,6 +238,30 @@ class _Ground:
         opened = open_parts(self._parts, house, self._settings, own)
         self._ending.callback(RunningParts(opened, report, self.kept.log, self._clock, own).stop)
         return watching_parts(opened, own, history.SceneReader(self.store).scene, budget, self._clock)
+
+
+class _EnteredNow:
+    """A ledger whose entries say when they were entered, whatever time those who enter them go by.
+
+    Args:
+        ledger: Where they are written.
+        clock: The real time.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger, self._clock = ledger, clock
+
+    def append(self, entry: LedgerEntry) -> int:
+        """Write durably, dated now, and return the entry's index."""
+        return self._ledger.append(replace(entry, t_ns=self._clock.now_ns()))
+
+    def entries(self, start: int = 0, limit: int = 1_000) -> Sequence[tuple[int, LedgerEntry]]:
+        """Return entries from ``start``, in order."""
+        return self._ledger.entries(start, limit)
+
+    def verify(self) -> None:
+        """Check the whole record."""
+        self._ledger.verify()
 
 
 def _raise(error: BaseException) -> None:

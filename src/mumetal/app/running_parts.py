@@ -13,7 +13,7 @@ from functools import partial
 from mumetal.access.api import whole_stack_scope
 from mumetal.app.ending import Ending
 from mumetal.app.left_out import left_out
-from mumetal.app.opened import STOP_S, OpenedPart
+from mumetal.app.opened import OpenedPart, stop_part
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.logs import RoomLogger
@@ -81,23 +81,22 @@ class RunningParts:
             _One(part=o.part, running=o.running, ours=o.part.part_id in own) for o in opened if o.running is not None
         ]
         self._leaving = threading.Lock()
+        self._ending = Ending()
         for one in self._each:
+            self._ending.then(partial(self._stop, one))
             one.asked_s = self._now_s()
             one.next_s = {task.task_id: one.asked_s + task.every_s for task in one.part.tasks}
 
     def start(self) -> None:
         """Start every part, in order."""
         for one in self._each:
-            self._call(one, [one.running.start])
+            self._call(one, [partial(self._start, one)])  # looked up where it is called: a guest's look-up may fail
             if one.called is not None:
                 one.called.join(START_S)
 
     def stop(self) -> None:
-        """Stop every part, the last first; one that fails or does not end keeps no other from stopping."""
-        ending = Ending()
-        for one in self._each:
-            ending.then(partial(self._stop, one))
-        ending.run()
+        """Stop every part once, the last first; one that fails or does not end keeps no other from stopping."""
+        self._ending.run()
 
     def run_due(self) -> None:
         """Do what is due: tasks, records that were not shown yet, and each minute the question how they are."""
@@ -151,21 +150,12 @@ class RunningParts:
         self._report(left_out(one.part.part_id, "A part of another package", did, self._clock.now_ns()))
 
     def _stop(self, one: _One) -> None:
-        if one.ours:
-            one.running.stop(STOP_S)
-            return
         given_up = one.out and one.busy
-        stopping = self._clock.thread(partial(self._stop_guest, one), f"stop of part {one.part.part_id}")
-        stopping.start()
-        if not given_up:
-            stopping.join(STOP_S)
+        stop_part(one.part, one.running, self._clock, ours=one.ours, wait=not given_up)
 
     @staticmethod
-    def _stop_guest(one: _One) -> None:
-        try:
-            one.running.stop(STOP_S)
-        except BaseException as error:  # noqa: BLE001 - the thread is the guest's alone
-            _log.failure("part.failed", error, part=one.part.part_id)
+    def _start(one: _One) -> None:
+        one.running.start()
 
     def _do(self, one: _One, task: Task) -> None:
         for finding in one.running.run(task.task_id):
@@ -192,11 +182,12 @@ class RunningParts:
         health: Health = one.running.health()
         if one.out:
             return
-        if health.state is not one.health and health.state is not HealthState.GOOD:
+        state = HealthState(health.state)  # a guest may say it in plain text
+        if state is not one.health and state is not HealthState.GOOD:
             lag = f", {health.lag_s:.0f} s behind" if health.lag_s else ""
-            grave = Severity.HIGH if health.state is HealthState.FAILED else Severity.MEDIUM
-            self._tell(one, f"{health.reason or health.state}{lag}", health.mend, grave)
-        one.health = health.state
+            grave = Severity.HIGH if state is HealthState.FAILED else Severity.MEDIUM
+            self._tell(one, f"{health.reason or state}{lag}", health.mend, grave)
+        one.health = state
 
     def _tell(self, one: _One, why: str, mend: str, severity: Severity) -> None:
         now_ns = self._clock.now_ns()

@@ -74,6 +74,23 @@ def decode(text: bytes, where: str = "settings") -> Settings:
     return read_toml(text, Settings, where)
 
 
+def readable(settings: Settings) -> Settings:
+    """Return settings whose every text can be written as UTF-8.
+
+    Raises:
+        BadInputError: A text has bytes that are none, as a name on the command line may; says of which setting.
+    """
+    for name in settings.__struct_fields__:
+        section = getattr(settings, name)
+        inner = section.__struct_fields__ if isinstance(section, Struct) else ()
+        for place, value in [(f"{name}.{field}", getattr(section, field)) for field in inner] or [(name, section)]:
+            try:
+                msgspec.json.encode(value)
+            except UnicodeEncodeError:
+                raise BadInputError("this is no UTF-8 text", where=place, hint="use names in UTF-8") from None
+    return settings
+
+
 class _OnlyPlugins(Struct, frozen=True):
     plugins: PluginSettings = PluginSettings()
 

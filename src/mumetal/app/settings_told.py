@@ -13,6 +13,7 @@ from mumetal.core.ports import Ledger
 
 START = "stack.start"
 CHANGE = "settings.change"
+MISS = "stack.miss"
 MARK = "settings"
 PAGE = 1_000
 BACK = 20_000

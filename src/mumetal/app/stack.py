@@ -20,7 +20,7 @@ from mumetal.app.pipeline.alert_budget import SharedBudget
 from mumetal.app.pipeline.backlog import Backlog
 from mumetal.app.pipeline.changes import changes
 from mumetal.app.pipeline.filing import Filing
-from mumetal.app.pipeline.intake import SourceRunner
+from mumetal.app.pipeline.intake import SourceRunner, close_source
 from mumetal.app.pipeline.judge import Judge, Rooms
 from mumetal.app.pipeline.learnt import Learnt
 from mumetal.app.pipeline.live import LiveFeed
@@ -68,8 +68,9 @@ _log = RoomLogger("app")
 class Stack:
     """One process that reads, commits, watches, judges and hands over.
 
-    It closes its sources and sinks, which nobody else uses. What it is handed to stand on, the store, the records and the
-    ledger, is closed by whoever opened it, after the stack.
+    It closes its sources and sinks, which nobody else uses, also where it cannot be made. Once made it is left by
+    ``__exit__``, entered or not. What it is handed to stand on, the store, the records and the ledger, is closed by
+    whoever opened it, after the stack.
 
     Args:
         settings: What was set.
@@ -113,94 +114,96 @@ class Stack:
         notice: str = "",
         truth: Callable[[], Sequence[Truth]] = tuple,
     ) -> None:
-        self._clock = clock
-        self._alerts_per_week, self._codes = settings.watch.alerts_per_week, codes
-        self._notice = notice
-        self._truth = truth
-        self.ledger = ledger
-        self.models = models if models is not None else LiveModels()
-        directory = Path(settings.store.directory)
-        self.store, self._incidents = store, records
-        own = [part.part_id for part in own_parts()]
-        chosen = own_parts() if parts is None else tuple(parts)
-        triage = Triage(settings.triage, inventory)
-        history.restore(triage, self._incidents)
-        self._feed = LiveFeed()
-        self._rates = Rates()
-        self.backlog = Backlog(clock)
-        self._marks = Watermarks(directory / "scored.json", clock)
-        self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
-        whole = whole_stack_scope(OUTBOX_AGENT)
-        self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock, whole) for name, sink in sinks]
-        self._sinks = [sink for _, sink in sinks]
-        rooms = Rooms(
-            store=self.store,
-            incidents=self._incidents,
-            triage=triage,
-            ledger=ledger,
-            authorizer=authorizer,
-            clock=clock,
-        )
-        self._judge = Judge(rooms)
-        self.filing = Filing(rooms, self._judge)
-        self.error: BaseException | None = None
-        self.failed = clock.flag()
-        budget = SharedBudget(settings.watch.alerts_per_week)
-        house = InnerHouse(
-            folder=directory,
-            settings=None,
-            clock=clock,
-            store=self.store,
-            records=self._incidents,
-            tables=self._incidents.tables("core"),
-            ledger=ledger,
-            authorizer=authorizer,
-            budget=budget,
-            report=self.report,
-            background=self._fitting,
-            models=self.models,
-            pace=pace,
-            failed=self._fail,
-            upkeep=upkeep,
-            signed=calibrations,
-            codes=codes,
-            filing=self.filing,
-        )
-        self.parts = open_parts(chosen, house, settings, own)
-        self._watch = watching_parts(self.parts, own, history.SceneReader(self.store).scene, budget, clock)
-        self.verbs = VerbDesk(self.parts, Acts(ledger, authorizer, clock), self._incidents, demand, clock)
-        self._living = RunningParts(self.parts, self.report, self._incidents.log, clock, own)
-        learnt = Learnt(directory / "learnt.state", clock, self._fitting)
-        self._remembering = Remembering(self._watch, self.store, self._incidents, self._marks, self._judge, learnt)
-        self.scorer = Scorer(
-            self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail, self._remembering
-        )
-        self._runners = [
-            SourceRunner(source, tenant, self.store.cursor(source.name), self._commit_patiently, self.report, clock)
-            for source, tenant in sources
-        ]
-        self._stopping, self._ending = clock.flag(), Ending()
-        self._maintainer = clock.thread(self._maintain, "maintenance")
+        self._ending = Ending()
+        for _, sink in sinks:
+            self._ending.then(sink.close)
+        for source, tenant in sources:
+            self._ending.then(partial(close_source, source, tenant))
+        with self._ending.where_it_fails():
+            self._clock = clock
+            self._alerts_per_week, self._codes = settings.watch.alerts_per_week, codes
+            self._notice = notice
+            self._truth = truth
+            self.ledger = ledger
+            self.models = models if models is not None else LiveModels()
+            directory = Path(settings.store.directory)
+            self.store, self._incidents = store, records
+            own = [part.part_id for part in own_parts()]
+            chosen = own_parts() if parts is None else tuple(parts)
+            triage = Triage(settings.triage, inventory)
+            history.restore(triage, self._incidents)
+            self._feed = LiveFeed()
+            self._rates = Rates()
+            self.backlog = Backlog(clock)
+            self._marks = Watermarks(directory / "scored.json", clock)
+            self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
+            self._ending.then(partial(self._fitting.shutdown, cancel_futures=True))
+            whole = whole_stack_scope(OUTBOX_AGENT)
+            self.outboxes = [Outbox(self._incidents.outbox, name, sink, clock, whole) for name, sink in sinks]
+            self._sinks = [sink for _, sink in sinks]
+            rooms = Rooms(
+                store=self.store,
+                incidents=self._incidents,
+                triage=triage,
+                ledger=ledger,
+                authorizer=authorizer,
+                clock=clock,
+            )
+            self._judge = Judge(rooms)
+            self.filing = Filing(rooms, self._judge)
+            self.error: BaseException | None = None
+            self.failed = clock.flag()
+            budget = SharedBudget(settings.watch.alerts_per_week)
+            house = InnerHouse(
+                folder=directory,
+                settings=None,
+                clock=clock,
+                store=self.store,
+                records=self._incidents,
+                tables=self._incidents.tables("core"),
+                ledger=ledger,
+                authorizer=authorizer,
+                budget=budget,
+                report=self.report,
+                background=self._fitting,
+                models=self.models,
+                pace=pace,
+                failed=self._fail,
+                upkeep=upkeep,
+                signed=calibrations,
+                codes=codes,
+                filing=self.filing,
+            )
+            self.parts = open_parts(chosen, house, settings, own)
+            self._living = RunningParts(self.parts, self.report, self._incidents.log, clock, own)
+            self._ending.then(self._living.stop)
+            self._watch = watching_parts(self.parts, own, history.SceneReader(self.store).scene, budget, clock)
+            self.verbs = VerbDesk(self.parts, Acts(ledger, authorizer, clock), self._incidents, demand, clock)
+            learnt = Learnt(directory / "learnt.state", clock, self._fitting)
+            self._remembering = Remembering(self._watch, self.store, self._incidents, self._marks, self._judge, learnt)
+            self.scorer = Scorer(
+                self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail, self._remembering
+            )
+            self._runners = [
+                SourceRunner(source, tenant, self.store.cursor(source.name), self._commit_patiently, self.report, clock)
+                for source, tenant in sources
+            ]
+            self._stopping = clock.flag()
+            self._maintainer = clock.thread(self._maintain, "maintenance")
 
     def __enter__(self) -> Self:
-        try:
+        with self._ending.where_it_fails():
             self._begin()
-        except BaseException as error:
-            self._ending.run(error)
-            raise
         return self
 
     def _begin(self) -> None:
         """Start everything, and note how each is ended: in the opposite order, the marks when all is scored."""
         then = self._ending.then
         then(self._tell_stopped)
-        for sink in self._sinks:
-            then(sink.close)
         for box in self.outboxes:
             box.start()
             then(box.stop)
         then(self._feed.stop)
-        then(partial(self._fitting.shutdown, cancel_futures=True))
         self._judge.take(self._remembering.start())
         then(partial(self._marks.save, now=True))
         self.scorer.start()

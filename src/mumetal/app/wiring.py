@@ -10,7 +10,9 @@ import msgspec
 
 from mumetal.access.api import LocalOperator, person_scope
 from mumetal.app import settings as settings_file
+from mumetal.app.ending import Ending
 from mumetal.app.models.live import LiveModels
+from mumetal.app.models.wired import reaches_hardware
 from mumetal.app.opened import actions_of, agents_of, migrations_of
 from mumetal.app.parts import own_parts
 from mumetal.app.settings import DEFAULT_FILE, Settings
@@ -22,7 +24,7 @@ from mumetal.core.errors import BadInputError
 from mumetal.core.identity import Scope
 from mumetal.core.logs import RoomLogger
 from mumetal.core.part import Part
-from mumetal.core.ports import Ledger, Source, Store, Truth
+from mumetal.core.ports import Ledger, Sink, Source, Store, Truth
 from mumetal.core.records import Records
 from mumetal.respond.api import Inventory, decode_inventory
 from mumetal.trust.api import LedgerWatch, demand_of, signed_calibrations
@@ -30,7 +32,7 @@ from mumetal.watch.api import MAX_TIMING_CODES_FILE, TimingCodes, decode_timing_
 
 OPERATOR = "operator"
 # registering and reading training data stay with the operating system's user at the command line
-STACK_ACTIONS = ("stack.start", "settings.change")
+STACK_ACTIONS = ("stack.start", "stack.miss", "settings.change")
 _log = RoomLogger("app")
 
 
@@ -71,10 +73,12 @@ def load(path: Path | None, overrides: Overrides) -> Settings:
         settings = replaced(settings, serve=replaced(settings.serve, port=overrides.port))
     if overrides.learning_rows is not None:
         settings = replaced(settings, watch=replaced(settings.watch, learning_rows=overrides.learning_rows))
-    return replaced(
-        settings,
-        sources=(*settings.sources, *overrides.sources),
-        sinks=(*settings.sinks, *overrides.sinks),
+    return settings_file.readable(
+        replaced(
+            settings,
+            sources=(*settings.sources, *overrides.sources),
+            sinks=(*settings.sinks, *overrides.sinks),
+        )
     )
 
 
@@ -130,11 +134,21 @@ def authorizer(parts: Sequence[Part] | None = None) -> LocalOperator:
     return LocalOperator(OPERATOR, LOCAL, (*STACK_ACTIONS, *actions_of(known)), agents=agents_of(known))
 
 
-def sources_of(settings: Settings) -> list[tuple[Source, str]]:
-    """Open every source that is set, with the tenant it reads for."""
-    return [
-        (open_source(spec), dict(parse_qsl(spec.partition("?")[2])).get("tenant", LOCAL)) for spec in settings.sources
-    ]
+def _opened(settings: Settings) -> tuple[list[tuple[Source, str]], list[tuple[str, Sink]]]:
+    """Open every source that is set, with the tenant it reads for, and every sink; where one fails none stays open."""
+    ending = Ending()
+    sources: list[tuple[Source, str]] = []
+    sinks: list[tuple[str, Sink]] = []
+    with ending.where_it_fails():
+        for spec in settings.sources:
+            source = open_source(spec)
+            ending.then(source.close)
+            sources.append((source, dict(parse_qsl(spec.partition("?")[2])).get("tenant", LOCAL)))
+        for spec in settings.sinks:
+            sink = open_sink(spec)
+            ending.then(sink.close)
+            sinks.append((sink_name(spec), sink))
+    return sources, sinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,25 +213,30 @@ def build(
         MumetalError: A source, a sink, the inventory or the folder cannot be used.
     """
     decides, demand = authorizer(parts), demand_of(settings.approvals)
+    known, codes = inventory(settings), timing_codes(settings)
+    models = LiveModels.open(
+        settings_file.path_in(settings),
+        ledger=ledger,
+        authorizer=decides,
+        clock=clock,
+        hardware=reaches_hardware(own_parts() if parts is None else parts),
+        demand=demand,
+    )
+    calibrations = signed_calibrations(settings.calibrations)
+    sources, sinks = _opened(settings)  # last: from here on the stack closes them
     return Stack(
         settings,
         clock,
         store=stores.store,
         records=stores.records,
-        inventory=inventory(settings),
+        inventory=known,
         ledger=ledger,
         authorizer=decides,
-        models=LiveModels.open(
-            settings_file.path_in(settings),
-            ledger=ledger,
-            authorizer=decides,
-            clock=clock,
-            demand=demand,
-        ),
-        sources=sources_of(settings),
-        sinks=[(sink_name(spec), open_sink(spec)) for spec in settings.sinks],
-        calibrations=signed_calibrations(settings.calibrations),
-        codes=timing_codes(settings),
+        models=models,
+        sources=sources,
+        sinks=sinks,
+        calibrations=calibrations,
+        codes=codes,
         upkeep=upkeep,
         demand=demand,
         parts=parts,

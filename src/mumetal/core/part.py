@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mumetal.core import check
 from mumetal.core.errors import BadInputError
@@ -158,6 +158,7 @@ class House:
     opened: Mapping[str, Running] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Running(Protocol):
     """A part that was opened."""
 

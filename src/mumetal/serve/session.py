@@ -1,7 +1,6 @@
 """One run of ``mumetal up``: the stack, its pages and, when nothing else is named, the demonstration."""
 
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,10 +9,11 @@ from msgspec import Struct
 
 from mumetal.app import wiring
 from mumetal.app.ending import Ending
+from mumetal.app.lost import lost
 from mumetal.app.parts import installed_plugins, load_plugins, parts
 from mumetal.app.scans import Scans
 from mumetal.app.settings import Settings, path_in
-from mumetal.app.settings_told import CHANGE, START, changes, last_told, told
+from mumetal.app.settings_told import CHANGE, MISS, START, changes, last_told, told
 from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
@@ -101,10 +101,23 @@ class Session:
         self._began_ns = clock.now_ns()
         self._began_monotonic_ns = clock.monotonic_ns()
         folder, self._seen = Path(settings.store.directory), witness_places(settings.witnesses)
+        self._lost = () if demo else lost(settings)
+        for what in self._lost:
+            _log.error("store.lost", what=what)
+            say(f"Something is missing: {what}.")
         self._ending = Ending()
         with ExitStack() as opened:
             self._ledger = opened.enter_context(
-                closing(open_ledger(folder, clock, key=settings.ledger_key, say=say, ticking=True))
+                closing(
+                    open_ledger(
+                        folder,
+                        clock,
+                        key=settings.ledger_key,
+                        say=say,
+                        ticking=True,
+                        witnesses=() if demo else self._seen,
+                    )
+                )
             )
             stores = opened.enter_context(wiring.opened_stores(settings, clock, self._parts))
             self.stack = wiring.build(
@@ -112,11 +125,19 @@ class Session:
                 clock,
                 self._ledger,
                 stores,
-                upkeep=LedgerWatch(self._ledger, clock, skew_s=settings.watch.clock_skew_s, witnesses=self._seen),
+                upkeep=LedgerWatch(
+                    self._ledger,
+                    clock,
+                    skew_s=settings.watch.clock_skew_s,
+                    witnesses=self._seen,
+                    lost=self._lost,
+                    started=START,
+                ),
                 parts=self._parts,
                 notice=self.notice,
                 truth=demo.truth if demo else tuple,
             )
+            opened.callback(self.stack.__exit__, None, None, None)
             self._server = self._made_server()
             self._ending.then(opened.pop_all().close)
         self.url = ""
@@ -138,17 +159,13 @@ class Session:
         return Server(app, self._settings.serve)
 
     def __enter__(self) -> Self:
-        try:
+        with self._ending.where_it_fails():
             self._begin()
-        except BaseException as error:
-            self._ending.run(error)
-            raise
         return self
 
     def _begin(self) -> None:
         self._declare()
         self.stack.__enter__()
-        self._ending.then(partial(self.stack.__exit__, None, None, None))
         self.url = self._server.start()
         self._ending.then(self._server.stop)
         if self._demo:
@@ -171,6 +188,10 @@ class Session:
             with acts.act(request, f"changed since the last start: {', '.join(changed)}"):
                 pass  # the file was changed already; what counts from here on is what was read of it
         stack = Subject(kind=SubjectKind.STACK, name="stack")
+        for what in self._lost:
+            request = Request(tenant=LOCAL, principal=who, action=MISS, resource=stack)
+            with acts.act(request, what):
+                pass  # it was gone already; the entry says since when that was known
         request = Request(tenant=LOCAL, principal=who, action=START, resource=stack)
         with acts.act(request, now):
             pass  # its end is not an outcome: whether it runs is seen elsewhere

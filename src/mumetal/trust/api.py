@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mumetal.trust.firmware.book import Book as FirmwareBook
     from mumetal.trust.firmware.fleet import Board, BoardFiles
     from mumetal.trust.firmware.fleet import decode as decode_fleet
-    from mumetal.trust.firmware.floors import Floors
     from mumetal.trust.firmware.mirror import open_mirror
     from mumetal.trust.firmware.record import OBSERVED as HOST_OBSERVED
     from mumetal.trust.firmware.record import QUOTE as TPM_QUOTE
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from mumetal.trust.firmware.rolling import ACTIONS as FIRMWARE_ACTIONS
     from mumetal.trust.firmware.rolling import ATTEST as ATTEST_BOARD
     from mumetal.trust.firmware.rolling import Entering as BoardActs
+    from mumetal.trust.firmware.rolling import confirmed as confirmed_version
     from mumetal.trust.firmware.rolling import entering as board_acts
     from mumetal.trust.firmware.rolling import rollout_of
     from mumetal.trust.firmware.rollout import Order as RolloutOrder
@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from mumetal.trust.ledger.opening import find as find_ledger
     from mumetal.trust.ledger.opening import open_ledger
     from mumetal.trust.ledger.opening import opened as opened_ledger
+    from mumetal.trust.ledger.opening import replace_key as replace_ledger_key
     from mumetal.trust.ledger.opening import silent as silent_ledger
     from mumetal.trust.ledger.proof import MAX_PROOF as MAX_LEDGER_PROOF
     from mumetal.trust.ledger.proof import decode as decode_proof
@@ -79,8 +80,13 @@ if TYPE_CHECKING:
     from mumetal.trust.ledger.proof import prove as prove_entry
     from mumetal.trust.ledger.reading import LedgerReader
     from mumetal.trust.ledger.record import decode as decode_entry
+    from mumetal.trust.ledger.rotation import Rotation as LedgerRotation
+    from mumetal.trust.ledger.rotation import log_keys as ledger_keys
     from mumetal.trust.ledger.upkeep import LedgerWatch
     from mumetal.trust.ledger.witness import Witness, witnessed
+    from mumetal.trust.ledger.witness import kept as kept_checkpoints
+    from mumetal.trust.ledger.witness import saw_any as saw_any_checkpoint
+    from mumetal.trust.ledger.witness_places import WitnessPlace, not_refuted
     from mumetal.trust.ledger.witness_places import places as witness_places
     from mumetal.trust.models.examining import examine as examine_model
     from mumetal.trust.models.exports.card import card as model_card
@@ -97,6 +103,7 @@ if TYPE_CHECKING:
     from mumetal.trust.models.health.fall_back import due as fall_back_due
     from mumetal.trust.models.health.fall_back import reason as fall_back_reason
     from mumetal.trust.models.health.findings import findings as health_findings
+    from mumetal.trust.models.health.findings import outside as outside_finding
     from mumetal.trust.models.health.findings import refused as refused_finding
     from mumetal.trust.models.lifecycle import ACTIONS as MODEL_ACTIONS
     from mumetal.trust.models.lifecycle import HEALTH_AGENT, RELEASE_AGENT
@@ -119,6 +126,7 @@ if TYPE_CHECKING:
     from mumetal.trust.models.record import State as ModelState
     from mumetal.trust.models.record import Version as ModelVersion
     from mumetal.trust.models.record import vouched
+    from mumetal.trust.models.refusals import apart
     from mumetal.trust.models.registry import ModelRegistry
     from mumetal.trust.models.report import GateReport
     from mumetal.trust.models.scorer import OnnxScorer

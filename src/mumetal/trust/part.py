@@ -34,6 +34,7 @@ PART = Part(
     actions=(
         "ledger.read",
         "ledger.export",
+        "model.answer",
         "model.approve",
         "model.promote",
         "model.rollback",

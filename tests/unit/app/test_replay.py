@@ -12,20 +12,25 @@ import pytest
 from tests.unit.watch.backgrounds import T0, Array, gaussian, stream
 from typer.testing import CliRunner
 
+from mumetal.access.api import agent_scope
 from mumetal.app import wiring
 from mumetal.app.parts import own_parts
 from mumetal.app.replay import Replayed, replay
 from mumetal.app.settings import Settings
+from mumetal.catalog.calibrations import snapshots
+from mumetal.core.acts import Acts
+from mumetal.core.clock import SystemClock
 from mumetal.core.delivery import Datum, Delivery
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.part import House, Idle, Part, Task
-from mumetal.core.ports import DatumKind, Observed, PluginInfo, Watcher
+from mumetal.core.ports import DatumKind, Observed, PluginInfo, Request, Watcher
 from mumetal.core.series import Series
 from mumetal.core.subject import Subject
 from mumetal.core.watcher import PlainWatcher
 from mumetal.respond.api import Inventory
 from mumetal.serve.cli.app import app
+from mumetal.trust.api import opened_ledger
 from mumetal.watch.settings import WatchSettings
 
 S = 10**9
@@ -202,6 +207,65 @@ def test_a_second_look_at_a_store_keeps_what_a_person_said(tmp_path: Path) -> No
     assert kept.label is not None
     assert json.loads(said.stdout)["incident"]["label"] == kept.label.value
     assert len(again.incidents) == len(first.incidents)
+
+
+def entering(house: House) -> Sequence[Watcher]:
+    place = Subject.path("recorded")
+    who = agent_scope("local", "mumetal.triage").principal
+    request = Request(tenant="local", principal=who, action="incident.page", resource=place)
+    Acts(house.ledger, house.authorizer, house.clock).deny(request, "a part enters something")
+    return ()
+
+
+def test_nobody_is_paged_of_a_recording_and_what_is_entered_bears_the_real_time(tmp_path: Path) -> None:
+    first = look(tmp_path / "s", stream(attacked()[:2_500]), parts=[guest("knowing")])
+    (incident,) = [i for i in first.incidents if i.paged]  # a running stack would have paged somebody
+    said = CliRunner().invoke(
+        app, ["incident", incident.incident_id, "--store", str(tmp_path / "s"), "--label", "benign"]
+    )
+    assert said.exit_code == 0, said.output
+    look(tmp_path / "s", parts=[guest("entering")])
+    with opened_ledger(tmp_path / "s", SystemClock()) as ledger:
+        entries = [entry for _, entry in ledger.entries()]
+    assert [(e.action, e.outcome) for e in entries] == [
+        ("incident.change", ""), ("incident.change", "done"), ("incident.page", "denied")
+    ]  # fmt: skip
+    assert [e.t_ns for e in entries] == sorted(e.t_ns for e in entries)
+
+
+class Sets(Knowing):
+    """Keeps which calibration sets it saw."""
+
+    seen: ClassVar[list[str]] = []
+
+    def wants(self, kind: DatumKind, subject: Subject) -> bool:
+        del subject
+        return kind == "snapshot"
+
+    def observe(self, data: Sequence[Datum], now_ns: int) -> Observed:
+        del now_ns
+        self.seen.extend(f"{d.tenant} {d.device}" for d in data)
+        return Observed()
+
+
+def sets(house: House) -> Sequence[Watcher]:
+    return (Sets(house),)
+
+
+def test_a_second_look_sees_devices_that_have_calibration_sets_only(tmp_path: Path) -> None:
+    Sets.seen.clear()
+    first, second = (
+        replace(snapshots("brisbane")[0], device=device, tenant=tenant)
+        for device, tenant in (("chip", "local"), ("chop", "other"))
+    )
+    sources = [Recording(first), Recording(second, tenant="other")]
+    parts = (*own_parts(), guest("sets"))
+    replay(SETTINGS, Inventory(), sources, tmp_path, lambda *_: None, parts)
+    once = sorted(Sets.seen)
+    assert once == ["local chip", "other chop"]
+    Sets.seen.clear()
+    replay(SETTINGS, Inventory(), [], tmp_path, lambda *_: None, parts)
+    assert sorted(Sets.seen) == once
 
 
 def test_what_stood_when_a_recording_ended_does_not_stand_for_ever(tmp_path: Path) -> None:

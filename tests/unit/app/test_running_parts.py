@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from mumetal.access.api import agent_scope
+from mumetal.app import opened as opened_parts
 from mumetal.app import running_parts
 from mumetal.app.opened import OpenedPart
 from mumetal.app.running_parts import HEALTH_S, PATIENCE_S, RunningParts
 from mumetal.connect.stores.records.opening import open_records
 from mumetal.core import LOCAL
 from mumetal.core.clock import ManualClock
-from mumetal.core.finding import Finding
+from mumetal.core.finding import Finding, Severity
 from mumetal.core.part import Health, HealthState, Idle, Part, Running, Task
 from mumetal.core.ports import PluginInfo
 from mumetal.core.record import Record
@@ -119,6 +120,45 @@ def test_one_of_ours_that_fails_stops_the_stack_aloud(records: Records) -> None:
         parts.start()
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (HealthState.FAILED, [("app.part_unwell", Severity.HIGH)]),
+        ("failed", [("app.part_unwell", Severity.HIGH)]),
+        ("behind", [("app.part_unwell", Severity.MEDIUM)]),
+        ("good", []),
+        ("nonsense", [("app.plugin_failed", Severity.HIGH)]),
+    ],
+)
+def test_a_guest_may_say_in_plain_text_how_it_is(
+    records: Records, state: HealthState, told: list[tuple[str, Severity]]
+) -> None:
+    clock, part, found = ManualClock(T0), Reader(), list[Finding]()
+    part.is_well = Health(state=state)
+    parts = RunningParts([opened("guest", part)], found.append, records.log, clock, [])
+    for _ in range(3):
+        clock.sleep(HEALTH_S)
+        parts.run_due()
+        until(lambda: not any(t.name == "part guest" for t in threading.enumerate()))
+    assert [(f.rule, f.severity) for f in found] == told
+
+
+class Withheld(Idle):
+    """A guest whose start cannot even be looked up."""
+
+    @property
+    def start(self) -> Callable[[], None]:
+        raise ZeroDivisionError
+
+
+def test_a_guest_whose_start_cannot_be_looked_up_is_left_out_and_told(records: Records) -> None:
+    told = list[Finding]()
+    parts = RunningParts([opened("guest", Withheld())], told.append, records.log, ManualClock(T0), [])
+    parts.start()
+    parts.stop()
+    assert [(f.rule, f.subject.name) for f in told] == [("app.plugin_failed", "guest")]
+
+
 class Stuck(Idle):
     """A guest that does not come back from some of its calls, until it is let go."""
 
@@ -206,7 +246,7 @@ def test_a_guest_that_takes_its_time_is_not_called_again_meanwhile_and_not_left_
 def test_a_guest_whose_stop_blocks_keeps_no_other_from_stopping(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running_parts, "STOP_S", 0.05)
+    monkeypatch.setattr(opened_parts, "STOP_S", 0.05)
     ours, guest = Reader(), Stuck("stop")
     parts = RunningParts(
         [opened("ours", ours), opened("guest", guest)], lambda _: None, records.log, ManualClock(T0), ["ours"]

@@ -21,6 +21,7 @@ from mumetal.connect.settings import StoreSettings
 from mumetal.core import LOCAL
 from mumetal.core.clock import ManualClock
 from mumetal.core.delivery import Delivery
+from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Finding
 from mumetal.core.part import House, Idle, Part, Running, Task
 from mumetal.core.ports import PluginInfo, Store
@@ -145,6 +146,75 @@ def test_what_was_started_is_ended_when_a_part_of_ours_cannot_start(
         pytest.fail("it started")
     assert sink.closed
     assert set(threading.enumerate()) <= before
+
+
+CALLED: list[str] = []
+
+
+class Noting(Idle):
+    """A guest that notes what is asked of it."""
+
+    def start(self) -> None:
+        CALLED.append("start")
+
+    def stop(self, within_s: float) -> None:
+        del within_s
+        CALLED.append("stop")
+
+
+def open_noting(house: House) -> Running:
+    del house
+    return Noting()
+
+
+NOTING = Part(info=PluginInfo(plugin_id="noting", title="A guest"), opens=f"{__name__}:open_noting")
+
+
+@pytest.mark.parametrize("where", ["stack.VerbDesk", "stack.watching_parts", "pipeline.remembering.Remembering.start"])
+def test_what_was_opened_is_ended_wherever_the_making_or_the_start_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(f"mumetal.app.{where}", fails)
+    CALLED.clear()
+    clock, sink = ManualClock(END_NS), Sink()
+    with (
+        pytest.raises(ZeroDivisionError),
+        over(tmp_path, FakeStore(), FakeRecords(clock, []), clock, [sink], (*own_parts(), NOTING)),
+    ):
+        pytest.fail("it started")
+    assert CALLED == ["stop"]
+    assert sink.closed
+
+
+def test_a_stack_that_is_never_entered_is_ended_as_well_and_only_once(tmp_path: Path) -> None:
+    CALLED.clear()
+    clock, sink = ManualClock(END_NS), Sink()
+    made = over(tmp_path, FakeStore(), FakeRecords(clock, []), clock, [sink], (*own_parts(), NOTING))
+    made.__exit__(None, None, None)
+    made.__exit__(None, None, None)
+    assert CALLED == ["stop"]
+    assert sink.closed
+
+
+def test_a_started_part_is_stopped_once(tmp_path: Path) -> None:
+    CALLED.clear()
+    clock = ManualClock(END_NS)
+    with over(tmp_path, FakeStore(), FakeRecords(clock, []), clock, parts=(*own_parts(), NOTING)):
+        pass
+    assert CALLED == ["start", "stop"]
+
+
+def test_sources_that_are_open_are_closed_where_a_sink_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Sink()
+    monkeypatch.setattr(wiring, "open_source", lambda _: source)
+    clock = ManualClock(END_NS)
+    settings = Settings(store=StoreSettings(directory=str(tmp_path)), sources=("csv:x",), sinks=("nothing:x",))
+    stores = wiring.Stores(store=FakeStore(), records=FakeRecords(clock, []))
+    with pytest.raises(BadInputError, match="nothing"):
+        wiring.build(settings, clock, FakeLedger(), stores)
+    assert source.closed
 
 
 def test_a_guest_whose_task_never_ends_stops_neither_compaction_nor_the_end(tmp_path: Path) -> None:

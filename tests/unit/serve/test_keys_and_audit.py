@@ -106,3 +106,41 @@ def test_an_installations_key_is_made_once(tmp_path: Path) -> None:
     assert again.public == public
     again.verify()
     again.close()
+
+
+def test_an_older_checkpoint_put_back_and_a_kept_one_that_knows_better(tmp_path: Path) -> None:
+    ledger = open_local(tmp_path / "store" / "ledger", clock=ManualClock(T0), entropy=counting())
+    ledger.append_many(entries(0, 300))
+    ledger.publish()
+    folder, store = tmp_path / "store" / "ledger", ("--store", tmp_path / "store")
+    shutil.copytree(folder, tmp_path / "older")
+    ledger.append_many(entries(300, 320))
+    ledger.close()
+    shutil.copy(folder / "checkpoint", tmp_path / "kept")
+    key = tmp_path / "log.pub"
+    shutil.copy(folder / "log.pub", key)
+    kept = ("--checkpoint", tmp_path / "kept", "--key", key)
+    told = json.loads(run("audit", "verify", *store, *kept, "--json"))
+    assert (told["vouched"], told["unproved"], told["verified"]) == (320, 0, True)
+    shutil.copy(tmp_path / "older" / "checkpoint", folder / "checkpoint")
+    assert "older checkpoint was put back" in run("audit", "verify", *store, *kept, code=4)
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "older", folder)
+    assert "cut off" in run("audit", "verify", *store, *kept, code=4)
+    assert json.loads(run("audit", "verify", *store, "--json"))["unproved"] == 300
+
+
+def test_the_key_is_replaced_by_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_local(tmp_path / "store" / "ledger", clock=ManualClock(T0), entropy=counting()).close()
+    store = ("--store", tmp_path / "store")
+    shutil.copy(tmp_path / "store" / "ledger" / "log.pub", tmp_path / "log.pub")
+    told = json.loads(run("audit", "rotate-key", *store, "--json"))
+    assert told["key"] != told["former"]
+    monkeypatch.setenv("LOG_KEY", "ab" * 32 + "cd" * 32)
+    assert "Keep the new log.pub" in run("audit", "rotate-key", "--to", "env:LOG_KEY", *store)
+    assert not (tmp_path / "store" / "ledger.key").exists()
+    run("audit", "verify", *store, "--key", tmp_path / "log.pub")
+    shown = run("audit", "show", *store)
+    assert shown.count("ledger.rotate_key") == 4
+    assert shown.count("ledger.key_replaced") == 2
+    run("audit", "rotate-key", "--store", tmp_path / "nowhere", code=3)

@@ -18,6 +18,7 @@ from tests.watching import watching_of
 
 from mumetal.app import wiring
 from mumetal.app.models import live as live_models
+from mumetal.app.models import registry as registry_acts
 from mumetal.app.models.live import LiveModels
 from mumetal.app.models.registry import changing
 from mumetal.app.settings import Settings
@@ -180,14 +181,20 @@ def test_what_the_package_ships_is_active_at_the_first_start(tmp_path: Path, mon
         assert "step 2" in stack.models.problems[0].why
 
 
-def test_status_names_what_does_not_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_names_what_does_not_verify(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with changing(tmp_path, make=True) as desk:
         version = desk.lifecycle.register(desk.principal, "cryo", pca_model(background()), promises())
         said = tuple(GateOutcome(gate=g, passed=True, reason="measured") for g in sorted(REQUIRED))
         report = GateReport(name="cryo", version=version, data="0" * 64, t_ns="1", outcomes=said)
         desk.lifecycle.promote(desk.principal, "cryo", version, report)
-        for _ in range(2):
-            desk.lifecycle.approve(desk.principal, "cryo", version)
+    for _ in range(2):
+        with monkeypatch.context() as other:
+            other.setattr(registry_acts, "os_user", lambda: "bob")
+            with changing(tmp_path) as desk:
+                desk.lifecycle.approve(desk.principal, "cryo", version)
+        with changing(tmp_path) as desk:
             desk.lifecycle.promote(desk.principal, "cryo", version)
     assert live_models.looked_up(tmp_path) == []
     victim = next((tmp_path / "models" / "objects").glob("*/*"))

@@ -5,6 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from tests.model_files import background, pca_model
 from typer.testing import CliRunner
 
+from mumetal.access.api import os_user
+from mumetal.app.models import registry
 from mumetal.serve.cli.app import app
 
 CHANNELS = ["c0", "c1", "c2", "c3"]
@@ -32,6 +35,7 @@ def csv_of(path: Path, rows: np.ndarray[Any, np.dtype[np.float64]], labels: Any 
 def promise(path: Path, training: Path, **extra: Any) -> Path:
     body = {
         "owner": "ada",
+        "trainer": "tess",
         "purpose": "scores a cryostat",
         "touches_hardware": False,
         "code": "abc123",
@@ -67,8 +71,9 @@ class Bench:
         assert done.exit_code == 0, done.output
         return str(json.loads(done.output)["version"])
 
-    def act(self, *arguments: object) -> Any:
-        return run(*arguments, "--store", self.store)
+    def act(self, *arguments: object, who: str = "") -> Any:
+        with patch.object(registry, "os_user", lambda: who or os_user()):
+            return run(*arguments, "--store", self.store)
 
 
 @pytest.fixture
@@ -86,7 +91,8 @@ def test_from_draft_to_active_and_back(bench: Bench) -> None:
         for state in ("shadow", "active"):
             early = bench.act("promote", "cryo", version)
             assert early.exit_code == 4, early.output
-            assert bench.act("approve", "cryo", version).exit_code == 0
+            assert bench.act("approve", "cryo", version).exit_code == 4  # who registered it
+            assert bench.act("approve", "cryo", version, who="bob").exit_code == 0
             assert f"is {state}" in bench.act("promote", "cryo", version).output
     shown = bench.act("show", "cryo")
     assert "approved active" in shown.output
@@ -153,9 +159,10 @@ def test_gates_refuse_and_say_why(bench: Bench) -> None:
 
 def activate(bench: Bench, seed: int) -> str:
     version = bench.register(seed)[:12]
-    assert bench.act("promote", "cryo", version, "--held-out", bench.held_out).exit_code == 0
+    shown = ("--held-out", bench.held_out, "--training", bench.training)
+    assert bench.act("promote", "cryo", version, *shown).exit_code == 0
     for _ in range(2):
-        assert bench.act("approve", "cryo", version).exit_code == 0
+        assert bench.act("approve", "cryo", version, who="bob").exit_code == 0
         assert bench.act("promote", "cryo", version).exit_code == 0
     return version
 

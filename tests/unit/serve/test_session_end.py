@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mumetal.app.running_parts import RunningParts
 from mumetal.app.settings import ServeSettings, Settings
 from mumetal.connect.settings import StoreSettings
 from mumetal.core.clock import SystemClock
@@ -55,4 +56,26 @@ def test_a_stack_that_cannot_be_built_leaves_nothing_open(tmp_path: Path) -> Non
     bad = Settings(store=StoreSettings(directory=str(tmp_path)), sinks=("nosuch:place",))
     with pytest.raises(Exception, match="nosuch"):
         Session(bad, SystemClock(), None)
+    assert started_again(tmp_path)
+
+
+def test_a_stack_that_was_built_is_ended_where_its_pages_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[RunningParts] = []
+    stop = RunningParts.stop
+
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    def noted(parts: RunningParts) -> None:
+        stopped.append(parts)
+        stop(parts)
+
+    monkeypatch.setattr("mumetal.serve.session.create_app", fails)
+    monkeypatch.setattr(RunningParts, "stop", noted)
+    with pytest.raises(ZeroDivisionError):
+        Session(settings_in(tmp_path), SystemClock(), None)
+    monkeypatch.undo()
+    assert stopped
     assert started_again(tmp_path)

@@ -37,10 +37,14 @@ from mumetal.trust.api import (
     fall_back_reason,
     health_findings,
     look_at_model,
+    outside_finding,
     refused_finding,
 )
 
 S = 10**9
+OUTSIDE = 0.01
+"""Share of rows outside a model's ranges that is told; what the schema gate lets pass of ordinary ones."""
+FEWEST_OUTSIDE = 5
 _log = RoomLogger("app")
 
 
@@ -107,6 +111,7 @@ class ModelHealth:
         self._pace = pace or Pace()
         self._wards: dict[tuple[str, Stream], Ward] = {}
         self._told: set[tuple[str, str]] = set()
+        self._counted: dict[str, tuple[tuple[int, int], bool]] = {}
         self._stopping = clock.flag()
         self._thread = clock.thread(self._run, "model-health")
 
@@ -137,6 +142,7 @@ class ModelHealth:
         for model in self._models.loaded():
             if self._stopping.is_set():
                 return
+            self._outside(model, now_ns)
             if self._canary(model, now_ns):
                 continue
             looks = list(self._looks(model, now_ns))
@@ -157,6 +163,19 @@ class ModelHealth:
             _log.warning("model.refused", model=problem.model, version=version, reason=problem.why)
             if active is not None:
                 self._back(problem.model, f"the active version does not verify: {problem.why}", now_ns)
+
+    def _outside(self, model: LoadedModel, now_ns: int) -> None:
+        """Tell when many of the rows since the last tick lay outside the ranges, once until they do not."""
+        given, outside = model.outside.counted
+        before, _ = self._counted.get(model.version, ((0, 0), False))
+        new, out = given - before[0], outside - before[1]
+        many = out >= FEWEST_OUTSIDE and out > OUTSIDE * new
+        told = self._counted.get(model.version, ((0, 0), False))[1]
+        if new:
+            self._counted[model.version] = ((given, outside), many)
+        if many and not told:
+            _log.warning("model.outside_ranges", model=model.name, version=model.version, rows=new, outside=out)
+            self._report(outside_finding(model.name, model.version, out, new, now_ns))
 
     def _canary(self, model: LoadedModel, now_ns: int) -> bool:
         """Whether the window with a known answer failed; then it was told and acted upon."""

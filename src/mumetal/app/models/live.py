@@ -5,7 +5,7 @@ A stack whose registry or whose model is refused goes on watching without it, in
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
@@ -29,6 +29,7 @@ from mumetal.trust.api import (
     ModelDesk,
     ModelKind,
     ModelProblem,
+    ModelRegistry,
     ModelState,
     OnnxScorer,
     adopt_shipped,
@@ -69,6 +70,25 @@ class Look:
     note: str = ""
 
 
+class Outside:
+    """Counts the rows that a model was given, and those that lay outside the ranges it was registered with."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._given = self._outside = 0
+
+    def count(self, given: int, outside: int) -> None:
+        """Count rows that were just given."""
+        with self._lock:
+            self._given, self._outside = self._given + given, self._outside + outside
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Return (rows given, rows of them outside) since the model was loaded."""
+        with self._lock:
+            return self._given, self._outside
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadedModel:
     """An active version that scores rows; equal to another of the same version.
@@ -78,12 +98,16 @@ class LoadedModel:
         version: SHA-256 of its manifest.
         channels: Name and unit of each input column.
         scorer: Runs it.
+        ranges: Lowest and highest value of each input column, as registered, shape (2, C).
+        outside: Counts the rows that are not scored because they lie outside.
     """
 
     name: str
     version: str
     channels: tuple[tuple[str, str], ...]
     scorer: OnnxScorer
+    ranges: Array
+    outside: Outside = field(default_factory=Outside)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LoadedModel) and (self.name, self.version) == (other.name, other.version)
@@ -92,11 +116,19 @@ class LoadedModel:
         return hash((self.name, self.version))
 
     def score(self, rows: Array) -> Array:
-        """Score rows, shape (n, C) to (n,); NaN where the model fails, so that the watch goes on and its health tells."""
+        """Score rows, shape (n, C) to (n,); NaN where the model fails or was never tried, so that the watch goes on.
+
+        What lies outside the registered ranges is not scored: it is counted, and the model's health tells.
+        """
+        low, high = self.ranges
+        outside = ((rows < low) | (rows > high)).any(axis=1)
+        self.outside.count(len(rows), int(outside.sum()))
+        scores = np.full(len(rows), np.nan)
         try:
-            return self.scorer.score(rows)
+            scores[~outside] = self.scorer.score(rows[~outside])
         except BadInputError:
             return np.full(len(rows), np.nan)
+        return scores
 
 
 def degraded(problems: Sequence[ModelProblem]) -> str:
@@ -108,6 +140,10 @@ def degraded(problems: Sequence[ModelProblem]) -> str:
     return f"Degraded: the watch goes on without {told}{more}."
 
 
+def _gone(registry: ModelRegistry) -> list[ModelProblem]:
+    return [ModelProblem(model=name, why="the ledger knows it, and its record is gone") for name in registry.gone()]
+
+
 def looked_up(store: Path) -> list[ModelProblem]:
     """Return what of a store's registry does not verify, without changing anything; also beside a running stack."""
     if not (store / MODELS_FOLDER / MODELS_ROOT_FILE).exists():
@@ -115,6 +151,7 @@ def looked_up(store: Path) -> list[ModelProblem]:
     problems: list[ModelProblem] = []
     try:
         with reading_models(store) as registry:
+            problems += _gone(registry)
             for name in registry.names():
                 try:
                     if registry.record(name).in_state(ModelState.ACTIVE) is not None:
@@ -159,6 +196,7 @@ class LiveModels:
         ledger: Ledger,
         authorizer: Authorizer,
         clock: Clock,
+        hardware: bool = False,
         demand: ApprovalDemand | None = None,
     ) -> "LiveModels":
         """Open the registry of a store and take in what is shipped; a registry that is refused leaves a problem."""
@@ -172,6 +210,7 @@ class LiveModels:
                 clock=clock,
                 principal=agent_scope(LOCAL, RELEASE_AGENT).principal,
                 owner=os_user(),
+                hardware=hardware,
                 demand=demand,
             )
         except MumetalError as error:
@@ -209,6 +248,20 @@ class LiveModels:
             raise BadInputError("there is no registry of models", where=name)
         return self.desk.registry.load(name)
 
+    @property
+    def outside_words(self) -> str:
+        """Say which running models were given rows outside their ranges, and how many; empty when none was."""
+        counted = [(m.name, *m.outside.counted) for m in self._running]
+        return "; ".join(
+            f"{outside} of {given} rows lay outside the ranges of {name} and were not scored by it"
+            for name, given, outside in counted
+            if outside
+        )
+
+    def unscored(self, name: str) -> tuple[int, int]:
+        """Return (rows given to a model that runs, rows of them outside its ranges); zeros where none does."""
+        return next((m.outside.counted for m in self._running if m.name == name), (0, 0))
+
     def looks(self, name: str) -> tuple[Look, ...]:
         """Return the newest looks at a model, one per stream."""
         return self._looks.get(name, ())
@@ -228,6 +281,7 @@ class LiveModels:
         with self._lock:
             running: list[LoadedModel] = []
             problems: list[ModelProblem] = list(self._own)
+            problems += _gone(self.desk.registry)
             for name in self.desk.registry.names():
                 try:
                     found = self._load(name)
@@ -270,7 +324,8 @@ class LiveModels:
         if promised.kind is not ModelKind.ONNX or not scores_rows(artefact.data):
             return None  # loaded by whoever uses it, such as an encoder
         channels = tuple((i.channel, i.unit) for i in promised.inputs)
-        return LoadedModel(name=name, version=version, channels=channels, scorer=OnnxScorer(artefact))
+        ranges = np.array([[i.lowest for i in promised.inputs], [i.highest for i in promised.inputs]])
+        return LoadedModel(name=name, version=version, channels=channels, scorer=OnnxScorer(artefact), ranges=ranges)
 
 
 def scores_rows(data: bytes) -> bool:

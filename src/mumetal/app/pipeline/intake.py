@@ -35,8 +35,14 @@ def unavailable_finding(source: Source, tenant: str, error: MumetalError, now_ns
     )
 
 
+def close_source(source: Source, tenant: str) -> None:
+    """Close a source that is read no more."""
+    source.close()
+    _log.info("source.closed", source=source.name, tenant=tenant)
+
+
 class SourceRunner:
-    """Reads one source until stopped.
+    """Reads one source until stopped; whoever opened it closes it.
 
     Args:
         source: What to read.
@@ -73,11 +79,9 @@ class SourceRunner:
         _log.info("source.opened", source=self._source.name, tenant=self._tenant, resumed=bool(self._cursor))
 
     def stop(self) -> None:
-        """Ask the thread to end, wait for it, and close the source."""
+        """Ask the thread to end, and wait for it."""
         self._stop.set()
         self._thread.join(timeout=10)
-        self._source.close()
-        _log.info("source.closed", source=self._source.name, tenant=self._tenant)
 
     def _run(self) -> None:
         pause = RETRY_FIRST_S

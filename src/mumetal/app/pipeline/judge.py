@@ -42,10 +42,11 @@ class Judge:
 
     Args:
         rooms: Stores, triage, ledger and authorizer.
+        pages: Whether anybody is paged; of what was recorded nobody is.
     """
 
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+    def __init__(self, rooms: Rooms, *, pages: bool = True) -> None:
+        self._rooms, self._pages = rooms, pages
         self._acts = Acts(rooms.ledger, rooms.authorizer, rooms.clock)
         self._lock = threading.Lock()
         self._told = IncidentLog()
@@ -59,9 +60,9 @@ class Judge:
         with self._lock:
             proven = [self._with_digests(f) for f in findings]
             changed = rooms.triage.add(proven, rooms.clock.now_ns())
-            pages = rooms.triage.pages()
+            due = rooms.triage.pages()
             with ExitStack() as paging:
-                for incident in pages:
+                for incident in due if self._pages else ():
                     paging.enter_context(self._page(incident))
                 for tenant in dict.fromkeys([*(f.tenant for f in proven), *(i.tenant for i in changed)]):
                     mine = [f for f in proven if f.tenant == tenant], [i for i in changed if i.tenant == tenant]

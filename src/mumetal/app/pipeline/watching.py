@@ -58,6 +58,7 @@ class Watching:
         causes: Asks the innocent causes.
         budget: The user's alert budget.
         clock: Where the time of arrival comes from.
+        untold: What is told first: who was left out before anything was looked at.
     """
 
     def __init__(
@@ -67,12 +68,13 @@ class Watching:
         causes: CauseStage,
         budget: SharedBudget,
         clock: Clock,
+        untold: Sequence[Finding] = (),
     ) -> None:
         self.watchers, self._guests = [*own, *others], {id(w) for w in others}
         self._causes, self._budget, self._clock = causes, budget, clock
         self._arrivals: dict[StreamKey, Arrivals] = {}
         self._told: dict[StreamKey, str] = {}
-        self._untold: list[Finding] = []
+        self._untold = list(untold)
         self._wanted: dict[tuple[DatumKind, Subject], list[Watcher]] = {}
 
     def observe(self, datum: Datum) -> list[Finding]:
@@ -256,4 +258,9 @@ def watching_parts(
     """
     ours = [w for o in opened if o.part.part_id in own for w in o.watchers]
     guests = [w for o in opened if o.part.part_id not in own for w in o.watchers]
-    return Watching(ours, guests, CauseStage(scene_of), budget, clock)
+    junk = [
+        left_out(o.part.part_id, "A part of another package", f"gave {o.junk}", clock.now_ns())
+        for o in opened
+        if o.junk
+    ]
+    return Watching(ours, guests, CauseStage(scene_of), budget, clock, junk)

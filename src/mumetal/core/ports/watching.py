@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from mumetal.core.subject import Subject
 
@@ -98,6 +98,7 @@ class AlertBudget(Protocol):
         """Return how many shares each of a stream's detectors has at ``t_ns``, ≥ 1: more when others are in trouble too."""
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """Looks at committed data of many subjects. Causes and the alert budget come after it, in ``app``.
 

@@ -47,9 +47,18 @@ def check(
 ) -> int:
     """Check settings, sources, inventory and ledger without starting anything."""
     from mumetal.app import wiring
+    from mumetal.app.lost import lost
     from mumetal.app.parts import load_plugins
     from mumetal.connect.api import open_source
-    from mumetal.trust.api import FORMER_LEDGER, LEDGER_FOLDER, LedgerReader, find_ledger
+    from mumetal.core.errors import RejectedError
+    from mumetal.trust.api import (
+        FORMER_LEDGER,
+        LEDGER_FOLDER,
+        LedgerReader,
+        find_ledger,
+        not_refuted,
+        witness_places,
+    )
 
     lines: list[Line] = []
     chosen = wiring.load(settings, wiring.Overrides(store=store, sources=source or ()))
@@ -77,8 +86,12 @@ def check(
     for spec in chosen.sources:
         _try(lines, f"source {spec}", partial(probe, spec))
 
+    lines += [Line(what="store", ok=False, detail=what, code=RejectedError.exit_code) for what in lost(chosen)]
+
     def ledger() -> str:
         store = Path(chosen.store.directory)
+        for place in witness_places(chosen.witnesses):
+            not_refuted(place, store / LEDGER_FOLDER)
         if not (store / LEDGER_FOLDER).exists() and not (store / FORMER_LEDGER).exists():
             return "none yet"
         reader = LedgerReader(find_ledger(store))

@@ -13,7 +13,7 @@ from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.errors import UnavailableError
 from mumetal.core.identity import Principal
-from mumetal.core.ports import Authorizer, Ledger, Request
+from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
 from mumetal.trust.firmware.book import Book, BookedLedger
 from mumetal.trust.firmware.fleet import all_entries
 from mumetal.trust.firmware.floors import CONFIRMED, Floors
@@ -23,6 +23,7 @@ from mumetal.trust.keys.hybrid import Entropy
 from mumetal.trust.keys.root import TrustRoot
 from mumetal.trust.ledger.local import open_local
 from mumetal.trust.ledger.log import MerkleLedger
+from mumetal.trust.ledger.reading import LedgerReader
 from mumetal.trust.signing.demand import Demand
 
 ATTEST = "firmware.attest"
@@ -119,6 +120,20 @@ def rollout_of(
         keep=lambda device, data: book.keep_good(entered.tenant, device, data),
         demand=demand,
     )
+
+
+def confirmed(book: Book, tenant: str, device: str) -> int:
+    """Return the highest security version that a device ever confirmed, by record, floors or ledger; 0 for none.
+
+    Raises:
+        RejectedError: The ledger of rollouts was tampered with.
+        BadInputError: A file of the state folder cannot be read.
+    """
+    entries: list[LedgerEntry] = []
+    if (book.folder / "ledger").exists():
+        entries = list(all_entries(LedgerReader(book.folder / "ledger")))
+    known = book.board(tenant, device)
+    return max(known.confirmed if known else 0, Floors(book.folder / "floors.json", entries).of(device))
 
 
 def _ledger(book: Book, clock: Clock, entropy: Entropy) -> MerkleLedger:

@@ -107,6 +107,15 @@ def is_sealed(data: bytes, where: str = "key file") -> bool:
     return bool(_decode(data, where).sealed)
 
 
+def key_id(data: bytes, where: str = "key file") -> str:
+    """Return the id of the key that a file says it holds; nothing secret is opened.
+
+    Raises:
+        BadInputError: It is no key file.
+    """
+    return _decode(data, where).key_id
+
+
 def unseal(data: bytes, passphrase: str = "", where: str = "key file") -> SoftKey:
     """Return the key in a file.
 

@@ -1,5 +1,7 @@
 """Examines a ledger's folder, or an offline copy of it: nothing but its bytes, the keys, and what witnesses kept.
 
+Entries past the log's checkpoint have to be under a seal of the log in the journal; they are *unproved* until a
+checkpoint that a witness has seen covers them. A checkpoint that is older than a witnessed one was put back.
 Every entry is hashed and held against its tile, every tile against the one above, and the roots that come of it against
 the log's checkpoint and every witnessed one. Where a witnessed root does not come out, the damage lies between the last
 one that does and that one; and where the tiles still yield the root, it is exactly the entries that differ from them.
@@ -14,6 +16,7 @@ from mumetal.trust.ledger import checkpoint as checkpoints
 from mumetal.trust.ledger import merkle, record, tiles
 from mumetal.trust.ledger.checkpoint import Checkpoint
 from mumetal.trust.ledger.folder import LedgerFolder, Tail
+from mumetal.trust.ledger.rotation import log_keys
 from mumetal.trust.ledger.tiles import WIDTH, Frontier
 
 MAX_DAMAGE = 100
@@ -41,7 +44,7 @@ class Examination:
     Args:
         count: Entries that are there.
         checkpoint: The log's newest checkpoint; None when it has none.
-        vouched: Entries that a witnessed checkpoint proves unchanged; 0 without one.
+        vouched: Entries that a witnessed checkpoint, or one kept elsewhere, proves unchanged; 0 without one.
         damages: In order, at most about 100.
         clock_steps: Entries that are dated before the one before them: a clock was set back, or two clocks differ.
     """
@@ -51,6 +54,16 @@ class Examination:
     vouched: int
     damages: tuple[Damage, ...] = ()
     clock_steps: int = 0
+
+    @property
+    def signed(self) -> int:
+        """Entries under the log's newest checkpoint; those after it are under its seals alone."""
+        return self.checkpoint.size if self.checkpoint else 0
+
+    @property
+    def unproved(self) -> int:
+        """Entries that nothing kept elsewhere proves: whoever has the log's key could have written them."""
+        return max(0, self.count - self.vouched)
 
     def refuse(self) -> None:
         """Return nothing when nothing is damaged.
@@ -88,28 +101,34 @@ class _Walk:
             self.damages.append(Damage(start=start, stop=stop, what=what))
 
 
-def examine(
-    folder: LedgerFolder, *, public: HybridPublicKey | None, witnessed: Sequence[Checkpoint] = ()
-) -> Examination:
+def examine(folder: LedgerFolder, *, public: HybridPublicKey, witnessed: Sequence[Checkpoint] = ()) -> Examination:
     """Examine a ledger.
 
     Args:
         folder: Where it is.
-        public: The log's key, to check the checkpoint's signatures; None when the caller has other reason to trust it.
-        witnessed: Checkpoints that witnesses kept, their cosignatures verified already.
+        public: The log's key; one that replaced it is followed to by the statements of both.
+        witnessed: Checkpoints that witnesses kept, or that were kept elsewhere, verified already.
 
     Raises:
         RejectedError: The checkpoint or the journal cannot be read at all, or its signatures do not hold.
     """
     note = folder.note()
     checkpoint = None if note is None else checkpoints.of_note(note)
-    if note is not None and checkpoint is not None and public is not None:
-        checkpoints.verify(note, checkpoint.origin, public)
+    origin = checkpoint.origin if checkpoint else witnessed[0].origin if witnessed else ""
+    keys = log_keys(folder.path, origin, public)
+    newest = keys.newest
+    if note is not None:
+        checkpoints.verify(note, origin, newest)
+    signed = checkpoint.size if checkpoint else 0
     tail = folder.tail()
-    count = tail.stop if tail else checkpoint.size if checkpoint else 0
+    count = tail.stop if tail else signed
+    sealed, roots = tail.proved(origin, newest) if tail else (0, {})
+    roots |= {r.size: r.root for r in keys.rotations}  # what a change of key began from is fixed by both keys
     targets: dict[int, list[Checkpoint]] = {}
     for target in (*witnessed, *([checkpoint] if checkpoint else [])):
         targets.setdefault(target.size, []).append(target)
+    for size, root in roots.items():
+        targets.setdefault(size, []).append(Checkpoint(origin=origin, size=size, root=root))
     walk = _Walk(folder, targets)
     _reach(walk)
     if checkpoint is None and count:
@@ -120,6 +139,13 @@ def examine(
     for size in sorted(s for s in targets if s > count):
         walk.note(count, size, f"cut off: a checkpoint has {size} entries, {count} are left")
         break
+    if count > max(sealed, signed):
+        walk.note(
+            max(sealed, signed), count, "the journal has entries that are not under the log's seal: added, or altered"
+        )
+    seen = max((t.size for t in witnessed), default=0)
+    if checkpoint is not None and signed < seen <= count:
+        walk.note(signed, seen, f"an older checkpoint was put back: it is of {signed} entries, {seen} were witnessed")
     held = [t.size for t in witnessed if t.size <= walk.proven]
     return Examination(
         count=count,

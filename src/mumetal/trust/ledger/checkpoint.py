@@ -23,6 +23,7 @@ from mumetal.trust.keys.hybrid import (
 from mumetal.trust.ledger import note as notes
 from mumetal.trust.ledger.merkle import HASH
 from mumetal.trust.ledger.note import Note, NoteSignature
+from mumetal.trust.ledger.rotation import LogKeys
 
 NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 LATEST_S = 2**63 - 1
@@ -82,10 +83,11 @@ def sign(checkpoint: Checkpoint, signer: Signer) -> Note:
     return _with(note, checkpoint.origin, signer.public, signer.sign(note.signed), b"", cosignature=False)
 
 
-def verify(note: Note, origin: str, public: HybridPublicKey) -> None:
+def verify(note: Note, origin: str, public: HybridPublicKey | LogKeys) -> None:
     """Return nothing when the note is a checkpoint of that log.
 
-    Steps: (1) its origin is the log's; (2) the Ed25519 line holds; (3) the ML-DSA-87 line holds.
+    Steps: (1) its origin is the log's; (2) the Ed25519 line holds; (3) the ML-DSA-87 line holds. Of several keys, one
+    that may sign a checkpoint of that size has to hold.
 
     Raises:
         RejectedError: A step failed.
@@ -96,6 +98,18 @@ def verify(note: Note, origin: str, public: HybridPublicKey) -> None:
         raise RejectedError(f"step 1: {error.message}", where=origin) from None
     if found.origin != origin:
         raise RejectedError(f"step 1: it is a checkpoint of {found.origin[:80]!r}", where=origin)
+    may = public.may_sign(found.size) if isinstance(public, LogKeys) else [public]
+    for at, key in enumerate(may, 1):
+        try:
+            _signed(note, origin, key)
+        except RejectedError:
+            if at == len(may):
+                raise
+        else:
+            return
+
+
+def _signed(note: Note, origin: str, public: HybridPublicKey) -> None:
     ed25519 = note.by(origin, notes.key_id(origin, notes.ED25519, public.ed25519))
     verify_ed25519(public.ed25519, note.signed, ed25519.sig, where=f"{origin} step 2")
     ml_dsa = note.by(origin, notes.key_id(origin, notes.ML_DSA_87, public.ml_dsa_87))

@@ -1,5 +1,6 @@
 """Files of a ledger: written whole or not at all."""
 
+import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -92,3 +93,22 @@ def read_whole(path: Path, limit: int) -> bytes | None:
     if size > limit:
         raise UnavailableError(f"longer than {limit} bytes", where=str(path))
     return data
+
+
+def lock_folder(path: Path) -> int:
+    """Make a folder, lock it for this process alone, and return the open lock.
+
+    Raises:
+        UnavailableError: Another process holds it, or it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UnavailableError(f"the ledger cannot be opened: {error.strerror}", where=str(path)) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise UnavailableError("another process writes this ledger", where=str(path)) from None
+    return file

@@ -5,21 +5,25 @@
     checkpoint            the newest signed checkpoint
     tile/…                tiles and entry bundles (C2SP tlog-tiles)
     journal/…             the newest entries, as frames; absent in an exported copy
+    keys/…                statements of a change of the log's key
     torn                  what a crash cut short, set aside; never acknowledged
+    aside/…               journals in which something was not the log's own word, as they were found
 
 Nothing of this is written atomically together: a reader takes the checkpoint first, then entries at least that far.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
+from mumetal.trust.keys.hybrid import HybridPublicKey
 from mumetal.trust.ledger import checkpoint as checkpoints
 from mumetal.trust.ledger import journal as journals
 from mumetal.trust.ledger import note as notes
 from mumetal.trust.ledger import tiles
 from mumetal.trust.ledger.checkpoint import Checkpoint
 from mumetal.trust.ledger.disk import read_whole
+from mumetal.trust.ledger.journal import Segment
 from mumetal.trust.ledger.merkle import HASH
 from mumetal.trust.ledger.note import Note
 from mumetal.trust.ledger.tiles import MAX_BUNDLE, WIDTH, TiledTree
@@ -36,16 +40,43 @@ class Tail:
     Args:
         base: Index of the first, a multiple of 256.
         entries: Their bytes.
+        segments: The segments that they were read from, oldest first; none where the writer gives its own.
     """
 
-    def __init__(self, base: int, entries: list[bytes]) -> None:
+    def __init__(self, base: int, entries: list[bytes], segments: Sequence[Segment] = ()) -> None:
         self.base = base
         self.entries = entries
+        self.segments = segments
 
     @property
     def stop(self) -> int:
         """Index after the last."""
         return self.base + len(self.entries)
+
+    @property
+    def claimed(self) -> int:
+        """Index after the last entry that a seal claims to cover, verified or not."""
+        return max((claim.stop for s in self.segments for claim in s.claims()), default=self.base)
+
+    def proved(self, origin: str, public: HybridPublicKey) -> tuple[int, dict[int, bytes]]:
+        """Return how far the log's own seals cover the entries, 0 for nothing; and roots, by size, that they prove."""
+        stop, roots = 0, dict[int, bytes]()
+        for segment in self.segments:
+            covered = sealed_stop(segment, origin, public)
+            if covered >= 0 and segment.root is not None:
+                stop, roots = max(stop, covered), {**roots, segment.base: segment.root}
+        return stop, roots
+
+
+def sealed_stop(segment: Segment, origin: str, public: HybridPublicKey) -> int:
+    """Return the index after the last entry of a segment that the log has sealed; -1 when it sealed nothing of it."""
+    for claim in segment.claims():
+        try:
+            claim.verify(origin, public)
+        except RejectedError:
+            continue
+        return claim.stop
+    return -1
 
 
 class LedgerFolder:
@@ -88,17 +119,24 @@ class LedgerFolder:
     def tail(self) -> Tail | None:
         """Return the journal's entries; None in a copy without a journal. A frame being written now is left out.
 
+        What nobody sealed is among them: whoever believes an entry past the checkpoint asks :meth:`Tail.proved`.
+
         Raises:
             RejectedError: The journal was tampered with.
         """
+        tail: Tail | None = None
         for _ in range(TRIES):
             found = journals.segments(self.path / JOURNAL)
             if not found:
                 return None
             try:
-                return self._read(found)
+                tail = _merged([read_segment(path, base) for base, path in found])
             except FileNotFoundError:
                 continue  # the writer has just started a new segment
+            if tail.stop <= tail.claimed:  # otherwise it is being written just now, or nobody has sealed it
+                return tail
+        if tail is not None:
+            return tail
         raise UnavailableError("the journal changes too fast to be read", where=str(self.path))
 
     def count(self) -> int:
@@ -171,23 +209,30 @@ class LedgerFolder:
         except BadInputError:
             return data
 
-    def _read(self, found: list[tuple[int, Path]]) -> Tail:
-        tail = Tail(found[0][0], [])
-        for base, path in found:
-            data = _segment(path)
-            if base % WIDTH or not tail.base <= base <= tail.stop:
-                raise RejectedError("a part of the journal is missing", where=str(path))
-            for frame in journals.frames(data, base, str(path)):
-                known = tail.stop - frame.first
-                overlap = tail.entries[frame.first - tail.base :]
-                if overlap[: len(frame.entries)] != frame.entries[: len(overlap)]:
-                    raise RejectedError("two parts of the journal contradict one another", where=str(path))
-                tail.entries += frame.entries[max(0, known) :]
-        return tail
 
+def read_segment(path: Path, base: int) -> Segment:
+    """Read one segment of the journal.
 
-def _segment(path: Path) -> bytes:
+    Raises:
+        FileNotFoundError: It is gone.
+        UnavailableError: It cannot be read.
+    """
     data = read_whole(path, MAX_SEGMENT)
     if data is None:
         raise FileNotFoundError(path)
-    return data
+    return journals.read_segment(path, base, data)
+
+
+def _merged(found: Sequence[Segment]) -> Tail:
+    tail = Tail(found[0].base, [], found)
+    for segment in found:
+        where = str(segment.path)
+        if segment.broken:
+            raise RejectedError(segment.broken, where=where)
+        if segment.base % WIDTH or not tail.base <= segment.base <= tail.stop:
+            raise RejectedError("a part of the journal is missing", where=where)
+        overlap = tail.entries[segment.base - tail.base :]
+        if overlap[: len(segment.entries)] != segment.entries[: len(overlap)]:
+            raise RejectedError("two parts of the journal contradict one another", where=where)
+        tail.entries += segment.entries[len(overlap) :]
+    return tail

@@ -1,6 +1,6 @@
 """The ledger of one installation: opened with its own key, made at the first start, and exported for others to check."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from mumetal.core.clock import Clock
@@ -11,10 +11,11 @@ from mumetal.trust.keys.hybrid import Entropy, HybridPublicKey, Signer, SoftKey
 from mumetal.trust.ledger import checkpoint as checkpoints
 from mumetal.trust.ledger import note as notes
 from mumetal.trust.ledger import tiles
-from mumetal.trust.ledger.disk import read_whole, write_whole
+from mumetal.trust.ledger.disk import read_whole, sync_path, write_whole
 from mumetal.trust.ledger.folder import CHECKPOINT, LedgerFolder
 from mumetal.trust.ledger.former import FORMER, carry_over
 from mumetal.trust.ledger.log import MerkleLedger
+from mumetal.trust.ledger.rotation import Rotation, log_keys, place, statements
 from mumetal.trust.ledger.tiles import WIDTH
 
 PUBLIC = "log.pub"
@@ -28,7 +29,6 @@ def open_local(
     entropy: Entropy,
     origin: str = ORIGIN,
     signer: Signer | None = None,
-    former: Sequence[HybridPublicKey] = (),
     publish_s: float = 5.0,
 ) -> MerkleLedger:
     """Open an installation's ledger, and put its public key beside it as ``log.pub``.
@@ -43,17 +43,16 @@ def open_local(
         signer: The log's key. Without one it is the file ``FOLDER.key``, made unsealed at the first start, since a
             service must start by itself: it protects against whoever gets a copy of the ledger, not against whoever
             owns this machine. A witness elsewhere does.
-        former: Keys before a rotation.
         publish_s: An append so long after the last checkpoint publishes, s; ``math.inf`` where a tick does it.
 
     Raises:
         UnavailableError: It is being written by another process, or cannot be.
         RejectedError: It was tampered with.
     """
-    key = signer or _own_key(key_path(folder), clock, entropy)
+    key = signer or _own_key(folder, origin, clock, entropy)
 
     def start(path: Path) -> MerkleLedger:
-        return MerkleLedger(path, origin=origin, signer=key, clock=clock, former=former, publish_s=publish_s)
+        return MerkleLedger(path, origin=origin, signer=key, clock=clock, entropy=entropy, publish_s=publish_s)
 
     chained = folder.with_name(FORMER)
     if chained.is_file() and not folder.exists():
@@ -69,6 +68,41 @@ def open_local(
     return ledger
 
 
+def replace_key(
+    folder: Path, ledger: MerkleLedger, clock: Clock, entropy: Entropy, following: Signer | None = None
+) -> Rotation:
+    """Give an installation's ledger another key; without one, a new key of its own takes the former one's place.
+
+    The new key is durable before the log changes to it, so that a crash in between is mended at the next start.
+
+    Raises:
+        BadInputError: The log has or had that key.
+        UnavailableError: It cannot be written, or a key cannot be reached.
+    """
+    own = key_path(folder)
+    _next(own).unlink(missing_ok=True)  # of a change that never came to be
+    if following is None:
+        made = SoftKey.generate(entropy)
+        sealed.write(_next(own), sealed.plain(made, created_ns=clock.now_ns()))
+        changed = ledger.replace_key(made)
+    else:
+        changed = ledger.replace_key(following)
+    try:
+        if following is None:
+            _next(own).replace(own)
+        else:
+            own.unlink(missing_ok=True)  # nobody needs the former secret any more
+        sync_path(own.parent)
+        write_whole(folder / PUBLIC, publics.encode(changed.following, changed.origin), sync=True)
+    except OSError as error:
+        raise UnavailableError(f"the log's key cannot be put in place: {error.strerror}", where=str(own)) from None
+    return changed
+
+
+def _next(own: Path) -> Path:
+    return own.with_name(own.name + ".next")
+
+
 def key_path(folder: Path) -> Path:
     """Return where a ledger's own key is, unless another is named."""
     return folder.with_name(folder.name + ".key")
@@ -77,15 +111,33 @@ def key_path(folder: Path) -> Path:
 def log_key(folder: Path, given: Path | None = None) -> tuple[str, HybridPublicKey]:
     """Return a log's (name, key): from a file that was kept elsewhere or, trusting the folder, from ``log.pub`` in it.
 
+    Whoever may read the log's own key, beside the folder, does not take another for its public half.
+
     Raises:
         UnavailableError: There is no such file.
         BadInputError: It is no public key.
+        RejectedError: The one in the folder is not the log's own.
     """
     place = given or folder / PUBLIC
     data = read_whole(place, publics.MAX_PUBLIC)
     if data is None:
         raise UnavailableError("there is no public key of the log", where=str(place), hint="name one with --key")
-    return publics.decode(data, str(place))
+    origin, public = publics.decode(data, str(place))
+    if given is None:
+        _is_own(folder, origin, public)
+    return origin, public
+
+
+def _is_own(folder: Path, origin: str, public: HybridPublicKey) -> None:
+    try:
+        own = sealed.key_id(sealed.read(key_path(folder)))
+    except (UnavailableError, RejectedError):
+        return  # it is kept elsewhere, or somebody else's: then the folder is trusted, and that is said
+    if log_keys(folder, origin, public).newest.key_id != own:
+        raise RejectedError(
+            "the public key in the ledger's folder is not the log's own", where=str(folder / PUBLIC),
+            hint="the folder was written by somebody else: check it with the public key that you kept",
+        )  # fmt: skip
 
 
 def export(ledger: LedgerFolder, target: Path) -> int:
@@ -100,8 +152,10 @@ def export(ledger: LedgerFolder, target: Path) -> int:
         raise UnavailableError("the ledger has no checkpoint yet", where=str(ledger.path))
     size = checkpoints.of_note(note).size
     try:
-        for place, data in _files(ledger, size):
-            write_whole(target / place, data, sync=False)
+        for name, data in _files(ledger, size):
+            write_whole(target / name, data, sync=False)
+        for number, data in enumerate(statements(ledger.path), 1):
+            write_whole(place(target, number), data, sync=False)
         key = read_whole(ledger.path / PUBLIC, publics.MAX_PUBLIC)
         if key is not None:
             write_whole(target / PUBLIC, key, sync=False)
@@ -127,9 +181,25 @@ def _files(ledger: LedgerFolder, size: int) -> Iterator[tuple[str, bytes]]:
         level, count = level + 1, count // WIDTH
 
 
-def _own_key(path: Path, clock: Clock, entropy: Entropy) -> SoftKey:
+def _own_key(folder: Path, origin: str, clock: Clock, entropy: Entropy) -> SoftKey:
+    path = key_path(folder)
     if not path.exists():
         sealed.write(path, sealed.plain(SoftKey.generate(entropy), created_ns=clock.now_ns()))
+    key = _unsealed(path)
+    following = _unsealed(_next(path)) if _next(path).exists() else None
+    if following is None:
+        return key
+    if log_keys(folder, origin, key.public).newest != following.public:
+        return key  # a change that never came to be; the next one begins anew
+    try:
+        _next(path).replace(path)
+        sync_path(path.parent)
+    except OSError as error:
+        raise UnavailableError(f"the log's key cannot be put in place: {error.strerror}", where=str(path)) from None
+    return following
+
+
+def _unsealed(path: Path) -> SoftKey:
     data = sealed.read(path)
     if sealed.is_sealed(data, str(path)):
         raise UnavailableError(

@@ -12,33 +12,37 @@ back: their order is that of the log. (RFC 6962; C2SP tlog-tiles; group commit: 
 doi:10.1145/602259.602261.)
 """
 
-import fcntl
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
+from mumetal.core import LOCAL
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.ports import LedgerEntry
-from mumetal.trust.keys.hybrid import HybridPublicKey, Signer
+from mumetal.trust.keys.hybrid import Entropy, HybridPublicKey, Signer
 from mumetal.trust.ledger import checkpoint as checkpoints
 from mumetal.trust.ledger import merkle, record, tiles
 from mumetal.trust.ledger import note as notes
 from mumetal.trust.ledger.audit import examine
 from mumetal.trust.ledger.checkpoint import Checkpoint
-from mumetal.trust.ledger.disk import write_whole
+from mumetal.trust.ledger.disk import lock_folder, write_whole
 from mumetal.trust.ledger.folder import CHECKPOINT, JOURNAL, LedgerFolder, Tail
-from mumetal.trust.ledger.group import Ticket, first_group
+from mumetal.trust.ledger.group import Ticket, Times, first_group
 from mumetal.trust.ledger.journal import MAX_BODY, MAX_COUNT, Journal, segments
 from mumetal.trust.ledger.note import Note
-from mumetal.trust.ledger.recovery import Recovered, recover
+from mumetal.trust.ledger.recovery import Recovered, Unproved, recover
+from mumetal.trust.ledger.rotation import Rotation, keys_of, replace
+from mumetal.trust.ledger.session import Session
 from mumetal.trust.ledger.shelf import Shelf
 from mumetal.trust.ledger.tiles import WIDTH
 
 ROTATE = 16_384
-LOCK = "lock"
+ACTOR = "mumetal.ledger"
+SET_ASIDE = "ledger.set_aside"
+REPLACED = "ledger.key_replaced"
 
 
 class MerkleLedger:
@@ -49,7 +53,7 @@ class MerkleLedger:
         origin: The log's name, such as ``"lab-7.example/mumetal"``; part of every checkpoint.
         signer: The log's key.
         clock: Tells when a checkpoint is due.
-        former: Keys that signed earlier checkpoints, after a rotation.
+        entropy: Makes the key of this run, which seals the journal.
         publish_entries: An append that finds so many entries without a checkpoint publishes.
         publish_s: So does one that comes so long after the last checkpoint, s; ``math.inf`` where a tick does it.
 
@@ -65,7 +69,7 @@ class MerkleLedger:
         origin: str,
         signer: Signer,
         clock: Clock,
-        former: Sequence[HybridPublicKey] = (),
+        entropy: Entropy = os.urandom,
         publish_entries: int = 4_096,
         publish_s: float = 5.0,
     ) -> None:
@@ -79,11 +83,12 @@ class MerkleLedger:
         self._commit_lock = Lock()  # journal, size, the newest entries
         self._publish_lock = Lock()  # tree, shelf, checkpoint; taken before the commit lock where both are
         self._waiting: list[Ticket] = []
-        self._set_back_ns = 0
-        self._lock_file = _lock(path)
+        self._entropy = entropy
+        self._session = Session(origin, signer, entropy)
+        self._lock_file = lock_folder(path)
         try:
-            self._take(recover(path, origin, (signer.public, *former)))
-            self._shelf.pay()
+            self._take(recover(path, origin, keys_of(path, origin, signer.public), self._session))
+            self._enter_unproved()
             if self._published is None:
                 self._publish()  # from its first moment on, a ledger without a checkpoint is one that was robbed of it
         except OSError as error:
@@ -94,14 +99,23 @@ class MerkleLedger:
             raise
 
     def _take(self, found: Recovered) -> None:
-        self._journal = found.journal
+        self._unproved = found.unproved
         self._frontier = found.frontier
         self._size = found.frontier.size
         self._recent, self._recent_base = found.tail, self._size - len(found.tail)
         self._published = found.published
-        self._latest_ns = found.latest_ns
+        self._times = Times(found.latest_ns)
         self._shelf = Shelf(self._path, found.owed, found.unsynced)
         self._last_publish_ns = self._clock.monotonic_ns()
+        self._shelf.pay()
+        self._journal = found.journal or self._segment()
+        if found.journal is None:  # what is there is of the former kind, or holds what was set aside, or is nothing
+            self._let_go()
+
+    @property
+    def unproved(self) -> tuple[Unproved, ...]:
+        """What was found in the journal at the start that is not the log's own word, and was set aside."""
+        return self._unproved
 
     @property
     def size(self) -> int:
@@ -126,13 +140,12 @@ class MerkleLedger:
     @property
     def latest_ns(self) -> int:
         """Latest time of the newest entries: a clock that now says less was set back."""
-        return self._latest_ns
+        return self._times.latest_ns
 
     def set_back_ns(self) -> int:
         """Return how far, at most, an entry since the last call was dated before a former one; 0 when none was."""
         with self._commit_lock:
-            found, self._set_back_ns = self._set_back_ns, 0
-        return found
+            return self._times.set_back_ns()
 
     @property
     def public(self) -> HybridPublicKey:
@@ -215,6 +228,28 @@ class MerkleLedger:
             if self._published and found.checkpoint is not None and self._published.size > found.checkpoint.size:
                 raise RejectedError("the checkpoint was set back under this process", where=str(self._path))
 
+    def replace_key(self, following: Signer) -> Rotation:
+        """Go on with another key: the former one's last checkpoint covers everything, and both sign the change.
+
+        Raises:
+            BadInputError: It is the same key, or one that the log had before.
+            UnavailableError: It cannot be written, or a key cannot be reached; the former key stays.
+        """
+        with self._publish_lock:
+            while True:
+                self._publish()
+                with self._commit_lock:
+                    if self._size == self.published:  # nothing came in between
+                        root = self._frontier.root()
+                        made = replace(self._path, self._origin, self._size, root, self._signer, following)
+                        self._signer = following
+                        self._session = self._journal.session = Session(self._origin, following, self._entropy)
+                        break
+            self._published = None
+            self._publish()
+        self._enter(REPLACED, f"{made.former.key_id} until entry {made.size}, {made.following.key_id} from then on")
+        return made
+
     def close(self) -> None:
         """Sign a last checkpoint if that can be, and let go of the folder."""
         with self._publish_lock:
@@ -257,15 +292,7 @@ class MerkleLedger:
             for ticket in group:
                 ticket.first = self._size
                 self._size += len(ticket.entries)
-                self._date(ticket.times_ns)
-
-    def _date(self, times_ns: Sequence[int]) -> None:
-        if times_ns[0] >= self._latest_ns and sorted(times_ns) == times_ns:
-            self._latest_ns = times_ns[-1]
-            return
-        for t_ns in times_ns:
-            self._set_back_ns = max(self._set_back_ns, self._latest_ns - t_ns)
-            self._latest_ns = max(self._latest_ns, t_ns)
+                self._times.take(ticket.times_ns)
 
     def _look_after(self) -> None:
         """Publish when it is due and nobody does; what fails now is tried at the next commit, or the next tick."""
@@ -341,24 +368,33 @@ class MerkleLedger:
     def _rotate(self) -> None:
         """Start a new segment; the old ones go once every tile of what they hold is durable."""
         with self._commit_lock:
-            old, base = self._journal, self._recent_base
-            self._journal = Journal.start(self._path / JOURNAL, base, self._recent)
+            old = self._journal
+            self._journal = self._segment()
             old.close()
+        self._let_go()
+
+    def _segment(self) -> Journal:
+        root = self._frontier.root(full=True)
+        return Journal.start(self._path / JOURNAL, self._recent_base, root, self._session, self._recent)
+
+    def _let_go(self) -> None:
         self._shelf.sync()
         for first, segment in segments(self._path / JOURNAL):
-            if first < base:
+            if first != self._journal.base:
                 segment.unlink()
 
+    def _enter_unproved(self) -> None:
+        """Say on the ledger itself what was set aside at its start."""
+        for part in self.unproved:
+            kept = f"kept as {part.kept.relative_to(self._path)}, sha256:{part.sha256}"
+            what = f"{part.count} entries from {part.first} on are not the log's own word"
+            self._enter(SET_ASIDE, f"{what}: {part.why}; {kept}")
 
-def _lock(path: Path) -> int:
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise UnavailableError(f"the ledger cannot be opened: {error.strerror}", where=str(path)) from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(file)
-        raise UnavailableError("another process writes this ledger", where=str(path)) from None
-    return file
+    def _enter(self, action: str, why: str) -> None:
+        """Append an entry of the ledger about itself."""
+        self.append(
+            LedgerEntry(
+                tenant=LOCAL, t_ns=self._clock.now_ns(), actor=ACTOR, action=action, subject="ledger:ledger", why=why,
+                outcome="done",
+            )
+        )  # fmt: skip

@@ -227,10 +227,10 @@ class Frontier:
             (level, self.size >> HEIGHT * (level + 1), b"".join(row)) for level, row in enumerate(self._rows) if row
         ]
 
-    def root(self) -> bytes:
-        """Return the hash of the tree."""
+    def root(self, *, full: bool = False) -> bytes:
+        """Return the hash of the tree, or of what its full bundles hold alone."""
         result = b""
-        for row in self._rows:
+        for row in self._rows[full:]:
             result = _fold(row, result)
         return result or merkle.EMPTY
 

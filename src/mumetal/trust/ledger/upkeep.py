@@ -7,17 +7,28 @@ from mumetal.core.clock import Clock
 from mumetal.core.errors import UnavailableError
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.logs import RoomLogger
+from mumetal.core.ports import LedgerEntry
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.ledger.folder import LedgerFolder
-from mumetal.trust.ledger.log import MerkleLedger
+from mumetal.trust.ledger.log import SET_ASIDE, MerkleLedger
 from mumetal.trust.ledger.witness_places import WitnessPlace, state
 
 UNPUBLISHED = "serve.ledger_unpublished"
 SET_BACK = "serve.ledger_clock_set_back"
 REFUTED = "serve.ledger_refuted"
 UNWITNESSED = "serve.ledger_unwitnessed"
+UNPROVED = "serve.ledger_unproved"
+LOST = "serve.store_lost"
+LOOKED = 5_000
 DAY_NS = 86_400 * 10**9
 _log = RoomLogger("app")
+
+
+def _set_aside(ledger: MerkleLedger, started: str) -> list[LedgerEntry]:
+    """Return what was set aside since the last start, also by a command that only opened the ledger for a moment."""
+    newest = [e for _, e in ledger.entries(max(0, ledger.size - LOOKED), LOOKED)]
+    last = max((n for n, e in enumerate(newest) if e.action == started), default=-1)
+    return [e for e in newest[last + 1 :] if e.action == SET_ASIDE]
 
 
 class LedgerWatch:
@@ -28,10 +39,19 @@ class LedgerWatch:
         clock: Time.
         skew_s: How far, s, an entry may be dated before a former one without a word.
         witnesses: Who vouches for it.
+        lost: What was gone at the start though something else knows of it, a sentence each.
+        started: Action by which a start is entered: what was set aside since the last one is told.
     """
 
     def __init__(
-        self, ledger: MerkleLedger, clock: Clock, *, skew_s: float, witnesses: Sequence[WitnessPlace] = ()
+        self,
+        ledger: MerkleLedger,
+        clock: Clock,
+        *,
+        skew_s: float,
+        witnesses: Sequence[WitnessPlace] = (),
+        lost: Sequence[str] = (),
+        started: str = "",
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -40,10 +60,36 @@ class LedgerWatch:
         self._back = False
         self._witnesses = tuple(witnesses)
         self._told: dict[str, str] = {}
+        self._at_start = [*map(self._unproved, _set_aside(ledger, started)), *map(self._lost, lost)]
 
     def look(self) -> list[Finding]:
         """Publish, and return what is new to say."""
-        return [*self._publish(), *self._clock_step(), *(f for place in self._witnesses for f in self._ask(place))]
+        at_start, self._at_start = self._at_start, []
+        return [
+            *at_start,
+            *self._publish(),
+            *self._clock_step(),
+            *(f for place in self._witnesses for f in self._ask(place)),
+        ]
+
+    def _unproved(self, entry: LedgerEntry) -> Finding:
+        return self._finding(
+            UNPROVED,
+            "The ledger's journal held entries that the ledger did not write",
+            f"{entry.why}. They were set aside and are not signed.",
+            "Find out who could write the ledger's folder. After a power cut, a last commit that nobody was told of may be "
+            "among them.",
+            Severity.HIGH,
+        )
+
+    def _lost(self, what: str) -> Finding:
+        return self._finding(
+            LOST,
+            "A part of this installation's memory was gone at the start",
+            what,
+            "Restore it from a copy, and find out who removed it; what was made anew since then is kept beside.",
+            Severity.HIGH,
+        )
 
     def _ask(self, place: WitnessPlace) -> list[Finding]:
         """Say once when a witness refutes the ledger, cannot be read, or has not been seen for a day."""

@@ -22,6 +22,7 @@ from mumetal.trust.ledger.checkpoint import Checkpoint
 from mumetal.trust.ledger.disk import read_whole, write_whole
 from mumetal.trust.ledger.folder import LedgerFolder
 from mumetal.trust.ledger.note import Note
+from mumetal.trust.ledger.rotation import LogKeys, log_keys
 
 
 class Witness:
@@ -32,7 +33,7 @@ class Witness:
         signer: Its key.
         folder: Where it keeps what it cosigned; a log of its own, by its origin, lies in a folder below.
         origin: The log's name.
-        log_key: The log's key.
+        log_key: The log's key; one that replaced it is followed to by the statements of both.
         clock: Tells the time of a cosignature, which never runs backwards.
         keep: Most notes kept.
     """
@@ -66,9 +67,10 @@ class Witness:
         note = ledger.note()
         if note is None:
             raise UnavailableError("the ledger has no checkpoint yet", where=str(ledger.path))
-        checkpoints.verify(note, self._origin, self._log_key)
+        keys = log_keys(ledger.path, self._origin, self._log_key)
+        checkpoints.verify(note, self._origin, keys)
         found = checkpoints.of_note(note)
-        last = self._last()
+        last = self._last(keys)
         time_s = self._clock.now_ns() // 10**9
         if last is not None:
             known = checkpoints.of_note(last)
@@ -97,13 +99,13 @@ class Witness:
         except RejectedError as error:
             raise RejectedError(f"step 4: {error.message}", where=where) from None
 
-    def _last(self) -> Note | None:
+    def _last(self, keys: LogKeys) -> Note | None:
         newest = max(_kept(self._folder), default=None)
         if newest is None:
             return None
         note = _read(newest)
         try:
-            checkpoints.verify(note, self._origin, self._log_key)
+            checkpoints.verify(note, self._origin, keys)
             checkpoints.verify_cosignature(note, self._name, self._signer.public)
         except RejectedError as error:
             raise RejectedError(f"the witness's own record was altered: {error.message}", where=str(newest)) from None
@@ -117,7 +119,7 @@ class Witness:
 
 
 def witnessed(
-    places: Sequence[Path], *, name: str, public: HybridPublicKey, origin: str, log_key: HybridPublicKey
+    places: Sequence[Path], *, name: str, public: HybridPublicKey, origin: str, log_key: HybridPublicKey | LogKeys
 ) -> Sequence[Checkpoint]:
     """Return the checkpoints in a witness's folder, or in single notes, that it cosigned; smallest first.
 
@@ -126,7 +128,7 @@ def witnessed(
         name: The witness's name.
         public: Its key.
         origin: The log's name.
-        log_key: The log's key.
+        log_key: The log's key, or all that it had.
 
     Raises:
         UnavailableError: There is none.
@@ -146,6 +148,11 @@ def witnessed(
     return sorted(found, key=lambda c: c.size)
 
 
+def saw_any(folder: Path) -> bool:
+    """Say whether a witness's folder holds a checkpoint of some log."""
+    return folder.is_dir() and bool(_kept(folder) or any(folder.glob("*/[0-9]*")))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cosigned:
     """The newest checkpoint that a witness cosigned.
@@ -159,7 +166,9 @@ class Cosigned:
     at_s: int
 
 
-def newest(folder: Path, *, name: str, public: HybridPublicKey, origin: str, log_key: HybridPublicKey) -> Cosigned:
+def newest(
+    folder: Path, *, name: str, public: HybridPublicKey, origin: str, log_key: HybridPublicKey | LogKeys
+) -> Cosigned:
     """Return the newest checkpoint in a witness's folder; takes what :func:`witnessed` takes.
 
     Raises:
@@ -173,6 +182,21 @@ def newest(folder: Path, *, name: str, public: HybridPublicKey, origin: str, log
     note = _read(file)
     checkpoints.verify(note, origin, log_key)
     return Cosigned(checkpoint=checkpoints.of_note(note), at_s=checkpoints.cosigned_at(note, name, public))
+
+
+def kept(places: Sequence[Path], *, origin: str, log_key: HybridPublicKey | LogKeys) -> Sequence[Checkpoint]:
+    """Return checkpoints of the log that somebody kept elsewhere, with no witness's signature; smallest first.
+
+    Raises:
+        UnavailableError: A file is not there.
+        RejectedError: One is not a checkpoint of this log.
+    """
+    found = []
+    for place in places:
+        note = _read(place)
+        checkpoints.verify(note, origin, log_key)
+        found.append(checkpoints.of_note(note))
+    return sorted(found, key=lambda c: c.size)
 
 
 def confirm(seen: Checkpoint, ledger: LedgerFolder) -> None:

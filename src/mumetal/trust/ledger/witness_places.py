@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from mumetal.core.errors import BadInputError, MumetalError, RejectedError
+from mumetal.core.errors import BadInputError, MumetalError, RejectedError, UnavailableError
 from mumetal.trust.keys.hybrid import HybridPublicKey
 from mumetal.trust.ledger.folder import LedgerFolder
-from mumetal.trust.ledger.local import log_key
-from mumetal.trust.ledger.witness import confirm, newest
+from mumetal.trust.ledger.local import PUBLIC, log_key
+from mumetal.trust.ledger.rotation import log_keys
+from mumetal.trust.ledger.witness import confirm, newest, saw_any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def state(place: WitnessPlace, ledger: LedgerFolder, origin: str, public: Hybrid
     name, size, at_ns = str(place.folder), 0, 0
     try:
         name, key = log_key(place.folder, place.key)
-        seen = newest(place.folder, name=name, public=key, origin=origin, log_key=public)
+        seen = newest(place.folder, name=name, public=key, origin=origin, log_key=log_keys(ledger.path, origin, public))
         size, at_ns = seen.checkpoint.size, seen.at_s * 10**9
     except MumetalError as error:
         return WitnessState(name=name, word=str(error))
@@ -76,3 +77,29 @@ def state(place: WitnessPlace, ledger: LedgerFolder, origin: str, public: Hybrid
             name=name, size=size, at_ns=at_ns, refuted=isinstance(error, RejectedError), word=str(error)
         )
     return WitnessState(name=name, size=size, at_ns=at_ns)
+
+
+def not_refuted(place: WitnessPlace, folder: Path) -> None:
+    """Return nothing unless a witness refutes the ledger in a folder, or knows one that is not there any more.
+
+    A witness that cannot be asked, or that saw nothing yet, refutes nothing; whoever looks after the ledger tells it.
+
+    Raises:
+        RejectedError: The ledger is not what the witness saw.
+    """
+    try:
+        name, key = log_key(place.folder, place.key)
+        origin, public = log_key(folder)
+        ledger = LedgerFolder(folder)
+    except UnavailableError:
+        if not (folder / PUBLIC).exists() and saw_any(place.folder):
+            raise RejectedError(
+                "a witness has seen this ledger, and it is gone", where=str(folder),
+                hint="restore it; what the witness kept is the proof of what there was",
+            ) from None  # fmt: skip
+        return
+    try:
+        seen = newest(place.folder, name=name, public=key, origin=origin, log_key=log_keys(folder, origin, public))
+        confirm(seen.checkpoint, ledger)
+    except UnavailableError:
+        return

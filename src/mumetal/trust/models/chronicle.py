@@ -42,6 +42,12 @@ class Chronicle:
                     hint="an old record was put back, or this one was never permitted: restore the registry",
                 )
 
+    def names(self) -> set[str]:
+        """Return every model of which a change was made."""
+        with self._lock:
+            self._catch_up()
+            return set(self._done)
+
     def last(self, name: str, action: str, actor: str) -> int:
         """Return when an actor last did something to a model, nanoseconds since 1970; 0 for never."""
         with self._lock:

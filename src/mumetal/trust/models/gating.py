@@ -1,6 +1,7 @@
 """Runs the gates on a registered draft, with the data a person shows."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ CANARY_ROWS = 64  # kept with their answers, to be asked again while it is activ
 
 
 def run_gates(
-    desk: ModelDesk, name: str, version: str, held_out: bytes, where: str, *, training: Path | None, seed: int
+    desk: ModelDesk, name: str, version: str, held_out: bytes, where: str, *, training: Sequence[Path], seed: int
 ) -> GateReport:
     """Try a version on held-out data beside the active one.
 
@@ -32,7 +33,7 @@ def run_gates(
         version: Its version, or the first letters.
         held_out: CSV of the channels and a column ``anomalous``.
         where: Its path, for errors.
-        training: CSV of the training data; reading it is permitted and entered in the ledger.
+        training: CSV of each training set, in the manifest's order; reading one is permitted and entered in the ledger.
         seed: Seed of the attacks.
 
     Raises:
@@ -77,12 +78,15 @@ def run_gates(
     )
 
 
-def _training(desk: ModelDesk, promised: Manifest, path: Path | None) -> NDArray[np.float64] | None:
-    if path is None:
+def _training(desk: ModelDesk, promised: Manifest, paths: Sequence[Path]) -> NDArray[np.float64] | None:
+    if not paths:
         return None
     sets = [item for item in promised.data if item.use == "train"]
-    if len(sets) != 1:
-        raise BadInputError(f"the manifest names {len(sets)} training sets, not one", where=str(path))
+    if len(sets) != len(paths):
+        raise BadInputError(f"the manifest names {len(sets)} training sets, not {len(paths)}", where=str(paths[0]))
     door = TrainingData(ledger=desk.ledger, authorizer=desk.authorizer, clock=desk.clock)
-    data = door.read(desk.principal, promised.name, sets[0], path)
-    return table.read(data, [i.channel for i in promised.inputs], str(path), labelled=False).rows
+    channels, rows = [i.channel for i in promised.inputs], list[NDArray[np.float64]]()
+    for item, path in zip(sets, paths, strict=True):
+        data = door.read(desk.principal, promised.name, item, path)
+        rows.append(table.read(data, channels, str(path), labelled=False).rows)
+    return np.concatenate(rows)

@@ -7,7 +7,7 @@ from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, MumetalError, RejectedError
-from mumetal.core.identity import Principal
+from mumetal.core.identity import Principal, PrincipalKind
 from mumetal.core.ports import Authorizer, Ledger, LedgerEntry, Request
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.models import manifest as manifests
@@ -15,14 +15,17 @@ from mumetal.trust.models import record as records
 from mumetal.trust.models import report as reports
 from mumetal.trust.models.chronicle import Chronicle
 from mumetal.trust.models.files.inspect import inspect
-from mumetal.trust.models.manifest import Promises
-from mumetal.trust.models.record import NEXT, Approval, Record, State, Step
+from mumetal.trust.models.manifest import Manifest, Promises
+from mumetal.trust.models.record import NEXT, Approval, Record, State, Step, Version
+from mumetal.trust.models.refusals import Refusal, apart
 from mumetal.trust.models.registry import ModelRegistry
 from mumetal.trust.models.report import GateReport
 from mumetal.trust.signing.demand import Demand
 
 ROLLBACK = "model.rollback"
-ACTIONS = ("model.register", "model.approve", "model.promote", ROLLBACK, "model.undo", "model.retire")
+ACTIONS = (
+    "model.register", "model.refuse", "model.answer", "model.approve", "model.promote", ROLLBACK, "model.undo", "model.retire",
+)  # fmt: skip
 ADOPT = "model.adopt"
 HEALTH_AGENT = "mumetal.models"  # puts the last good version back when the active one ails
 RELEASE_AGENT = "mumetal.release"  # takes in what is shipped with Mumetal
@@ -38,6 +41,8 @@ class Lifecycle:
         clock: Time.
         required: Ids of the gates that must speak before a version is validated.
         tenant: For whom.
+        hardware: Whether what a model says can reach a device where it is wired, whatever its owner says; then two people
+            must approve each step.
         demand: Approvals, signed with people's own keys, that a model which can touch hardware needs to go on from
             validated and from shadow; without it the approvals noted here are enough.
     """
@@ -51,34 +56,51 @@ class Lifecycle:
         clock: Clock,
         required: frozenset[str],
         tenant: str = LOCAL,
+        hardware: bool = False,
         demand: Demand | None = None,
     ) -> None:
         self._registry = registry
         self._demand = demand
+        self._hardware = hardware
         self._acts = Acts(ledger, authorizer, clock)
         self._tenant = tenant
         self._clock = clock
         self._required = required
 
+    def hardware(self, promised: Manifest) -> bool:
+        """Say whether a model can touch hardware: where it is wired, or because its owner says so."""
+        return self._hardware or promised.touches_hardware
+
+    def approvals(self, promised: Manifest) -> int:
+        """Return how many people must vouch for each step: two for what can touch hardware."""
+        return 2 if self.hardware(promised) else 1
+
     def register(self, who: Principal, name: str, data: bytes, promises: Promises) -> str:
         """Register a draft and return its version; its bytes are read by structure first and never loaded.
 
         Raises:
-            RejectedError: It may hold code, or they may not.
-            BadInputError: It is no model, or registered already.
+            RejectedError: It may hold code, they trained it themselves, or they may not.
+            BadInputError: It is no model, names no trainer, or is registered already.
         """
         kind, facts = inspect(data, name)
         promised = manifests.manifest_of(name, data, kind, promises)
         if facts is not None and len(facts.inputs) != 1:
             raise BadInputError(f"a model has one input tensor, not {len(facts.inputs)}", where=name)
         version = manifests.version_of(promised)
+        if not promised.trainer:
+            raise BadInputError(
+                "nobody is named as its trainer", where=name, hint='add `trainer = "…"` to the promises'
+            )
+        if promised.trainer == who.name:
+            raise RejectedError(f"{who.name} trained it: somebody else registers it", where=name)
         with self._registry.changing():
             record = self._registry.record_or_new(name)
             known = {v.version for v in record.versions}
             missing = [p for p in promised.parents if p not in known]
             if missing:
                 raise BadInputError(f"the parent {missing[0][:12]} is not registered", where=name)
-            step = records.add(record, version, self._clock.now_ns())
+            stand = self._registry.refusals(promised.sha256)
+            step = records.add(record, version, self._clock.now_ns(), registrant=who.name, refusals=stand)
             note = f"{kind.value}, owner {promised.owner}"
             with self._doing(who, "model.register", step, note):
                 self._registry.put_model(promised, data)
@@ -121,7 +143,7 @@ class Lifecycle:
 
         Raises:
             BadInputError: No approval is due, or they gave it already.
-            RejectedError: They may not.
+            RejectedError: They registered or trained it, or may not; both are entered.
         """
         with self._registry.changing():
             record = self._registry.record(name)
@@ -129,6 +151,7 @@ class Lifecycle:
             target = NEXT.get(chosen.state)
             if target is None or not chosen.report:
                 raise BadInputError("no approval is due", where=f"{name}@{chosen.version[:12]}")
+            self._other(who, "model.approve", chosen, name)
             now = self._clock.now_ns()
             word = Approval(approver=who.name, target=target, report=chosen.report, t_ns=str(now))
             step = records.approve(record, chosen, word)
@@ -155,7 +178,8 @@ class Lifecycle:
             approval: Signed approval of this step with the model's bytes, where the lab demands one.
 
         Raises:
-            RejectedError: A gate refused, approvals are missing, or they may not.
+            RejectedError: A gate refused (that stands on the record from then on), an earlier refusal stands, approvals
+                are missing, or they may not.
             BadInputError: Nothing follows.
         """
         with self._registry.changing():
@@ -166,19 +190,23 @@ class Lifecycle:
             if NEXT.get(chosen.state) is State.VALIDATED and report is not None:
                 active = record.in_state(State.ACTIVE)
                 against = active.version if active else ""
-                reports.check(report, name, chosen.version, against, self._required)
+                try:
+                    reports.check(report, name, chosen.version, against, self._required)
+                except RejectedError as error:
+                    self._refuse(who, record, chosen, report, error)
+                    raise
                 found = reports.digest(report)
             step = records.promote(
                 record,
                 chosen,
                 self._clock.now_ns(),
                 report=found,
-                needed=promised.approvals,
-                owner=promised.owner,
+                needed=self.approvals(promised),
+                not_by=apart(chosen.registrant, promised),
             )
             data = self._registry.load_version(name, chosen.version).data  # what is promoted must be what was signed
             proved = ""
-            if promised.touches_hardware and step.target is not State.VALIDATED:
+            if self.hardware(promised) and step.target is not State.VALIDATED:
                 proved = self._proved(who, name, chosen.version, step.target, promised.owner, data, approval)
             by = ", ".join(a.approver for a in chosen.approvals if a.target is step.target)
             note = f"to {step.target.value}" + (f", approved by {by}" if by else "") + (f", {proved}" if proved else "")
@@ -186,6 +214,50 @@ class Lifecycle:
                 if report is not None and found:
                     self._registry.put_report(report)
         return step.after
+
+    def answer(self, who: Principal, name: str, version: str, what: str) -> Record:
+        """Answer the refusals that stand against a version; the gates have to let it pass all the same.
+
+        Raises:
+            BadInputError: None stands, or nothing is said.
+            RejectedError: They registered or trained it, are no person, or may not; all are entered.
+        """
+        with self._registry.changing():
+            record = self._registry.record(name)
+            chosen = record.find(version)
+            step = records.answer(record, chosen, who.name, what, self._clock.now_ns())
+            self._other(who, "model.answer", chosen, name)
+            with self._doing(who, "model.answer", step, what[:500]):
+                pass  # the record holds the answer
+        return step.after
+
+    def _other(self, who: Principal, action: str, version: Version, name: str) -> None:
+        """Return nothing when somebody is a person who neither registered nor trained a version; a refusal is entered."""
+        made = apart(version.registrant, self._registry.manifest(name, version.version))
+        if who.kind is PrincipalKind.PERSON and who.name not in made:
+            return
+        why = (
+            f"{who.name} is no person"
+            if who.kind is not PrincipalKind.PERSON
+            else f"{who.name} registered or trained it"
+        )
+        self._acts.deny(self._request(who, action, name, version.version), why)
+        raise RejectedError(f"{why}: somebody else must", where=f"{name}@{version.version[:12]}")
+
+    def _refuse(
+        self, who: Principal, record: Record, version: Version, report: GateReport, error: RejectedError
+    ) -> None:
+        """Keep on record and ledger that the gates refused; what is not about this version is no refusal of it."""
+        refused = [f"{o.gate}: {o.reason}" for o in report.outcomes if not o.passed]
+        if not refused or (report.name, report.version) != (record.name, version.version):
+            return
+        digest, why = reports.digest(report), "; ".join(refused)[:1_000]
+        if any(r.report == digest for r in version.refusals):
+            return
+        now = str(self._clock.now_ns())
+        step = records.refuse(record, version, Refusal(report=digest, why=why, shown_by=who.name, t_ns=now))
+        with self._doing(who, "model.refuse", step, error.message[:500]):
+            self._registry.put_report(report)
 
     def roll_back(self, who: Principal, name: str, why: str) -> Record:
         """Put the last good version back at once; no approval is asked for, the way back must be short.

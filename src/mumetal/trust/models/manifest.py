@@ -72,8 +72,9 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         sha384: A second, longer digest, for what is signed.
         size: Bytes.
         owner: Who answers for it.
+        trainer: Who trained it: somebody else than who registers it, and than who approves it.
         purpose: What it is for.
-        touches_hardware: Whether what it says can move a controller; then two people must approve it.
+        touches_hardware: Whether its owner says that it can move a controller; where it is wired decides beside that.
         data: What it was made from.
         code: Version of the code that made it (a commit or a package version).
         parents: Versions of the models it came from.
@@ -90,6 +91,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sha384: Sha384
     size: Annotated[int, Meta(ge=1, le=64 * 2**20)]
     owner: Short
+    trainer: Annotated[str, Meta(max_length=200)] = ""
     purpose: Annotated[str, Meta(min_length=1, max_length=1_000)]
     touches_hardware: bool
     data: Annotated[tuple[DataSet, ...], Meta(max_length=256)] = ()
@@ -99,11 +101,6 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metrics: Annotated[tuple[Metric, ...], Meta(max_length=256)] = ()
     inputs: Annotated[tuple[InputRange, ...], Meta(min_length=1, max_length=4_096)]
     card: Text = ""
-
-    @property
-    def approvals(self) -> int:
-        """How many people must vouch for each step: two for what can touch hardware."""
-        return 2 if self.touches_hardware else 1
 
     def __post_init__(self) -> None:
         check.name(self.owner, "owner")
@@ -118,6 +115,7 @@ class Promises(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a person writes to register a model; the rest is derived from the bytes."""
 
     owner: Short
+    trainer: Annotated[str, Meta(max_length=200)] = ""
     purpose: Annotated[str, Meta(min_length=1, max_length=1_000)]
     touches_hardware: bool
     data: Annotated[tuple[DataSet, ...], Meta(max_length=256)] = ()
@@ -154,8 +152,11 @@ def manifest_of(name: str, data: bytes, kind: Kind, promises: Promises) -> Manif
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Return the canonical bytes that are signed."""
-    return canonical.encode(msgspec.to_builtins(manifest))
+    """Return the canonical bytes that are signed; a version from before trainers were named has the bytes it had."""
+    fields = msgspec.to_builtins(manifest)
+    if not manifest.trainer:
+        del fields["trainer"]
+    return canonical.encode(fields)
 
 
 def decode(data: bytes, where: str = "manifest") -> Manifest:

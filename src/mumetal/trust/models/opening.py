@@ -103,11 +103,13 @@ def attach(
     clock: Clock,
     principal: Principal,
     owner: str,
+    hardware: bool = False,
     demand: Demand | None = None,
 ) -> ModelDesk:
     """Open a store's registry beside a running stack: on its very ledger, decided by its authorizer.
 
-    Makes the registry's own key and root, which belong to ``owner``, at the first start.
+    Makes the registry's own key and root, which belong to ``owner``, at the first start. ``hardware`` says whether what a
+    model says can reach a device where it is wired.
 
     Raises:
         RejectedError: Root or key do not hold.
@@ -118,7 +120,8 @@ def attach(
         folder.mkdir(parents=True, exist_ok=True)
         make_trust(folder, clock, owner)
     signer: Signer = open_key(f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
-    return _desk(folder, read_root(folder / ROOT_FILE, clock), signer, ledger, authorizer, clock, principal, demand)
+    root = read_root(folder / ROOT_FILE, clock)
+    return _desk(folder, root, signer, ledger, authorizer, clock, principal, hardware, demand)
 
 
 def _desk(
@@ -129,12 +132,15 @@ def _desk(
     authorizer: Authorizer,
     clock: Clock,
     principal: Principal,
+    hardware: bool,
     demand: Demand | None,
 ) -> ModelDesk:
     chronicle = Chronicle(ledger, LOCAL)
     registry = ModelRegistry(folder, seal=SignedSeal(root, clock, [signer]), chronicle=chronicle)
     settle(registry, ledger, clock, chronicle)
-    lifecycle = Lifecycle(registry, ledger=ledger, authorizer=authorizer, clock=clock, required=REQUIRED, demand=demand)
+    lifecycle = Lifecycle(
+        registry, ledger=ledger, authorizer=authorizer, clock=clock, required=REQUIRED, hardware=hardware, demand=demand
+    )
     return ModelDesk(
         registry=registry, lifecycle=lifecycle, ledger=ledger, authorizer=authorizer, clock=clock, principal=principal
     )
@@ -149,6 +155,7 @@ def changing(
     root: Path | None = None,
     key: str = "",
     make: bool = False,
+    hardware: bool = False,
     demand: Demand | None = None,
 ) -> Iterator[ModelDesk]:
     """Open a store's registry to be changed while no stack runs.
@@ -160,6 +167,7 @@ def changing(
         root: Trust root; without it the registry's own.
         key: URI of the key to sign with; without it the registry's own.
         make: Make the registry's own key and root where there are none.
+        hardware: Whether what a model says can reach a device where it is wired.
         demand: Signed approvals that a promotion needs at this lab.
 
     Raises:
@@ -174,7 +182,7 @@ def changing(
     signer: Signer = open_key(key or f"file:{folder / KEY_FILE}", Secrets(environ=os.environ))
     ledger = ledgers.open_ledger(store, clock)
     try:
-        yield _desk(folder, trusted, signer, ledger, authorizer, clock, principal, demand)
+        yield _desk(folder, trusted, signer, ledger, authorizer, clock, principal, hardware, demand)
     finally:
         ledger.close()
 

@@ -23,6 +23,7 @@ from msgspec import Meta, Struct
 from mumetal.core.errors import BadInputError, RejectedError
 from mumetal.formats import canonical
 from mumetal.trust.models.manifest import Sha256, Short
+from mumetal.trust.models.refusals import MAX_REFUSALS, Refusal, answered
 
 MAX_RECORD = 4 * 2**20
 MAX_VERSIONS = 2_000
@@ -72,6 +73,8 @@ class Version(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         report: Digest of the gate report that let it be validated; empty before.
         approvals: Who vouched for it.
         shipped: Whether it came with Mumetal itself.
+        registrant: Who registered it; empty for a version from before that was kept.
+        refusals: What the gates refused of it, oldest first.
     """
 
     version: Sha256
@@ -80,6 +83,13 @@ class Version(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     report: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
     approvals: Annotated[tuple[Approval, ...], Meta(max_length=32)] = ()
     shipped: bool = False
+    registrant: Annotated[str, Meta(max_length=200)] = ""
+    refusals: Annotated[tuple[Refusal, ...], Meta(max_length=256)] = ()
+
+    @property
+    def standing(self) -> tuple[Refusal, ...]:
+        """The refusals that nobody has answered."""
+        return tuple(r for r in self.refusals if not r.answered_by)
 
 
 class Rollback(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,8 +164,13 @@ class Step:
 
 
 def encode(record: Record) -> bytes:
-    """Return the canonical bytes that are sealed."""
-    return canonical.encode(msgspec.to_builtins(record))
+    """Return the canonical bytes that are sealed; a record from before registrants and refusals has those it had."""
+    fields = msgspec.to_builtins(record)
+    for version in fields["versions"]:
+        for name in ("registrant", "refusals"):
+            if not version[name]:
+                del version[name]
+    return canonical.encode(fields)
 
 
 def decode(data: bytes, where: str = "record") -> Record:
@@ -178,8 +193,8 @@ def digest(record: Record) -> str:
     return hashlib.sha256(encode(record)).hexdigest()
 
 
-def add(record: Record, version: str, now_ns: int) -> Step:
-    """Register a version as a draft.
+def add(record: Record, version: str, now_ns: int, *, registrant: str = "", refusals: tuple[Refusal, ...] = ()) -> Step:
+    """Register a version as a draft; what was refused of the same bytes before stands against it too.
 
     Raises:
         BadInputError: It is there already, or there are too many.
@@ -188,7 +203,7 @@ def add(record: Record, version: str, now_ns: int) -> Step:
         raise BadInputError("this version is registered already", where=f"{record.name}@{version[:12]}")
     if len(record.versions) >= MAX_VERSIONS:
         raise BadInputError(f"a model has at most {MAX_VERSIONS} versions", where=record.name)
-    fresh = Version(version=version, state=State.DRAFT, since_ns=str(now_ns))
+    fresh = Version(version=version, state=State.DRAFT, since_ns=str(now_ns), registrant=registrant, refusals=refusals)
     return _step(record, (*record.versions, fresh), record.good, version, State.DRAFT)
 
 
@@ -208,6 +223,27 @@ def adopt(record: Record, version: str, now_ns: int, *, report: str) -> Step:
     return replace(step, after=msgspec.structs.replace(step.after, revision=record.revision + 1))
 
 
+def refuse(record: Record, version: Version, refusal: Refusal) -> Step:
+    """Note what the gates refused."""
+    changed = msgspec.structs.replace(version, refusals=(*version.refusals, refusal)[-MAX_REFUSALS:])
+    return _step(record, _swap(record.versions, changed), record.good, version.version, version.state)
+
+
+def answer(record: Record, version: Version, who: str, what: str, now_ns: int) -> Step:
+    """Note a person's answer to every refusal that stands against a version.
+
+    Raises:
+        BadInputError: None does, or nothing is said.
+    """
+    where = f"{record.name}@{version.version[:12]}"
+    if not version.standing:
+        raise BadInputError("no refusal stands against it", where=where)
+    if not what.strip():
+        raise BadInputError("say what became of the reason it was refused for", where=where)
+    changed = msgspec.structs.replace(version, refusals=answered(version.refusals, who, what, now_ns))
+    return _step(record, _swap(record.versions, changed), record.good, version.version, version.state)
+
+
 def approve(record: Record, version: Version, approval: Approval) -> Step:
     """Note one person's word.
 
@@ -225,20 +261,19 @@ def approve(record: Record, version: Version, approval: Approval) -> Step:
     return _step(record, _swap(record.versions, changed), record.good, version.version, version.state)
 
 
-def vouched(version: Version, *, needed: int, owner: str) -> set[str]:
+def vouched(version: Version, *, not_by: frozenset[str]) -> set[str]:
     """Return who vouched for a version's next state, as far as their word counts.
 
     Args:
         version: The version.
-        needed: Approvals asked for; where two are, the owner's own word is not one of them.
-        owner: The model's owner.
+        not_by: Whose word does not count: who made it.
     """
     target = NEXT.get(version.state)
     given = {a.approver for a in version.approvals if a.target is target and a.report == version.report}
-    return given - {owner} if needed > 1 else given
+    return given - not_by
 
 
-def promote(record: Record, version: Version, now_ns: int, *, report: str, needed: int, owner: str) -> Step:
+def promote(record: Record, version: Version, now_ns: int, *, report: str, needed: int, not_by: frozenset[str]) -> Step:
     """Move a version one state on.
 
     Args:
@@ -247,26 +282,31 @@ def promote(record: Record, version: Version, now_ns: int, *, report: str, neede
         now_ns: When.
         report: Digest of the passed gate report, for the step to validated; otherwise not looked at.
         needed: Approvals asked for (2 for what can touch hardware).
-        owner: The model's owner; where two are needed, the owner's own word is not one of them.
+        not_by: Whose word does not count: who made it.
 
     Raises:
-        RejectedError: Approvals are missing; says how many.
+        RejectedError: A refusal stands, or approvals are missing; says how many.
         BadInputError: Nothing follows that state.
     """
     where = f"{record.name}@{version.version[:12]}"
     target = NEXT.get(version.state)
     if target is None:
         raise BadInputError(f"nothing follows {version.state.value}", where=where)
+    for stands in version.standing:
+        raise RejectedError(
+            f"it was refused, and nobody has answered: {stands.why}"[:900], where=where,
+            hint="mend it; then somebody who neither registered nor trained it runs `mumetal model answer`",
+        )  # fmt: skip
     if target is State.VALIDATED:
         if not report:
             raise RejectedError("no gate report lets it pass", where=where, hint="run `mumetal model gate`")
         return _moved(record, msgspec.structs.replace(version, report=report), target, now_ns)
-    given = vouched(version, needed=needed, owner=owner)
+    given = vouched(version, not_by=not_by)
     if len(given) < needed:
         raise RejectedError(
             f"{len(given)} of {needed} approvals for {target.value}",
             where=where,
-            hint="another person runs `mumetal model approve`" + (", not the owner" if needed > 1 else ""),
+            hint="somebody who neither registered nor trained it runs `mumetal model approve`",
         )
     return _moved(record, version, target, now_ns)
 

@@ -36,6 +36,7 @@ from mumetal.trust.models.chronicle import Chronicle
 from mumetal.trust.models.files.inspect import MAX_BYTES, inspect
 from mumetal.trust.models.manifest import Manifest, check_name
 from mumetal.trust.models.record import Record, State
+from mumetal.trust.models.refusals import Refusal
 from mumetal.trust.models.report import GateReport
 from mumetal.trust.models.seal import Seal
 
@@ -94,6 +95,11 @@ class ModelRegistry:
         facts = (("version", version), ("revision", str(record.revision)), ("kind", kind.value))
         return Artefact(uri=f"model:{record.name}@{version}", kind="model", data=data, facts=facts)
 
+    def gone(self) -> list[str]:
+        """Return the models that the ledger knows and whose record is not there, in order."""
+        known = self._chronicle.names() if self._chronicle is not None else set()
+        return sorted(known - set(self.names()))
+
     def record(self, name: str) -> Record:
         """Return where a model's versions stand (step 1).
 
@@ -116,6 +122,22 @@ class ModelRegistry:
         if (self._folder / "records" / f"{name}.sealed").exists():
             return self.record(name)
         return Record(name=name)
+
+    def refusals(self, sha256: str) -> tuple[Refusal, ...]:
+        """Return what stands against these bytes, whatever they were registered as.
+
+        Raises:
+            RejectedError: A seal does not hold.
+        """
+        return tuple(
+            {
+                refusal.report: refusal
+                for name in self.names()
+                for version in self.record(name).versions
+                if version.standing and self.manifest(name, version.version).sha256 == sha256
+                for refusal in version.standing
+            }.values()
+        )
 
     def manifest(self, name: str, version: str) -> Manifest:
         """Return what is promised of a version (steps 2 and 3).

@@ -137,7 +137,14 @@ def test_what_is_not_permitted_leaves_no_trace(house: House, action: str) -> Non
     third = house.lifecycle.register(who("ada"), "cryo", pca_model(background(seed=3)), promises())
     house.lifecycle.promote(who("ada"), "cryo", third, report(house, third))
     fourth = house.lifecycle.register(who("ada"), "cryo", pca_model(background(seed=5)), promises())
+    fifth = house.lifecycle.register(who("ada"), "cryo", pca_model(background(seed=6)), promises())
+    with pytest.raises(RejectedError, match="step 4"):
+        house.lifecycle.promote(who("ada"), "cryo", fifth, report(house, fifth, passed=False))
     acts: dict[str, Callable[[], object]] = {
+        "model.refuse": lambda: house.lifecycle.promote(
+            who("ada"), "cryo", fourth, report(house, fourth, passed=False)
+        ),
+        "model.answer": lambda: house.lifecycle.answer(who("bob"), "cryo", fifth, "looked at"),
         "model.register": lambda: house.lifecycle.register(
             who("ada"), "cryo", pca_model(background(seed=4)), promises()
         ),
@@ -162,8 +169,10 @@ def test_what_is_not_permitted_leaves_no_trace(house: House, action: str) -> Non
 def test_two_others_must_approve_what_can_touch_hardware(house: House) -> None:
     version = house.lifecycle.register(who("ada"), "cryo", pca_model(background()), promises(touches_hardware=True))
     house.lifecycle.promote(who("ada"), "cryo", version, report(house, version))
-    for approver in ("ada", "bob"):
-        house.lifecycle.approve(who(approver), "cryo", version)
+    for maker in ("ada", "tess"):
+        with pytest.raises(RejectedError, match=f"{maker} registered or trained it"):
+            house.lifecycle.approve(who(maker), "cryo", version)
+    house.lifecycle.approve(who("bob"), "cryo", version)
     with pytest.raises(RejectedError, match="1 of 2 approvals"):
         house.lifecycle.promote(who("ada"), "cryo", version)
     with pytest.raises(BadInputError, match="approved that already"):
@@ -183,6 +192,7 @@ def test_gates_and_approvals_cannot_be_skipped(house: House) -> None:
         promote(who("ada"), "cryo", version, report(house, version, gates=frozenset({"g.one"})))
     with pytest.raises(RejectedError, match=r"step 4: g\.one"):
         promote(who("ada"), "cryo", version, report(house, version, passed=False))
+    house.lifecycle.answer(who("bob"), "cryo", version, "the held-out data were swapped; shown anew")
     with pytest.raises(RejectedError, match="step 1"):
         promote(who("ada"), "cryo", version, report(house, "f" * 64))
     stale = report(house, version)

@@ -9,10 +9,11 @@ import msgspec
 import typer
 
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, seconds
+from mumetal.serve.cli.trust.model_options import store_of
 
 if TYPE_CHECKING:
     from mumetal.core.ports import LedgerEntry
-    from mumetal.trust.api import Checkpoint
+    from mumetal.trust.api import Checkpoint, WitnessPlace
 
 LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="A ledger's folder, or a copy, in place of --store.")
@@ -23,21 +24,28 @@ KeyOption = Annotated[
 WitnessedOption = Annotated[
     list[Path] | None, typer.Option("--witnessed", help="A witness's folder or note; may be given several times.")
 ]
+KeptOption = Annotated[
+    list[Path] | None, typer.Option("--checkpoint", help="A checkpoint of this log that was kept elsewhere.")
+]
 WitnessKeyOption = Annotated[Path | None, typer.Option("--witness-key", help="The witness's public key.")]
 
 
 def _path(settings: Path | None, store: Path | None, ledger: Path | None = None) -> Path:
     """Return the folder of the ledger that is meant."""
     from mumetal.app import wiring
-    from mumetal.core.errors import BadInputError
+    from mumetal.app.lost import lost
+    from mumetal.core.errors import BadInputError, RejectedError
     from mumetal.trust.api import FORMER_LEDGER, LEDGER_FOLDER, find_ledger
 
     if ledger is not None:
         return ledger
-    directory = Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
+    chosen = wiring.load(settings, wiring.Overrides(store=store))
+    directory = Path(chosen.store.directory)
     for folder in (directory, directory / "demo"):
         if (folder / LEDGER_FOLDER).exists() or (folder / FORMER_LEDGER).exists():
             return find_ledger(folder)
+    for what in lost(chosen):
+        raise RejectedError(what, where=str(directory), hint="restore it from a copy")
     raise BadInputError("there is no ledger here", where=str(directory), hint="run `mumetal up` first, or name --store")
 
 
@@ -49,23 +57,28 @@ def verify(
     key: KeyOption = None,
     witnessed: WitnessedOption = None,
     witness_key: WitnessKeyOption = None,
+    kept: KeptOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Check every entry of the ledger; ends with 4 when one was altered, removed, reordered or cut off."""
+    """Check every entry of the ledger; ends with 4 when one was altered, removed, reordered, added or cut off.
+
+    Without --witnessed the witnesses of the settings are asked.
+    """
     path = _path(settings, store, ledger)
     from mumetal.trust.api import LedgerFolder, examine_ledger, ledger_key
 
     folder = LedgerFolder(path)
     origin, public = ledger_key(path, key)
-    found = examine_ledger(folder, public=public, witnessed=_witnessed(path, key, witnessed, witness_key))
-    signed = found.checkpoint.size if found.checkpoint else 0
+    seen = _seen(path, key, _asked(path, settings, store, witnessed, witness_key), kept or ())
+    found = examine_ledger(folder, public=public, witnessed=seen)
     if as_json:
         facts = {
             "ledger": str(path),
             "origin": origin,
             "entries": found.count,
-            "signed": signed,
+            "signed": found.signed,
             "vouched": found.vouched,
+            "unproved": found.unproved,
             "clock_steps": found.clock_steps,
             "damages": [{"start": d.start, "stop": d.stop, "what": d.what} for d in found.damages],
             "verified": not found.damages,
@@ -75,29 +88,51 @@ def verify(
     for damage in found.damages[:20]:
         typer.echo(f"entries {damage.start} to {damage.stop - 1}: {damage.what}")
     found.refuse()
-    typer.echo(f"{path}: {found.count} entries hold, {signed} of them under the log's signed checkpoint.")
+    typer.echo(f"{path}: {found.count} entries hold, {found.signed} of them under the log's signed checkpoint.")
     if found.vouched:
-        typer.echo(f"A witness vouches for the first {found.vouched}; for the rest only the log's own key does.")
+        typer.echo(f"A witness, or a checkpoint kept elsewhere, vouches for the first {found.vouched}.")
     else:
         typer.echo("No witness vouches for them: whoever has the log's key could have written them all anew.")
+    if found.vouched and found.unproved:
+        typer.echo(f"{found.unproved} after them are unproved: for these only the log's own key vouches.")
+    if found.count > found.signed:
+        typer.echo(f"{found.count - found.signed} of them are under the log's seal alone, until the next checkpoint.")
+    if key is None:
+        typer.echo("Checked with the public key that lies beside them: name one that you kept elsewhere with --key.")
     if found.clock_steps:
         typer.echo(f"{found.clock_steps} entries are dated before the one before: a clock was set back.")
     return 0
 
 
-def _witnessed(
-    path: Path, key: Path | None, places: Sequence[Path] | None, witness_key: Path | None
-) -> "Sequence[Checkpoint]":
+def _asked(
+    path: Path, settings: Path | None, store: Path | None, places: Sequence[Path] | None, witness_key: Path | None
+) -> "Sequence[WitnessPlace]":
+    """Return the witnesses that are named here or, without any, those that the settings name for the store's ledger."""
+    from mumetal.app import wiring
     from mumetal.core.errors import BadInputError
-    from mumetal.trust.api import ledger_key, witnessed
+    from mumetal.trust.api import LEDGER_FOLDER, WitnessPlace, witness_places
 
     if not places:
-        return ()
+        chosen = wiring.load(settings, wiring.Overrides(store=store))
+        own = path == Path(chosen.store.directory) / LEDGER_FOLDER
+        return witness_places(chosen.witnesses) if own else ()
     if witness_key is None:
         raise BadInputError("the witness's public key is missing", hint="name it with --witness-key")
+    return [WitnessPlace(folder=place, key=witness_key) for place in places]
+
+
+def _seen(
+    path: Path, key: Path | None, places: "Sequence[WitnessPlace]", kept: Sequence[Path]
+) -> "Sequence[Checkpoint]":
+    from mumetal.trust.api import kept_checkpoints, ledger_key, ledger_keys, witnessed
+
     origin, public = ledger_key(path, key)
-    name, witness_public = ledger_key(path, witness_key)
-    return witnessed(places, name=name, public=witness_public, origin=origin, log_key=public)
+    keys = ledger_keys(path, origin, public)
+    found = list(kept_checkpoints(kept, origin=origin, log_key=keys))
+    for place in places:
+        name, witness_public = ledger_key(path, place.key)
+        found += witnessed([place.folder], name=name, public=witness_public, origin=origin, log_key=keys)
+    return found
 
 
 def show(
@@ -257,6 +292,29 @@ def witness(
         clock.sleep(pause)
 
 
+def rotate_key(
+    *,
+    key: Annotated[str, typer.Option("--to", help="URI of the new key [default: a new one is made].")] = "",
+    settings: SettingsOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Give the ledger another key; what the former one signed is still checked, and both sign the change."""
+    from mumetal.app.ledger_key import rotate
+    from mumetal.core.clock import SystemClock
+
+    made = rotate(store_of(settings, store), SystemClock(), key)
+    if as_json:
+        facts = {"origin": made.origin, "size": made.size, "former": made.former.key_id, "key": made.following.key_id}
+        typer.echo(msgspec.json.encode(facts).decode())
+    else:
+        typer.echo(
+            f"{made.origin}: {made.following.key_id[:16]} signs from entry {made.size} on, in place of "
+            f"{made.former.key_id[:16]}. Keep the new log.pub elsewhere, in place of the former one."
+        )
+    return 0
+
+
 def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typer.Typer:
     """Return the ``audit`` commands."""
     group = typer.Typer(help="Read the ledger of decisions and prove that nobody rewrote it.", no_args_is_help=True)
@@ -267,6 +325,7 @@ def app(guard: Callable[[Callable[..., int | None]], Callable[..., Any]]) -> typ
         ("check", check),
         ("export", export),
         ("witness", witness),
+        ("rotate-key", rotate_key),
     ):
         group.command(name)(guard(command))
     return group

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, seconds
-from mumetal.serve.cli.trust.firmware_trust import ReleaseOption, _beside, _root
+from mumetal.serve.cli.trust.firmware_trust import ReleaseOption, StateOption, _beside, _root, folder_of
 from mumetal.serve.cli.trust.key_options import PinOption, RootsOption, read_bytes
 from mumetal.serve.cli.trust.model_options import MAX_APPROVAL, ApprovalOption, read_file
 
@@ -15,21 +15,7 @@ if TYPE_CHECKING:
     from mumetal.trust.api import BoardActs, BoardRecord, FirmwareBook, RolloutReport
 
 FleetArgument = Annotated[Path, typer.Argument(help="TOML file of boards: [device.NAME] with board and image.")]
-StateOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--state", help="Folder of floors, ledger and records, which the pages read [default: STORE/firmware]."
-    ),
-]
 DeviceArgument = Annotated[str, typer.Argument(help="The device.")]
-
-
-def folder_of(state: Path | None, store: Path | None) -> Path:
-    """Return the state folder."""
-    from mumetal.serve.cli.trust.model_options import store_of
-    from mumetal.trust.api import FIRMWARE_FOLDER
-
-    return state or store_of(None, store) / FIRMWARE_FOLDER
 
 
 def inventory(

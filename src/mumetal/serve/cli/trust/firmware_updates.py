@@ -118,13 +118,12 @@ def fetch(
 
     from mumetal.core import LOCAL
     from mumetal.core.errors import BadInputError
-    from mumetal.serve.cli.trust.firmware_boards import folder_of
-    from mumetal.trust.api import FirmwareBook, Floors, UpdateClient, open_mirror
+    from mumetal.serve.cli.trust.firmware_trust import folder_of
+    from mumetal.trust.api import FirmwareBook, UpdateClient, confirmed_version, open_mirror
 
     trusted, folder = read_bytes(root), folder_of(state, store)
     if device:
-        known = FirmwareBook(folder).board(LOCAL, device)
-        floor = max(floor, known.confirmed if known else 0, Floors(folder / "floors.json").of(device))
+        floor = max(floor, confirmed_version(FirmwareBook(folder), LOCAL, device))
     client = UpdateClient(
         folder / "updates" / hashlib.sha256(trusted).hexdigest()[:40], root=trusted, get=open_mirror(place)
     )

@@ -26,6 +26,13 @@ def store_of(settings: Path | None, store: Path | None) -> Path:
     return Path(wiring.load(settings, wiring.Overrides(store=store)).store.directory)
 
 
+def allowed(settings: Path | None) -> tuple[str, ...]:
+    """Return the plug-ins that the settings allow."""
+    from mumetal.app import wiring
+
+    return wiring.load(settings, wiring.Overrides()).plugins.allow
+
+
 def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
     """Read a file.
 

@@ -7,11 +7,13 @@ from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.trust.api import (
     NEXT_STATES,
     GateReport,
+    ModelDesk,
     ModelManifest,
     ModelRecord,
     ModelRegistry,
     ModelState,
     ModelVersion,
+    apart,
     vouched,
 )
 
@@ -48,6 +50,8 @@ class Shown:
         target: The state that may follow; empty where none does, or where the gates come first.
         vouched: Who approved that, as far as it counts.
         waits: How many approvals are missing.
+        needed: How many there must be.
+        hardware: Whether it can touch hardware, where it is wired or by its owner's word.
     """
 
     version: ModelVersion
@@ -57,6 +61,8 @@ class Shown:
     target: str
     vouched: tuple[str, ...]
     waits: int
+    needed: int
+    hardware: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,19 +136,20 @@ def health_of(looks: tuple[Look, ...], active: str) -> tuple[str, bool]:
     return looks[0].note or "not looked at yet", False
 
 
-def shown_of(registry: ModelRegistry, record: ModelRecord, version: ModelVersion) -> Shown:
+def shown_of(desk: ModelDesk, record: ModelRecord, version: ModelVersion) -> Shown:
     """Return a version with its manifest and gate report.
 
     Raises:
         RejectedError: One of them does not verify.
     """
+    registry, rules = desk.registry, desk.lifecycle
     try:
         report = registry.report(version.report) if version.report else None
     except BadInputError:
         report = None
     promised = registry.manifest(record.name, version.version)
     target = NEXT_STATES.get(version.state)
-    given = vouched(version, needed=promised.approvals, owner=promised.owner)
+    given, needed = vouched(version, not_by=apart(version.registrant, promised)), rules.approvals(promised)
     steps = target is not None and target is not ModelState.VALIDATED
     return Shown(
         version=version,
@@ -151,7 +158,9 @@ def shown_of(registry: ModelRegistry, record: ModelRecord, version: ModelVersion
         since_ns=int(version.since_ns),
         target=target.value if steps and target is not None else "",
         vouched=tuple(sorted(given)),
-        waits=max(0, promised.approvals - len(given)),
+        waits=max(0, needed - len(given)),
+        needed=needed,
+        hardware=rules.hardware(promised),
     )
 
 

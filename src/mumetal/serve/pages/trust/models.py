@@ -57,9 +57,10 @@ def models_router(desk: Desk, models: LiveModels | None) -> APIRouter:
 
     @router.get("/models/{name}")
     def model(request: Request, name: str) -> Response:
-        registry = opened(request, name).registry
+        unit = opened(request, name)
+        registry = unit.registry
         record = registry.record(name)
-        versions = [views.shown_of(registry, record, v) for v in record.versions[::-1][:SHOWN]]
+        versions = [views.shown_of(unit, record, v) for v in record.versions[::-1][:SHOWN]]
         chosen = next((v for v in versions if v.version.state is ModelState.ACTIVE), versions[0])
         words, ails = views.health_of(live.looks(name), chosen.version.version)
         values = {
@@ -71,6 +72,7 @@ def models_router(desk: Desk, models: LiveModels | None) -> APIRouter:
             "looks": live.looks(name),
             "health": words if chosen.version.state is ModelState.ACTIVE else "nothing is active",
             "ails": ails,
+            "unscored": live.unscored(name),
             "back_ns": int(record.back.t_ns) if record.back else 0,
         }
         return html("model.html", {**around(request), **values})
@@ -118,6 +120,8 @@ def act_on(desk: ModelDesk, caller: Caller, name: str, form: dict[str, str]) -> 
         raise BadInputError("say why: the reason goes into the ledger", where="why", hint="go back and fill it in")
     act, who = desk.lifecycle, caller.scope.principal
     match verb:
+        case "answer":
+            act.answer(who, name, version, why)
         case "approve":
             act.approve(who, name, version)
         case "promote":

@@ -2,6 +2,7 @@
 
 from mumetal.trust.models.manifest import Manifest
 from mumetal.trust.models.record import Version
+from mumetal.trust.models.refusals import Refusal
 from mumetal.trust.models.report import GateReport
 
 
@@ -17,9 +18,10 @@ def card(manifest: Manifest, version: Version, report: GateReport | None) -> str
         "",
         *_quoted(manifest.purpose),
         "",
-        f"Owner: {_inline(manifest.owner)}. "
+        f"Owner: {_inline(manifest.owner)}. Trained by {_inline(manifest.trainer or 'nobody named')}, "
+        f"registered by {_inline(version.registrant or 'somebody who was not kept')}. "
         + ("It can touch hardware: two people approve each step." if manifest.touches_hardware else
-           "It cannot touch hardware."),
+           "By its owner's word it cannot touch hardware; where it is wired decides beside that."),
         "",
         "## Where it comes from",
         "",
@@ -42,6 +44,10 @@ def card(manifest: Manifest, version: Version, report: GateReport | None) -> str
         "",
         *_gates(report),
         "",
+        "## Refusals",
+        "",
+        *([f"- {_inline(r.why)} ({_answer(r)})" for r in version.refusals] or ["None."]),
+        "",
         "## Approvals",
         "",
         *([f"- {_inline(a.approver)}, for {a.target.value}" for a in version.approvals] or ["None."]),
@@ -52,6 +58,12 @@ def card(manifest: Manifest, version: Version, report: GateReport | None) -> str
         "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _answer(refusal: Refusal) -> str:
+    if not refusal.answered_by:
+        return "nobody has answered"
+    return f"answered by {_inline(refusal.answered_by)}: {_inline(refusal.answer)}"
 
 
 def _gates(report: GateReport | None) -> list[str]:

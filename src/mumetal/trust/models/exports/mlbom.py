@@ -94,7 +94,11 @@ def _properties(manifest: Manifest, version: Version) -> list[Plain]:
         "mumetal:format": manifest.kind.value,
         "mumetal:code": manifest.code,
         "mumetal:seeds": " ".join(map(str, manifest.seeds)),
+        "mumetal:trainer": manifest.trainer,
         "mumetal:touches_hardware": str(manifest.touches_hardware).lower(),
     }
     approvals = [("mumetal:approved", f"{a.target.value} by {a.approver}") for a in version.approvals]
-    return [{"name": name, "value": value} for name, value in (*pairs.items(), *approvals)]
+    refused = [
+        ("mumetal:refused", f"{r.why}; answered by {r.answered_by or 'nobody'}"[:1_000]) for r in version.refusals
+    ]
+    return [{"name": name, "value": value} for name, value in (*pairs.items(), *refused, *approvals)]

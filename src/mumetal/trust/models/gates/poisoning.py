@@ -35,8 +35,8 @@ class Poisoning:
     def judge(self, trial: Trial) -> GateOutcome:
         """Count tails."""
         if trial.training is None:
-            why = "training data were not shown: only what poison does to held-out quality was tried (other gates)"
-            return outcome(self.info, True, why)
+            why = "training data were not shown, or are not named: what was not looked at has not passed"
+            return outcome(self.info, False, why)
         if trial.active is not None:
             eyes, known = (
                 "the active version",

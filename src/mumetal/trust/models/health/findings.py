@@ -28,6 +28,26 @@ def refused(name: str, version: str, why: str, now_ns: int, tenant: str = LOCAL)
     )
 
 
+def outside(name: str, version: str, rows: int, of: int, now_ns: int, tenant: str = LOCAL) -> Finding:
+    """Say that rows were not scored because they lie outside the ranges that the model was registered with."""
+    return Finding(
+        tenant=tenant,
+        subject=Subject(kind=SubjectKind.MODEL, name=name),
+        rule="trust.models.health.outside_ranges",
+        title=f"{name} does not score rows that lie outside its ranges"[:300],
+        detail=f"{rows} of {of} rows since the last look lie outside the ranges it was trained on and registered with; it "
+        "was never tried there, so they have no score of it. Other detectors see them.",
+        remedy="Look at those rows: what puts them there also hides them from this model. If they are ordinary, train anew.",
+        start_ns=now_ns,
+        stop_ns=now_ns,
+        severity=Severity.MEDIUM,
+        confidence=1.0,
+        techniques=TECHNIQUES,
+        evidence=(Evidence(uri=f"model:{name}@{version}", note="the version that does not score them"),),
+        model_version=version[:12] or "1",
+    )
+
+
 def findings(
     checkup: Checkup, start_ns: int, stop_ns: int, tenant: str = LOCAL, samples: Evidence | None = None
 ) -> list[Finding]:

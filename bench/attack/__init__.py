@@ -1,0 +1,1 @@
+"""What attackers did to it, again and again: forged ledgers, storms, kills, hostile requests, corrupt files."""
