@@ -20,6 +20,7 @@ BEYOND = (
     0.25  # inverse exponent of the power law by which rates fall beyond the largest score; chosen on the public sets
 )
 LONE = 2.0  # times the second largest cluster that the largest counts for at most: one wild row must not blind
+ENOUGH = 20.0  # clusters from which a fitted tail is believed as far as the power law
 RELIABLE = 200.0  # clusters from which a fitted tail can be carried beyond the largest of them
 PROMISED = 0.05  # times in a history's length that a threshold may be passed, from which on the history bears it out
 
@@ -83,7 +84,7 @@ class Calibration:
             own = self.largest**self.power + self.nominal_scale * math.log(1 / expected)
             return float(max(fitted, own ** (1 / self.power)))
         beyond = self.largest * float(expected**-BEYOND)
-        if self.reliable:
+        if self.clusters >= ENOUGH:
             return max(min(fitted, beyond) if self.capped else fitted, self.largest)
         return beyond if self.capped else max(fitted, beyond)
 
@@ -108,7 +109,7 @@ class Calibration:
         if score < self.largest:
             return max(fitted, 1 / self.weeks)
         beyond = self._beyond(score)
-        if self.reliable:
+        if self.clusters >= ENOUGH:
             return min(fitted, beyond) if self.capped else fitted
         return beyond if self.capped else max(fitted, beyond)
 
