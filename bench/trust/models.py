@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.figure import Figure, figure_of, share_of
-from bench.shares import wilson
+from bench.shares import poisson_interval, wilson
 from bench.trust.scorers import background, pca_model, promises
 from mumetal.access.api import person_scope
 from mumetal.app.models.registry import changing
@@ -262,7 +262,7 @@ def t7_case(r: float, mixed: bool, months: int, shifted: int, seed: int) -> Iter
     quiet = _alarms(r, mixed, day, week, 30 * months, 0.0, rng)
     days = {shift: shifted if shift == 0.5 else max(10, shifted // 3) for shift in SHIFTS}
     curve = {shift: _alarms(r, mixed, day, week, n, shift, rng) for shift, n in days.items()}
-    low, high = poisson(quiet["ours"])
+    low, high = poisson_interval(quiet["ours"])
     yield Row(
         "T7",
         f"{law}: alarms without a drift",
@@ -342,22 +342,6 @@ def reach(curve: list[tuple[float, float]], power: float = 0.9) -> float:
         if low < power <= high:
             return a + (b - a) * (power - low) / (high - low)
     return math.nan
-
-
-def poisson(count: int) -> tuple[float, float]:
-    """Return the exact 95% interval of a Poisson mean (Garwood 1936), by bisection."""
-
-    def below(mean: float, k: int) -> float:
-        return sum(math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(k + 1)) if mean > 0 else 1.0
-
-    def solve(target: float, k: int) -> float:
-        low, high = 0.0, 10.0 * count + 20
-        for _ in range(80):
-            middle = (low + high) / 2
-            low, high = (middle, high) if below(middle, k) > target else (low, middle)
-        return low
-
-    return (solve(0.975, count - 1) if count else 0.0), solve(0.025, count)
 
 
 def _days(r: float, mixed: bool, day: int, week: int, rng: np.random.Generator) -> Iterator[tuple[Array, Patient]]:

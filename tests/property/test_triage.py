@@ -40,7 +40,7 @@ FINDINGS = st.lists(a_finding(), max_size=25, unique_by=lambda f: f.finding_id)
 
 
 def fresh() -> Triage:
-    return Triage(TriageSettings(join_s=JOIN_S), Inventory())
+    return Triage(TriageSettings(join_s=JOIN_S, repeat_s=0, storm_devices=0), Inventory())
 
 
 def live(triage: Triage) -> list[Incident]:

@@ -69,9 +69,9 @@ class Fresh:
         self._started = []
 
     def _score(self, start: int, stop: int) -> Array:
-        z, seen = self._ensemble.scale.apply(self._values[start:stop])
         out = np.empty((stop - start, len(self._started)))
         for slot, detector in enumerate(self._started):
+            z, seen = self._ensemble.applied(self._values[start:stop], measures=detector.measures)
             out[:, slot] = detector.score_z(z, seen)
         return out
 

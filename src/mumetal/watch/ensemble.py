@@ -47,12 +47,13 @@ class Ensemble:
         BadInputError: Too few usable rows for every detector.
     """
 
-    saved = ("regimes", "scale", "members", "forgot", "_left_out")
+    saved = ("regimes", "scale", "measured", "members", "forgot", "_left_out")
     unsaved = ("apart",)
 
     def __init__(self, history: Series, extra: tuple[tuple[Make, str], ...] = ()) -> None:
         self.regimes = Regimes(history)
         self.scale = Scale(history, self.regimes)
+        self.measured = self.scale.of_measures(history)  # for detectors that look at measurements only
         makes = (*watching(history), *extra)
         halves = folds(history, 2, self.regimes)
         labels = self.regimes.labels(history.values)
@@ -64,14 +65,15 @@ class Ensemble:
             if len(history) // 2 < detector.info.min_history:
                 continue
             try:
-                detector.fit_scaled(self.scale, history)
+                detector.fit_scaled(self.measured if detector.measures else self.scale, history)
                 held_out = held_out_scores(make, halves) if detector.held_out is None else detector.held_out
             except BadInputError as error:
                 if not isinstance(detector, Ported):
                     raise
                 self._left_out.append(error.message)
                 continue
-            detector.score_rows(history, *self.scale.apply(history.values))  # its state goes on from the history's end
+            its = self.applied(history.values, measures=detector.measures)
+            detector.score_rows(history, *its)  # its state goes on from the history's end
             members.append(
                 Member(
                     detector=detector,
@@ -82,6 +84,8 @@ class Ensemble:
                         self.scale.rate_hz,
                         detector.tail_power,
                         detector.nominal_scale,
+                        capped=detector.capped,
+                        surprise=detector.surprise,
                     ),
                     family=family,
                 )
@@ -93,6 +97,17 @@ class Ensemble:
                 hint="let it learn for longer",
             )
         self.members = tuple(members)
+
+    @property
+    def promises(self) -> float:
+        """The fewest false alerts a week that the history bears out for one family, 1/week."""
+        each = (c for m in self.members for c in m.calibrations if c.capped and not c.reliable)
+        return max((c.promises for c in each), default=0.0)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Families of its members, each once: each is one voice, and has one share of the alert budget."""
+        return tuple(dict.fromkeys(m.family for m in self.members))
 
     def renew(self, column: int, detector: Standardised) -> None:
         """Let another copy of a member's detector go on in its place."""
@@ -126,6 +141,10 @@ class Ensemble:
         detector = self.members[member].detector
         return carried(self.scale, ordinary, window) if detector.joint else detector.attribute(window)
 
+    def applied(self, values: Array, *, measures: bool) -> tuple[Array, NDArray[np.bool_] | None]:
+        """Return standardised values (n, C) as a detector sees them, one of measurements or any other, and where they were observed."""
+        return (self.measured if measures and self.measured.masks else self.scale).apply(values)
+
     def savable(self) -> "Ensemble":
         """Return the same without the detectors of other packages: what they have learnt is in nobody's words but theirs."""
         own = copy(self)
@@ -154,8 +173,10 @@ class Ensemble:
         self.apart = np.zeros(out.shape, bool)
         for start in range(0, len(rows), PIECE):
             piece = rows.rows(start, start + PIECE)
-            z, seen = self.scale.apply(piece.values)
+            plain = self.applied(piece.values, measures=False)
+            measured = self.applied(piece.values, measures=True) if self.measured.masks else plain
             for column, member in enumerate(self.members):
+                z, seen = measured if member.detector.measures else plain
                 out[start : start + PIECE, column] = member.detector.score_rows(piece, z, seen)
                 if member.detector.apart is not None:
                     self.apart[start : start + PIECE, column] = member.detector.apart

@@ -23,6 +23,7 @@ from mumetal.watch.detectors.identity import Identity
 from mumetal.watch.detectors.limits import Limits
 from mumetal.watch.detectors.mahalanobis import Mahalanobis
 from mumetal.watch.detectors.nearest import Nearest
+from mumetal.watch.detectors.plain import Plain
 from mumetal.watch.detectors.ported import Ported, Unmade
 from mumetal.watch.detectors.shape import Shape
 from mumetal.watch.detectors.spectral import Spectral
@@ -38,6 +39,7 @@ LISTED: tuple[Listed, ...] = (
     Ewma,
     Cusum,
     Mahalanobis,
+    Plain,
     Spectral,
     Shape,
     TimingChannel,

@@ -12,7 +12,7 @@ from mumetal.core.ports import AlertBudget
 from mumetal.core.series import Series
 from mumetal.watch.afresh import Fresh, fresh_of
 from mumetal.watch.alerts import Alert, raised
-from mumetal.watch.calibrate import MOST_TOGETHER, wanders
+from mumetal.watch.calibrate import MOST_TOGETHER
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble
 from mumetal.watch.episodes import Episode, Episodes
@@ -23,6 +23,7 @@ from mumetal.watch.rows import Kept, joined, last, window, within
 from mumetal.watch.settings import WatchSettings
 from mumetal.watch.state.conditions import is_monitor, learnt_under
 from mumetal.watch.state.saving import Arrays, Saved, pack, unpack
+from mumetal.watch.states import States
 
 Array = NDArray[np.float64]
 LEARN_MOST = 20_000  # a fast stream is learnt from no more rows than this, however long that lasts
@@ -31,7 +32,6 @@ HISTORY_ROWS = 40_000
 WINDOW = 512  # rows an attribution looks back
 ORDINARY = 16 * WINDOW  # rows of the history that a finding is told beside, which are saved: the rest is in the store
 RATE_FACTOR = 2.0
-PATIENCE = 2  # times the learning period, for a stream that wanders slowly
 MATURE = 64  # times the first learning period: so long the tails are refitted, each time at twice the rows
 TAKE_OVER = 8  # a refit takes over after an eighth of the rows it learnt from: however long it took, at the same row
 STAYS = "the stream stays in a state it was not learnt in, from which further change counts"
@@ -51,8 +51,8 @@ class StreamMonitor:
     """
 
     saved = (
-        "_epoch", "_reason", "_patience", "_history", "_recent", "_ensemble", "_next_fit", "_seen_rows", "_strange", "_episodes",
-        "_alerts", "last_ns", "rate_hz", "channels", "score", "unseen", "_forgot", "_spoilt",
+        "_epoch", "_reason", "_history", "_recent", "_ensemble", "_next_fit", "_seen_rows", "_strange", "_episodes",
+        "_alerts", "_states", "last_ns", "rate_hz", "channels", "score", "unseen", "_forgot", "_spoilt",
     )  # fmt: skip
     unsaved = ("_settings", "_budget", "_background", "_models", "_fitted_with", "_refit", "_fresh", "_barred")
 
@@ -70,7 +70,6 @@ class StreamMonitor:
         self._spoilt, self._forgot = False, 0  # rows forgotten since the last fit
         self._epoch = ""
         self._reason = ""
-        self._patience = 1
         self._history = Kept(HISTORY_ROWS)
         self._recent: Series | None = None
         self._ensemble: Ensemble | None = None
@@ -80,6 +79,7 @@ class StreamMonitor:
         self._episodes: dict[str, Episodes] = {}
         self._fresh: dict[str, Fresh] = {}
         self._alerts: dict[str, Alert] = {}
+        self._states: States | None = None
         self.last_ns = 0
         self.rate_hz = 0.0
         self.channels = 0
@@ -92,6 +92,11 @@ class StreamMonitor:
         if self._ensemble is None:
             return "learning"
         return "degraded" if self.unseen else "watching"
+
+    @property
+    def promises(self) -> bool:
+        """Whether the history bears its share of the alert budget out; until then thresholds are carried beyond it."""
+        return self._ensemble is not None and self._ensemble.promises <= self._budget.share
 
     @property
     def reason(self) -> str:
@@ -108,6 +113,11 @@ class StreamMonitor:
             parts.append(f"{len(self.unseen)} of {self.channels} channels not observed lately: {shown}")
         if self._ensemble is not None:
             parts += self._ensemble.left_out
+            if not self.promises:
+                least = self._ensemble.promises
+                parts.append(
+                    f"its history is too short for this alert budget: it can promise {least:.2g} false alerts a week, not {self._budget.share:.2g}"
+                )
         if self._strange:
             parts.append("in a state hardly seen while learning: the strictest thresholds hold")
         return "; ".join(parts)
@@ -115,10 +125,7 @@ class StreamMonitor:
     @property
     def needed(self) -> int:
         """Rows to learn from before anything is scored."""
-        most = min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels))
-        return self._patience * max(
-            self._settings.learning_rows, min(most, int(self._settings.learning_s * self.rate_hz))
-        )
+        return self._settings.rows(self.rate_hz, min(LEARN_MOST, HISTORY_VALUES // max(1, self.channels)))
 
     @property
     def out(self) -> frozenset[str]:
@@ -169,10 +176,10 @@ class StreamMonitor:
             out += self.finish("another version of a model is active")
             self._refit = None
             self._fit()
-        if self._ensemble is None:
+        while self._ensemble is None and len(chunk):
             lacking = max(0, self.needed - len(self._history))
             calm = np.flatnonzero(~within(chunk, self._barred))
-            take = int(calm[lacking - 1]) + 1 if 0 < lacking <= len(calm) else len(chunk) if lacking else 0
+            take = int(calm[lacking - 1]) + 1 if 0 < lacking <= len(calm) else len(chunk)
             self._learn(chunk.rows(0, take))
             if len(self._history) >= self.needed:
                 self._fit()
@@ -219,7 +226,7 @@ class StreamMonitor:
         started = told.pop("started")
         self.__dict__.update(told, _fitted_with=models, _refit=None)
         if self._ensemble is not None:
-            self._budget.join(len(self._ensemble.members))
+            self._budget.join(len(self._ensemble.families))
             self._fresh = fresh_of(self._ensemble)
             for family in self._fresh.keys() & started.keys():
                 self._fresh[family].started = started[family]
@@ -251,16 +258,16 @@ class StreamMonitor:
     def leave(self) -> None:
         """Give its share of the alert budget back: nothing is asked of it any more."""
         if self._ensemble is not None:
-            self._budget.leave(len(self._ensemble.members))
+            self._budget.leave(len(self._ensemble.families))
 
     def _restart(self, like: Series, reason: str) -> None:
         self.leave()
-        self._epoch, self._reason, self._patience = like.epoch, reason, 1
+        self._epoch, self._reason = like.epoch, reason
         self._history = Kept(
             max(self._settings.learning_rows, min(HISTORY_ROWS, max(1_024, HISTORY_VALUES // len(like.channels))))
         )
         self._recent = self._ensemble = self._refit = None
-        self._episodes, self._alerts = {}, {}
+        self._episodes, self._alerts, self._states = {}, {}, None
         self._seen_rows, self.score, self._strange, self._spoilt, self._forgot = 0, 0.0, False, False, 0
 
     def _note(self, chunk: Series) -> None:
@@ -292,9 +299,6 @@ class StreamMonitor:
 
     def _fit(self) -> None:
         history = self._history.series()
-        if self._ensemble is None and self._patience < PATIENCE and wanders(history.values):
-            self._patience, self._reason = PATIENCE, "it wanders slowly, learning for longer"
-            return
         models = self._models()
         try:
             self._install(ensemble_for(history, models), models)
@@ -303,10 +307,11 @@ class StreamMonitor:
 
     def _install(self, ensemble: Ensemble, models: tuple[Watching, ...]) -> None:
         if self._ensemble is not None:
-            self._budget.leave(len(self._ensemble.members))
-        self._budget.join(len(ensemble.members))
+            self._budget.leave(len(self._ensemble.families))
+        self._budget.join(len(ensemble.families))
         self._ensemble, self._reason, self._fitted_with = ensemble, "", models
         self._next_fit, self._forgot = 2 * max(len(self._history), self._seen_rows), 0
+        self._states = States(self._history.series(), self._states.told if self._states is not None else None)
         self._fresh = fresh_of(ensemble)
         for family in self._fresh:
             self._episodes.setdefault(family, Episodes())
@@ -357,6 +362,7 @@ class StreamMonitor:
                 alert.follow(ensemble, chunk.t_ns, scores, self.last_ns)
                 if (risen := alert.risen()) is not None:
                     out.append(risen)
+        out += self._states.observe(chunk) if self._states is not None else []
         self._learn_calm(chunk, ~(busy | ensemble.apart.any(axis=1)))
         return out
 

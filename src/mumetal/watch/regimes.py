@@ -14,6 +14,16 @@ LOOKED_AT = 2_048
 SPARSE = -1  # the label of a state that the history held too rarely, or never
 
 
+def state_columns(values: Array) -> Labels:
+    """Return which columns of a history (n, C) hold at most four distinct values, shape (S,)."""
+    few = values[:: max(1, len(values) // LOOKED_AT)]
+    return np.array([c for c in range(values.shape[1]) if _few(few[:, c]) and _few(values[:, c])], np.int64)
+
+
+def _few(column: Array) -> bool:
+    return np.unique(column[np.isfinite(column)]).size <= STATES
+
+
 class Regimes:
     """The states that a stream's history was long enough in; each gets thresholds of its own.
 
@@ -29,13 +39,10 @@ class Regimes:
 
     def __init__(self, history: Series) -> None:
         values = history.values
-        few = values[:: max(1, len(values) // LOOKED_AT)]
         self._columns: list[tuple[int, Array]] = []
-        for column in range(values.shape[1]):
-            if np.unique(few[:, column]).size > STATES:
-                continue
+        for column in state_columns(values).tolist():
             known = np.unique(values[:, column])
-            if 2 <= known.size <= STATES and np.isfinite(known).all():
+            if known.size >= 2 and np.isfinite(known).all():
                 self._columns.append((column, known))
         self._codes = np.empty(0, np.int64)
         codes, counts = np.unique(self._code(values), return_counts=True)

@@ -4,6 +4,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+SLOW_S = 6 * 3_600.0  # a slow stream is learnt from no longer than this, …
+FEWEST_ROWS = 64  # … if it has so many rows by then
+
 
 class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How streams are watched."""
@@ -27,3 +30,13 @@ class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         float, Meta(gt=0, le=3600, description="Difference between two clocks that is a finding, s.")
     ] = 2.0
     timing_codes: Annotated[str, Meta(description="TOML or JSON file of pulse timing codes of your own.")] = ""
+
+    def rows(self, rate_hz: float, most: int) -> int:
+        """Return how many rows a stream is learnt from before it is scored.
+
+        Args:
+            rate_hz: Its rows a second; 0 while that is not known.
+            most: Rows that are enough for a fast one.
+        """
+        slow = max(FEWEST_ROWS, int(SLOW_S * rate_hz)) if rate_hz > 0 else self.learning_rows
+        return max(min(self.learning_rows, slow), min(most, int(self.learning_s * rate_hz)))

@@ -85,7 +85,7 @@ def test_the_same_finding_again_changes_nothing_and_never_pages_twice(triage: Tr
 
 
 def test_far_apart_in_time_or_on_other_devices_or_tenants_stay_apart(triage: Triage) -> None:
-    triage.add([finding(0), finding(200), finding(0, device="qpu2"), finding(0, tenant="other")], T0)
+    triage.add([finding(0), finding(200, stream="cryostat"), finding(9, device="qpu2"), finding(0, tenant="other")], T0)
     assert len(triage.incidents()) == 4
     assert {i.tenant for i in triage.incidents()} == {"local", "other"}
 
@@ -108,9 +108,9 @@ def test_shared_evidence_joins_devices(triage: Triage) -> None:
 
 def test_a_finding_between_two_incidents_makes_them_one_that_does_not_page_again(triage: Triage) -> None:
     triage.add([finding(0)], T0)
-    triage.add([finding(200)], T0)
+    triage.add([finding(200, stream="cryostat")], T0)
     assert len(triage.pages()) == 2
-    changed = triage.add([finding(100)], T0)
+    changed = triage.add([finding(100, stream="power")], T0)
     states = {i.state for i in changed}
     assert states == {IncidentState.OPEN, IncidentState.RESOLVED}
     (left,) = [i for i in changed if i.state is IncidentState.OPEN]
@@ -194,11 +194,63 @@ def test_an_acknowledged_incident_is_no_place_to_hide_in(triage: Triage) -> None
     assert len(triage.pages()) == 2
 
 
-def test_a_fault_that_goes_on_for_hours_begins_a_new_incident_each_hour(triage: Triage) -> None:
-    for minute in range(180):
+def test_a_fault_that_comes_back_for_hours_is_one_incident_and_one_page_until_the_repeat_is_news(
+    triage: Triage,
+) -> None:
+    for minute in range(0, 720, 10):
         triage.add([finding(minute * 60)], T0 + minute * 60 * S)
-    assert 3 <= len(triage.incidents()) <= 4
-    assert all(i.stop_ns - i.start_ns <= 3_600 * S for i in triage.incidents())
+    assert [round((i.start_ns - T0) / S / 60) for i in triage.incidents()] == [510, 0]
+    assert len(triage.pages()) == 2
+
+
+def test_what_comes_back_is_news_elsewhere_and_when_it_is_graver(triage: Triage) -> None:
+    (first,) = triage.add([finding(0)], T0)
+    (same,) = triage.add([finding(600)], T0)
+    assert same.incident_id == first.incident_id
+    assert any(e.what.startswith("again, ") for e in same.timeline)
+    carried = (Attribution(channel="other", share=1.0, method="own-score"),)
+    assert triage.add([finding(1_200, attribution=carried)], T0)[0].incident_id != first.incident_id
+    assert triage.add([finding(1_800, severity=Severity.HIGH)], T0)[0].incident_id != first.incident_id
+    assert triage.add([finding(2_400, device="qpu2")], T0)[0].incident_id != first.incident_id
+
+
+def test_what_was_resolved_and_comes_back_is_news(triage: Triage) -> None:
+    (first,) = triage.add([finding(0)], T0)
+    triage.pages()
+    triage.change(first.incident_id, "alice", T0, state=IncidentState.RESOLVED)
+    (anew,) = triage.add([finding(3_000)], T0)
+    assert anew.incident_id != first.incident_id
+    assert [i.incident_id for i in triage.pages()] == [anew.incident_id]
+
+
+def test_what_was_explained_does_not_take_in_what_is_not(triage: Triage) -> None:
+    (first,) = triage.add([finding(0, causes=(EXPLAINED,))], T0)
+    (second,) = triage.add([finding(600)], T0)
+    assert second.incident_id != first.incident_id
+    assert [i.incident_id for i in triage.pages()] == [second.incident_id]
+
+
+@pytest.mark.parametrize("apart_s", [0.0, 0.05])
+def test_a_storm_over_many_devices_is_one_incident_and_one_page(triage: Triage, apart_s: float) -> None:
+    for device in range(300):
+        triage.add([finding(device * apart_s, device=f"rack{device}", confidence=0.9)], T0)
+    (storm,) = [i for i in triage.incidents() if i.state is IncidentState.OPEN]
+    assert "300 devices" in storm.title
+    assert len(triage.pages()) == 1
+    other = finding(5, device="rack7", rule="watch.covert.replay", stream="other", severity=Severity.CRITICAL)
+    triage.add([other], T0)
+    assert {i.severity for i in triage.incidents() if i.state is IncidentState.OPEN} == {Severity.CRITICAL}
+
+
+def test_the_same_on_three_devices_within_the_join_time_is_one_incident(triage: Triage) -> None:
+    for at_s, device in ((0, "a"), (40, "b")):
+        triage.add([finding(at_s, device=device)], T0)
+    assert len(triage.incidents()) == 2
+    triage.add([finding(80, device="c")], T0)
+    (one,) = [i for i in triage.incidents() if i.state is IncidentState.OPEN]
+    assert len(one.findings) == 3
+    triage.add([finding(100, device="d", causes=(EXPLAINED,))], T0)
+    assert len([i for i in triage.incidents() if i.state is not IncidentState.RESOLVED]) == 2
 
 
 def test_streams_add_up_and_repeats_in_one_stream_do_not(triage: Triage) -> None:
@@ -259,10 +311,10 @@ def test_memory_is_bounded_and_resolved_ones_leave_first(monkeypatch: pytest.Mon
     monkeypatch.setattr(board_module, "MAX_INCIDENTS", 20)
     triage = Triage(TriageSettings(join_s=1), Inventory())
     (gone,) = triage.add([finding(0)], T0)
-    (stays,) = triage.add([finding(10)], T0)
+    (stays,) = triage.add([finding(10, stream="stays")], T0)
     triage.change(gone.incident_id, "alice", T0, state=IncidentState.RESOLVED)
     for i in range(19):
-        triage.add([finding(100 + 10 * i)], T0)
+        triage.add([finding(100 + 10 * i, stream=f"s{i}")], T0)
     assert len(triage.incidents()) == 20
     assert gone.incident_id not in {i.incident_id for i in triage.incidents()}
     assert stays.incident_id in {i.incident_id for i in triage.incidents()}
@@ -278,7 +330,7 @@ def test_rank_is_likelihood_times_impact_by_criticality() -> None:
     )
     triage = Triage(TriageSettings(join_s=120), inventory)
     fell = {"attribution": (Attribution(channel="q3.T1", share=1.0, method="own-score"),), "confidence": 0.9}
-    triage.add([finding(device="toy", **fell), finding(device="vital", **fell)], T0)  # type: ignore[arg-type]
+    triage.add([finding(device="toy", **fell), finding(9, device="vital", **fell)], T0)  # type: ignore[arg-type]
     first, second = triage.incidents()
     assert (first.device, second.device) == ("vital", "toy")
     assert first.impact_reason.startswith("Drug search (criticality 1) would lose")

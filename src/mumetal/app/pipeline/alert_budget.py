@@ -37,8 +37,8 @@ class SharedBudget:
 
     @property
     def share(self) -> float:
-        """Alerts a week that one detector may raise falsely; four are taken to run even where fewer do."""
-        return self.alerts_per_week / max(4, self.members)
+        """Alerts a week that one family of a stream's detectors may raise falsely; two are taken to run even where fewer do."""
+        return self.alerts_per_week / max(2, self.members)
 
     def suspect(self, stream: StreamKey, t_ns: int, per_week: float) -> None:
         """Note that ordinary data of a stream would do what it did at ``t_ns`` so often a week."""

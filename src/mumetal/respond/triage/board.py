@@ -4,10 +4,13 @@ Rules, in order:
 
 1. The same finding again is an update of what is known, never a new incident and never a page.
 2. A finding joins every open incident it touches (:mod:`~mumetal.respond.triage.adjacency`); several become one.
-3. A resolved incident takes nothing new in. Nor does an acknowledged one take in an unexplained finding graver than
+3. What is in nobody's neighbourhood joins, as long as it is no graver, the unresolved incident that the same channel of the
+   same stream began lately (``repeat_s``): a state that ends and comes back is one page. The same rule on
+   ``storm_devices`` within ``join_s``, or on two at the same instant, has one cause and is one incident.
+4. A resolved incident takes nothing new in. Nor does an acknowledged one take in an unexplained finding graver than
    itself, nor any incident one that would stretch it past an hour (30 × ``join_s``): those begin an incident of their
    own, so that an old, known one is no place to hide in.
-4. All findings explained: ``EXPLAINED``, shown and not paged. The first unexplained one opens it, and it pages once.
+5. All findings explained: ``EXPLAINED``, shown and not paged. The first unexplained one opens it, and it pages once.
    Informational findings never page, nor does what the alert budget holds back. One resolved while all was explained opens when a finding of it no longer is.
 """
 
@@ -20,6 +23,7 @@ from mumetal.core.finding import Finding, Severity
 from mumetal.core.incident import Incident, IncidentState, Label
 from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage.adjacency import Adjacency
+from mumetal.respond.triage.alike import Alike
 from mumetal.respond.triage.group import Group, Trace
 from mumetal.respond.triage.inventory import Inventory
 from mumetal.respond.triage.moves import TRIAGE, changed, noted, touched_by_a_person
@@ -42,6 +46,7 @@ class Triage:
     """
 
     def __init__(self, settings: TriageSettings, inventory: Inventory) -> None:
+        self._alike = Alike(round(settings.join_s * 1e9), round(settings.repeat_s * 1e9), settings.storm_devices)
         join_ns = round(settings.join_s * 1e9)
         self._longest_ns = LONGEST * join_ns
         self._inventory = inventory
@@ -139,8 +144,15 @@ class Triage:
             else:
                 return self._update(group, trace, now_ns)
         hosts = self._hosts(trace, trace.start_ns, trace.stop_ns)
+        elsewhere = [] if hosts else [g for g in self._alike_groups(trace, tenant) if g.open_end]
+        hosts = hosts or elsewhere
+        again = None if hosts else self._again(trace, tenant)
+        if again is not None:
+            return self._repeat(again, trace, now_ns)
         fresh = not hosts
         group = hosts[0] if hosts else self._begin(_first(trace, tenant))
+        if fresh or elsewhere:
+            self._alike.begun(trace, tenant, group.incident.incident_id)
         out = [group.incident.incident_id, *self._join(group, hosts[1:], now_ns)]
         if fresh or group.is_new_kind(trace):
             verb = "begun" if fresh else "joined"
@@ -149,6 +161,33 @@ class Triage:
         self._remember(trace.finding_id, group.incident.incident_id, explained=trace.explained)
         self._near.put(group.incident.incident_id, trace.keys, trace.start_ns, trace.stop_ns)
         return out
+
+    def _alike_groups(self, trace: Trace, tenant: str) -> list[Group]:
+        """Return the groups that the same thing began on other devices about now, the one that stays first."""
+        found = {self._where_now(i) for i in self._alike.elsewhere(trace, tenant)}
+        groups = (self._groups[i] for i in found if i in self._groups)
+        return sorted((g for g in groups if g.incident.state is not IncidentState.RESOLVED), key=_seniority)
+
+    def _where_now(self, incident_id: str) -> str:
+        """Follow an incident into the one it was joined into."""
+        first = next(iter(self._groups[incident_id].traces), "") if incident_id in self._groups else ""
+        return self._where[first][0] if first in self._where else incident_id
+
+    def _again(self, trace: Trace, tenant: str) -> Group | None:
+        """Return the unresolved group that the same thing in the same place began lately, and that is no less grave."""
+        group = self._groups.get(self._where_now(self._alike.again(trace, tenant)))
+        if group is None or group.gone or group.incident.state is IncidentState.RESOLVED:
+            return None
+        graver = trace.severity > group.incident.severity or (group.all_explained and not trace.explained)
+        return None if graver else group
+
+    def _repeat(self, group: Group, trace: Trace, now_ns: int) -> list[str]:
+        group.incident = noted(group.incident, now_ns, TRIAGE, f"again, {trace.rule}: {trace.title}")
+        group.add(trace)
+        self._remember(trace.finding_id, group.incident.incident_id, explained=trace.explained)
+        if group.open_end:
+            self._near.put(group.incident.incident_id, trace.keys, trace.start_ns, trace.stop_ns)
+        return [group.incident.incident_id]
 
     def _update(self, group: Group, trace: Trace, now_ns: int) -> list[str]:
         known = group.traces.get(trace.finding_id)

@@ -31,6 +31,7 @@ class Trace:
     start_ns: int
     stop_ns: int
     keys: tuple[Key, ...]
+    lead: str = ""  # the channel that carries it most
 
     @classmethod
     def of(cls, finding: Finding, inventory: Inventory) -> "Trace":
@@ -51,6 +52,7 @@ class Trace:
             start_ns=finding.start_ns,
             stop_ns=finding.stop_ns,
             keys=keys_of(finding),
+            lead=finding.attribution[0].channel if finding.attribution else "",
         )
 
     @property

@@ -19,6 +19,8 @@ REMEMBERED = 8_192  # different words that a repeat is looked for among
 FIRST = 3  # words in a row, at one distance, that are a repeat
 LONGEST = 256  # rows of a word
 PLAIN = math.log2(REMEMBERED) + 4  # bits by which a word is unlikely to be among those remembered by chance
+LATELY = 512  # words over which it is counted how often one came before: a state may be coarser than the history
+RAREST = 2.0**-12  # the least that is taken of that share
 BIT = 1 / math.log(2)  # a surprise of s bits comes about by chance with probability 2^-s
 PRIME, BASE = (1 << 61) - 1, 1_000_003  # of the words' rolling hash (Karp and Rabin 1987, doi:10.1147/rd.312.0249)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -37,7 +39,8 @@ class Replay(Standardised):
     steps make rows coincide by chance, a word is as many rows as it takes to be told from all others remembered: the
     share of pairs of the history's words that are equal gives the bits of a word (Rényi 1961, collision entropy), and how
     it falls with one row more the bits of a row. A history that repeats itself at every length says nothing about
-    replays. Rows that equal the one just before are a held or frozen sensor and count once.
+    replays. Rows that equal the one just before are a held or frozen sensor and count once. Where words come again often lately,
+    as an idle flow meter's few steps do, one more is no surprise: it counts for no more bits than that share gives.
     """
 
     info = PluginInfo(
@@ -53,6 +56,7 @@ class Replay(Standardised):
 
     tail_power = 1.0
     nominal_scale = BIT
+    surprise = True
 
     saved = (
         "_moving",
@@ -66,6 +70,7 @@ class Replay(Standardised):
         "_first_bits",
         "_bits",
         "_drop",
+        "_common",
     )
 
     @classmethod
@@ -80,6 +85,9 @@ class Replay(Standardised):
         rows = np.array([row for row in self._rows(z, seen) if row is not None], np.int64)
         self._word, self._first_bits, self._bits = _word(rows[np.r_[True, rows[1:] != rows[:-1]][: rows.size]])
         self._drop = pow(BASE, self._word, PRIME)
+        self._common = 0.0
+        self.held_out = self.score_z(z, seen)  # it remembers, so the history judges itself
+        self.reset()
 
     def reset(self) -> None:
         """Forget the rows seen."""
@@ -106,7 +114,9 @@ class Replay(Standardised):
             if row is not None and (not self._last or row != self._last[-1]):
                 self._take(row)
             if self._run >= FIRST:
-                out[index] = self._first_bits + self._bits * (self._run - 1) - math.log2(len(self._places))
+                now = -math.log2(max(self._common, RAREST))
+                first = min(self._first_bits - math.log2(len(self._places)), now)
+                out[index] = first + min(self._bits, now) * (self._run - 1)
         return np.maximum(out, 0.0)
 
     def _take(self, row: int) -> None:
@@ -117,6 +127,7 @@ class Replay(Standardised):
         if len(self._last) > self._word:
             self._key = (self._key - self._last.popleft() * self._drop) % PRIME
         place = self._places.pop(self._key, -1)
+        self._common += (float(place >= 0) - self._common) / LATELY
         distance = self._count - place if place >= 0 else 0
         self._run = 0 if distance == 0 else self._run + 1 if distance == self._distance else 1
         self._distance = distance

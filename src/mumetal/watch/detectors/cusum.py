@@ -35,6 +35,7 @@ class Cusum(Standardised):
         family="level",
     )
     joint = True
+    measures = True
 
     tail_power = 1.0  # the score itself has an exponential tail
     accumulates = True

@@ -36,6 +36,7 @@ class Ewma(Standardised):
         family="level",
     )
     joint = True
+    measures = True
 
     accumulates = True
 

@@ -23,6 +23,7 @@ class Limits(Standardised):
         family="level",
     )
     joint = True
+    measures = True
 
     def fit_z(self, z: Array, seen: NDArray[np.bool_] | None) -> None:
         """Nothing beyond the scale is learnt."""

@@ -32,6 +32,7 @@ class Mahalanobis(Standardised):
         family="level",
     )
     joint = True
+    measures = True
 
     saved = (
         "_centre",

@@ -21,7 +21,7 @@ from mumetal.watch.detectors.sub_pca import SubPca
 from mumetal.watch.detectors.windowed import Windowed
 from mumetal.watch.regimes import Regimes
 
-ROWS = 4_096  # from fewer the tail of windows, which hang together, cannot be carried on to two alerts a week
+ROWS = 384  # from fewer the quarters that judge one another teach nothing
 HIGH = 0.995  # quantile of held-out scores that makes one unit
 PATIENCE = 300.0  # rows, and seconds, of alarm after which a state is taken for another one; chosen on the public sets
 SURELY = 1e-3  # false alarms a week at which that alarm stands: no budget that pages later
@@ -70,9 +70,10 @@ class Shape(Standardised):
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=192,
         family="shape",
-        needs="4,096 rows or more, at most 1,000 rows/s",
+        needs="384 rows or more, at most 1,000 rows/s",
     )
     joint = True
+    capped = True
     makes: tuple[type[Windowed], ...] = (Forecast, SubPca)
     blocks = 4  # of the history, each judged by what the others teach; chosen on the public sets
     follows = True  # for ablation: whether the baseline follows …
@@ -119,7 +120,7 @@ class Shape(Standardised):
             regimes = Regimes(history)
             labels = regimes.labels(history.values)[-len(self.held_out) :]
             each = calibrate_each(self.held_out, labels, len(regimes), scale.rate_hz, self.tail_power)
-            self._baseline.alarm_at(max(c.level(SURELY) for c in each))  # past the threshold of any regime
+            self._baseline.alarm_at(max(c.fitted_level(SURELY) for c in each))  # past the threshold of any regime
         self._baseline.reset()
 
     def reset(self) -> None:

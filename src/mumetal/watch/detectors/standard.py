@@ -1,5 +1,6 @@
 """What detectors of standardised values share: the scale of each channel, the channel map, and blocks of rows."""
 
+from copy import copy
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.numerics.robust import location_scale
-from mumetal.watch.regimes import Regimes
+from mumetal.watch.regimes import Regimes, state_columns
 
 Array = NDArray[np.float64]
 LARGEST = 1e6  # standard deviations; beyond it nothing is learnt from the size, and squares stay finite
@@ -29,20 +30,37 @@ class Scale:
             and stands at its ordinary place.
     """
 
-    saved = ("_regimes", "epoch", "location", "scale", "inverse", "rate_hz")
+    saved = ("_regimes", "_states", "epoch", "location", "scale", "inverse", "rate_hz")
 
     def __init__(self, history: Series, regimes: Regimes | None = None) -> None:
         self._regimes = regimes if regimes is not None and regimes.active else None
+        self._states = np.empty(0, np.int64)  # columns that stand at their ordinary place
         self.epoch = history.epoch
         self.location, self.scale = location_scale(thinned(history.values))
         self.inverse = 1.0 / self.scale
         self.rate_hz = rate_of(history.t_ns)
+
+    def of_measures(self, history: Series) -> "Scale":
+        """Return the same for detectors of measurements: channels that report states stand at their ordinary place."""
+        states = state_columns(history.values)
+        if not states.size or self._states.size:
+            return self
+        out = copy(self)
+        vars(out)["_states"] = states
+        return out
+
+    @property
+    def masks(self) -> bool:
+        """Whether it leaves channels that report states at their ordinary place."""
+        return bool(self._states.size)
 
     def apply(self, values: Array) -> tuple[Array, NDArray[np.bool_] | None]:
         """Return standardised values (n, C), not observed as 0, and where they were observed (None: everywhere)."""
         with np.errstate(over="ignore", invalid="ignore"):
             z = values - self.location
             z *= self.inverse
+        if self._states.size:
+            z[:, self._states] = 0.0
         if self._regimes is not None:
             z[np.ix_(np.flatnonzero(self._regimes.labels(values) >= 0), self._regimes.columns)] = 0.0
         flat = z.ravel()
@@ -107,12 +125,15 @@ class Standardised:
 
     accumulates: bool = False  # whether it sums up rows of long ago, so that its score stands when their cause is over
     held_out: Array | None = None  # scores of ordinary rows, where fitting already had to learn without them
+    measures: bool = False  # whether it looks at measurements only, and at no channel that reports a state
+    capped: bool = False  # whether its threshold is capped beyond the largest score of the history, see watch.calibrate
     joint: bool = False  # whether what carries its findings is asked of all channels together, by watch.attribution
     model: str = ""  # name@version of the model it runs; empty where it learns here
     apart: NDArray[np.bool_] | None = (
         None  # which rows scored last came in a lasting state that the history lacks, if any
     )
     part: float = 1.0  # share of the history it is fitted to; what depends on its length is set as for the whole
+    surprise: bool = False  # whether a row passes a score of s by chance as theory says, exp(-s / nominal_scale), whatever the history
     nominal_scale: float = 0.0  # scale of that tail where theory gives one; 0 where it does not
     saved: ClassVar[tuple[str, ...]] = ("_scale",)  # attributes that a restart goes on from, beside those of its bases
     unsaved: ClassVar[tuple[str, ...]] = ("apart", "held_out", "part")  # those that one call leaves for another
@@ -148,7 +169,7 @@ class Standardised:
             BadInputError: The history lacks a channel that it needs.
         """
         self._choose(history)
-        self._scale = scale
+        self._scale = scale = scale.of_measures(history) if self.measures else scale
         z, seen = scale.apply(history.values)
         self.fit_z(z, seen)
         self.reset()

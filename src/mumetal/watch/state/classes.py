@@ -45,6 +45,7 @@ from mumetal.watch.quality.silence import Heard, Silence
 from mumetal.watch.regimes import Regimes
 from mumetal.watch.rows import Kept
 from mumetal.watch.slow import SnapshotMonitor
+from mumetal.watch.states import States
 
 WATCHING: tuple[type, ...] = (
     SnapshotMonitor, CommitMonitor, CauseStage, ExportWatch, CanaryWitness, NoisyReplay, SeriesRules, EventRules, Heard, Silence, Ongoing,
@@ -52,7 +53,7 @@ WATCHING: tuple[type, ...] = (
 PARTS: tuple[type, ...] = (
     Account, Alert, Attribution, Baseline, Blocks, Calibration, CauseVerdict, Cell, Channel, Course, Disagreement, Encoder,
     Ensemble, Episode, Episodes, Evidence, Finding, Habits, JointFigures, Kept, Learned, Member, Memory, Modes, Principal,
-    Regimes, Scale, Series, Severity, Sighting, Spans, StandingFinding, Stretches, Subject, SubjectKind, Tail, Trailing, Unit,
+    Regimes, Scale, Series, Severity, States, Sighting, Spans, StandingFinding, Stretches, Subject, SubjectKind, Tail, Trailing, Unit,
 )  # fmt: skip
 CLASSES: dict[str, type] = {cls.__name__: cls for cls in (*WATCHING, *PARTS, *LISTED)}
 

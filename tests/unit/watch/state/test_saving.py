@@ -179,9 +179,10 @@ def test_another_channel_map_after_a_restart_closes_and_learns_anew() -> None:
     fed(watched, 0, 920)
     after = StreamMonitor(SHORT, SharedBudget(2.0))
     assert after.restore(*watched.save())
-    (out,) = after.out
+    out = after.out
     closed = after.observe(stream(gaussian(np.random.default_rng(1), 10, 3), start_ns=T0 + 10**13))
-    assert [f.finding_id for f in closed] == [out]
+    assert out
+    assert {f.finding_id for f in closed} == out
     assert after.state == "learning"
 
 
@@ -252,7 +253,7 @@ def test_a_detector_of_another_package_is_left_out_by_name_until_it_has_learnt_a
     assert len(ids(after)) == len(ids(watched)) - 1
     fed(after, 870, 880)
     assert ids(after) == ids(watched)
-    assert after.reason == ""
+    assert "learn anew" not in after.reason
 
 
 def ids(watched: StreamMonitor) -> list[str]:
