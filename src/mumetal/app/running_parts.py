@@ -14,6 +14,7 @@ from mumetal.access.api import whole_stack_scope
 from mumetal.app.ending import Ending
 from mumetal.app.left_out import left_out
 from mumetal.app.opened import OpenedPart, stop_part
+from mumetal.core import check
 from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.logs import RoomLogger
@@ -186,7 +187,7 @@ class RunningParts:
         if state is not one.health and state is not HealthState.GOOD:
             lag = f", {health.lag_s:.0f} s behind" if health.lag_s else ""
             grave = Severity.HIGH if state is HealthState.FAILED else Severity.MEDIUM
-            self._tell(one, f"{health.reason or state}{lag}", health.mend, grave)
+            self._tell(one, check.readable(f"{health.reason or state}{lag}"), check.readable(health.mend), grave)
         one.health = state
 
     def _tell(self, one: _One, why: str, mend: str, severity: Severity) -> None:

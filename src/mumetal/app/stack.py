@@ -33,7 +33,7 @@ from mumetal.app.running_parts import RunningParts
 from mumetal.app.settings import Settings
 from mumetal.app.verbs import VerbDesk
 from mumetal.connect.api import Outbox
-from mumetal.core import LOCAL
+from mumetal.core import LOCAL, check
 from mumetal.core.acts import Acts
 from mumetal.core.check import LATEST_NS
 from mumetal.core.clock import Clock
@@ -264,7 +264,7 @@ class Stack:
                     subject=Subject(kind=SubjectKind.STORE, name="telemetry"),
                     rule="serve.maintenance_failed",
                     title="The store cannot be compacted",
-                    detail=str(error)[:4_000],
+                    detail=check.readable(str(error))[:4_000],
                     remedy="Free space on the disk of the store; it is tried again every minute.",
                     start_ns=now_ns - now_ns % DAY_NS,
                     stop_ns=now_ns,

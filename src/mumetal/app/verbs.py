@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mumetal.app.opened import OpenedPart
+from mumetal.core import check
 from mumetal.core.act import Act, ActRecord, ActState, Outcome
 from mumetal.core.acts import Acts
 from mumetal.core.clock import Clock
@@ -107,7 +108,9 @@ class VerbDesk:
             try:
                 outcome = known.running.perform(act, begun.decision)
             except BaseException as error:
-                failed = replace(kept, t_ns=self._clock.now_ns(), state=ActState.FAILED, said=str(error)[:1_500])
+                failed = replace(
+                    kept, t_ns=self._clock.now_ns(), state=ActState.FAILED, said=check.readable(str(error))[:1_500]
+                )
                 self._records.acts.put(scope, failed)
                 raise
             done = replace(kept, t_ns=self._clock.now_ns(), state=outcome.state, said=outcome.said, undo=outcome.undo)

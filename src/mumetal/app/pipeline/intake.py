@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from mumetal.core import check
 from mumetal.core.artefact import Evidence
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Delivery, Receipt
@@ -25,7 +26,7 @@ def unavailable_finding(source: Source, tenant: str, error: MumetalError, now_ns
         subject=Subject(kind=SubjectKind.SOURCE, name=source.name[:200]),
         rule="serve.source_unavailable",
         title=f"Source {source.name[:200]} cannot be read",
-        detail=str(error)[:4_000],
+        detail=check.readable(str(error))[:4_000],
         remedy=error.hint or "Check that the place exists and can be read; it is asked again by itself.",
         start_ns=now_ns,
         stop_ns=now_ns,
