@@ -19,6 +19,8 @@ from mumetal.app.pipeline import history
 from mumetal.app.pipeline.alert_budget import SharedBudget
 from mumetal.app.pipeline.backlog import Backlog
 from mumetal.app.pipeline.changes import changes
+from mumetal.app.pipeline.disputed import disputed
+from mumetal.app.pipeline.disputed import finding_of as disputed_finding
 from mumetal.app.pipeline.filing import Filing
 from mumetal.app.pipeline.intake import SourceRunner, close_source
 from mumetal.app.pipeline.judge import Judge, Rooms
@@ -177,7 +179,9 @@ class Stack:
             self.parts = open_parts(chosen, house, settings, own)
             self._living = RunningParts(self.parts, self.report, self._incidents.log, clock, own)
             self._ending.then(self._living.stop)
-            self._watch = watching_parts(self.parts, own, history.SceneReader(self.store).scene, budget, clock)
+            self._watch = watching_parts(
+                self.parts, own, history.SceneReader(self.store).scene, budget, clock, settings.store.lateness_s
+            )
             self.verbs = VerbDesk(self.parts, Acts(ledger, authorizer, clock), self._incidents, demand, clock)
             learnt = Learnt(directory / "learnt.state", clock, self._fitting)
             self._remembering = Remembering(self._watch, self.store, self._incidents, self._marks, self._judge, learnt)
@@ -281,7 +285,10 @@ class Stack:
             raise
         at_ns = self._clock.monotonic_ns()
         self._rates.note(receipt, len(delivery.quarantined), at_ns / 1e9)
-        self.backlog.put(receipt.sequence, receipt.fresh, at_ns)
+        pairs = disputed(self.store, receipt.again)
+        if pairs:  # the first stays what is stored; the other is judged as what came late
+            self.report(disputed_finding(delivery, pairs))
+        self.backlog.put(receipt.sequence, (*receipt.fresh, *(row for row, _ in pairs)), at_ns)
         _log.debug(
             "commit.done",
             source=delivery.source,

@@ -76,6 +76,7 @@ class Receipt:
         late: Rows older than the stream's lateness bound: stored and marked, not re-scored.
         repeats: Rows whose identity was there already; not written again.
         fresh: The data as accepted, without the repeats, for the watchers to score.
+        again: Rows whose identity was there already, as they came now: the same again, or another value for one moment.
     """
 
     sequence: int
@@ -84,3 +85,4 @@ class Receipt:
     late: int = 0
     repeats: int = 0
     fresh: tuple[Datum, ...] = field(default=(), repr=False)
+    again: "tuple[Series, ...]" = field(default=(), repr=False)

@@ -30,6 +30,11 @@ class PlainWatcher:
         """Look at data of one subject."""
         raise NotImplementedError
 
+    def late(self, data: Sequence[Datum], now_ns: int) -> Observed:
+        """Rows that came out of order tell it nothing."""
+        del data, now_ns
+        return Observed()
+
     def tick(self, now_ns: int) -> Observed:
         """Nothing happens by time alone."""
         del now_ns

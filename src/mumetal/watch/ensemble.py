@@ -16,7 +16,7 @@ from mumetal.watch.covert.codes import Codes
 from mumetal.watch.covert.template import MatchedTemplate
 from mumetal.watch.detectors.held_out import folds, held_out_scores
 from mumetal.watch.detectors.ported import Ported
-from mumetal.watch.detectors.shape import Shape
+from mumetal.watch.detectors.shape import ENCODED_ROWS, Shape
 from mumetal.watch.detectors.standard import Scale, Standardised
 from mumetal.watch.learned import Learned, Watching, adapted_to, fitting
 from mumetal.watch.listed import Make, watching
@@ -104,6 +104,11 @@ class Ensemble:
         each = (c for m in self.members for c in m.calibrations if c.capped and not c.reliable)
         return max((c.promises for c in each), default=0.0)
 
+    def short_of(self, share: float) -> str:
+        """Return in words that its history bears out no such share of the alert budget, 1/week."""
+        can = f"it can promise {self.promises:.2g} false alerts a week, not {share:.2g}"
+        return f"its history is too short for this alert budget: {can}"
+
     @property
     def families(self) -> tuple[str, ...]:
         """Families of its members, each once: each is one voice, and has one share of the alert budget."""
@@ -144,6 +149,14 @@ class Ensemble:
     def applied(self, values: Array, *, measures: bool) -> tuple[Array, NDArray[np.bool_] | None]:
         """Return standardised values (n, C) as a detector sees them, one of measurements or any other, and where they were observed."""
         return (self.measured if measures and self.measured.masks else self.scale).apply(values)
+
+    def afresh(self) -> "Ensemble":
+        """Return the same with detectors that start afresh; this one stays as it is."""
+        out = copy(self)
+        out.members = tuple(replace(m, detector=copy(m.detector)) for m in self.members)
+        for member in out.members:
+            member.detector.reset()
+        return out
 
     def savable(self) -> "Ensemble":
         """Return the same without the detectors of other packages: what they have learnt is in nobody's words but theirs."""
@@ -190,6 +203,6 @@ def extras_for(history: Series, models: tuple[Watching, ...] = ()) -> tuple[tupl
         codes = [model for model in models if isinstance(model, Codes)]
         out += [(partial(MatchedTemplate, own.sequences), MatchedTemplate.info.family) for own in codes]
     out += [(partial(Learned, model), f"model.{model.name}") for model in fitting(models, history)]
-    if Shape.watches(history):
+    if Shape.watches(history) and len(history) >= ENCODED_ROWS:
         out += [(model.make, "encoder") for model in adapted_to(models, history)]
     return tuple(out)

@@ -16,6 +16,7 @@ from mumetal.watch.calibrate import MOST_TOGETHER
 from mumetal.watch.detectors.standard import rate_of
 from mumetal.watch.ensemble import Ensemble
 from mumetal.watch.episodes import Episode, Episodes
+from mumetal.watch.late import judged_late
 from mumetal.watch.learned import Models, Watching, given_by, no_models
 from mumetal.watch.refit import Refit, ensemble_for
 from mumetal.watch.regimes import SPARSE
@@ -103,9 +104,9 @@ class StreamMonitor:
         """Why it is not simply watching, in one sentence."""
         parts = [self._reason] if self._reason else []
         if self._ensemble is None:
-            have, need = len(self._history), self.needed
-            left = f", about {max(0.0, (need - have) / self.rate_hz):.0f} s" if self.rate_hz > 0 else ""
-            parts.append(f"learning: {have} of {need} rows{left}")
+            lacking = self.needed - len(self._history)
+            left = f", about {max(0.0, lacking / self.rate_hz):.0f} s" if self.rate_hz > 0 else ""
+            parts.append(f"learning: {len(self._history)} of {self.needed} rows{left}")
         if any(start <= self.last_ns < stop for start, stop in self._barred):
             parts.append("nothing is learnt now: an incident is open on it, or it was called an attack")
         if self.unseen:
@@ -113,11 +114,7 @@ class StreamMonitor:
             parts.append(f"{len(self.unseen)} of {self.channels} channels not observed lately: {shown}")
         if self._ensemble is not None:
             parts += self._ensemble.left_out
-            if not self.promises:
-                least = self._ensemble.promises
-                parts.append(
-                    f"its history is too short for this alert budget: it can promise {least:.2g} false alerts a week, not {self._budget.share:.2g}"
-                )
+            parts += [self._ensemble.short_of(self._budget.share)] if not self.promises else []
         if self._strange:
             parts.append("in a state hardly seen while learning: the strictest thresholds hold")
         return "; ".join(parts)
@@ -191,6 +188,11 @@ class StreamMonitor:
             out += self._judge(chunk.rows(0, piece))
             chunk = chunk.rows(piece, len(chunk))
         return out
+
+    def late(self, rows: Series) -> list[Finding]:
+        """Judge rows that came out of order, by themselves."""
+        known = self._ensemble if rows.epoch == self._epoch else None
+        return judged_late(known, self._budget, rows, last(self._history.series(), ORDINARY)) if known else []
 
     def finish(self, why: str) -> list[Finding]:
         """Close what is open."""
@@ -298,10 +300,9 @@ class StreamMonitor:
         self._seen_rows += int(calm.sum())
 
     def _fit(self) -> None:
-        history = self._history.series()
         models = self._models()
         try:
-            self._install(ensemble_for(history, models), models)
+            self._install(ensemble_for(self._history.series(), models), models)
         except BadInputError as error:
             self._reason, self._fitted_with = error.message, models
 
@@ -384,8 +385,8 @@ class StreamMonitor:
             self._take_over(self._refit)
         elif self._refit is None and self._seen_rows >= self._next_fit and self.wanting is None:
             due = self._seen_rows + max(1, self._seen_rows // TAKE_OVER)
-            history, models = self._history.series(), self._models()
-            self._refit = Refit.begin(history, models, self._seen_rows, due, self._background)
+            whole = self._history.series()
+            self._refit = Refit.begin(whole, self._models(), self._seen_rows, due, self._background)
 
     def _take_over(self, refit: Refit) -> None:
         """Go on with a refitted ensemble, brought up to date with the rows since."""

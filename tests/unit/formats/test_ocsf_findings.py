@@ -81,6 +81,5 @@ def test_numbers_stay_in_their_enumerations(severity: Severity, share: float) ->
 
 
 def test_a_text_that_is_no_text_is_refused() -> None:
-    bad = Finding(subject=Subject.path("a.py"), rule="r", title="\ud800", start_ns=T0, stop_ns=T0, confidence=1)
     with pytest.raises(BadInputError, match="UTF-8"):
-        ocsf_findings.encode(bad)
+        Finding(subject=Subject.path("a.py"), rule="r", title="\ud800", start_ns=T0, stop_ns=T0, confidence=1)

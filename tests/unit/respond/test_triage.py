@@ -223,6 +223,12 @@ def test_what_was_resolved_and_comes_back_is_news(triage: Triage) -> None:
     assert [i.incident_id for i in triage.pages()] == [anew.incident_id]
 
 
+def test_what_is_explained_is_not_taken_in_by_what_is_not(triage: Triage) -> None:
+    triage.add([finding(0)], T0)
+    (shown,) = triage.add([finding(600, causes=(EXPLAINED,))], T0)
+    assert shown.state is IncidentState.EXPLAINED
+
+
 def test_what_was_explained_does_not_take_in_what_is_not(triage: Triage) -> None:
     (first,) = triage.add([finding(0, causes=(EXPLAINED,))], T0)
     (second,) = triage.add([finding(600)], T0)

@@ -49,8 +49,9 @@ def test_a_full_backlog_refuses_before_anything_is_committed_and_a_closed_one_fo
 
 def test_watermarks_survive_a_restart_and_never_go_back(tmp_path: Path) -> None:
     marks = Watermarks(tmp_path / "m.json", SystemClock())
-    marks.note(series(10))
-    marks.note(series(5))
+    marks.note(series(10), T0 + 9)
+    marks.note(series(5), T0 + 9)
+    marks.note(series(20), T0 + 9)  # rows past what was judged
     marks.save(now=True)
     assert Watermarks(tmp_path / "m.json", SystemClock()).of("local", "d", "s") == T0 + 9
     assert marks.of("local", "other", "s") == 0
@@ -110,6 +111,9 @@ class Slow:
 
     def tick(self, _: int) -> list[str]:
         return []
+
+    def judged_until(self, datum: Series) -> int:
+        return int(datum.t_ns[-1])
 
 
 class Taker:

@@ -109,7 +109,7 @@ def start(watch: Watching, store: Store, records: Records, marks: Watermarks, le
     over = {f.finding_id for f in findings}
     for datum in _missed(store, marks):
         findings += watch.observe(datum)
-        marks.note(datum)
+        marks.note(datum, watch.judged_until(datum))
     gone = _resolved(records, {f.tenant for f in findings})
     return Start(
         findings=[f for f in findings if f.finding_id not in gone - over],

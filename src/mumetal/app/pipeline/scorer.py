@@ -47,6 +47,7 @@ class Scorer:
         failed: Callable[[BaseException], None],
         remembering: Remembering | None = None,
     ) -> None:
+        self._watch = watch
         self._scoring = Scoring(watch, judge, clock)
         self._backlog = backlog
         self._feed = feed
@@ -95,7 +96,7 @@ class Scorer:
 
     def _score(self, datum: Datum, at_ns: int) -> None:
         self._scoring.score(datum, partial(self._watched, at_ns))
-        self._marks.note(datum)
+        self._marks.note(datum, self._watch.judged_until(datum))
         if isinstance(datum, Series):
             self._feed.put(datum)
         self._marks.save()

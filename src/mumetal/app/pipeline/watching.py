@@ -12,16 +12,16 @@ Rules, in order:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import msgspec
-import numpy as np
 
 from mumetal.app.left_out import left_out
 from mumetal.app.opened import OpenedPart
 from mumetal.app.pipeline.alert_budget import SharedBudget
+from mumetal.app.pipeline.arrivals import Arrivals
 from mumetal.core.clock import Clock
 from mumetal.core.delivery import Datum
 from mumetal.core.event import Event
@@ -41,12 +41,7 @@ StreamKey = tuple[str, str, str]
 _log = RoomLogger("app")
 
 
-@dataclass(slots=True, kw_only=True)
-class Arrivals:
-    """What came of one stream: the time of its newest row, and how many rows came too late."""
-
-    newest_ns: int = 0
-    late: int = 0
+LATENESS_S = 120.0  # as store.lateness_s by default
 
 
 class Watching:
@@ -59,6 +54,7 @@ class Watching:
         budget: The user's alert budget.
         clock: Where the time of arrival comes from.
         untold: What is told first: who was left out before anything was looked at.
+        lateness_s: How much older than a stream's newest row another may be and still be judged, s.
     """
 
     def __init__(
@@ -69,7 +65,10 @@ class Watching:
         budget: SharedBudget,
         clock: Clock,
         untold: Sequence[Finding] = (),
+        *,
+        lateness_s: float = LATENESS_S,
     ) -> None:
+        self._lateness_ns = round(lateness_s * 1e9)
         self.watchers, self._guests = [*own, *others], {id(w) for w in others}
         self._causes, self._budget, self._clock = causes, budget, clock
         self._arrivals: dict[StreamKey, Arrivals] = {}
@@ -80,9 +79,12 @@ class Watching:
     def observe(self, datum: Datum) -> list[Finding]:
         """Judge committed data; findings carry the causes asked, and evidence without digests."""
         now_ns = self._clock.now_ns()
-        kind, subject, fresh = self._arrived(datum)
+        kind, subject, fresh, late = self._arrived(datum, now_ns)
         rows = isinstance(fresh, Series)
         out: list[Finding] = []
+        if late is not None and len(late):
+            for watcher in self._who_wants(kind, subject):
+                out += self._of(watcher, partial(self._seen_late, watcher, late, now_ns), [])
         for watcher in self._who_wants(kind, subject):
             out += self._of(watcher, partial(self._seen, watcher, fresh, now_ns, rows=rows), [])
         if isinstance(fresh, Series) and len(fresh):
@@ -99,6 +101,10 @@ class Watching:
 
     def _seen(self, watcher: Watcher, fresh: Datum, now_ns: int, *, rows: bool) -> list[Finding]:
         return self._considered(watcher, watcher.observe((fresh,), now_ns), rows=rows)
+
+    def _seen_late(self, watcher: Watcher, late: Series, now_ns: int) -> list[Finding]:
+        look = getattr(watcher, "late", None)  # a guest may know of no such thing
+        return self._considered(watcher, look((late,), now_ns), rows=False) if look is not None else []
 
     def _ticked(self, watcher: Watcher, now_ns: int) -> list[Finding]:
         return self._considered(watcher, watcher.tick(now_ns), rows=False)
@@ -118,7 +124,7 @@ class Watching:
         """Learn one subject's stored past, oldest first, without judging it; nothing of ``exclude`` is learnt from."""
         if not history:
             return
-        kind, subject, _ = self._arrived(history[-1], past=True)
+        kind, subject, *_ = self._arrived(history[-1], self._clock.now_ns(), past=True)
         for watcher in self._who_wants(kind, subject):
             self._of(watcher, partial(watcher.prime, history, exclude), None)
 
@@ -159,7 +165,7 @@ class Watching:
             it what their states left in the store.
         """
         for key, t_ns in newest.items():
-            self._arrivals[key] = Arrivals(newest_ns=t_ns)
+            self._arrivals[key] = Arrivals.since(t_ns, self._clock.now_ns())
         whole = CAUSES in states and restored_whole(self._causes, states[CAUSES])
         for watcher in self.watchers:
             state = states.get(watcher.info.plugin_id)
@@ -187,25 +193,29 @@ class Watching:
         return tuple(watcher.health(now_ns))
 
     def _with_late(self, key: StreamKey, health: StreamHealth) -> StreamHealth:
-        late = self._arrivals[key].late if key in self._arrivals else 0
-        if not late:
-            return health
-        why = f"{late} late rows were stored and not scored"
-        return replace(health, reason="; ".join(filter(None, (health.reason, why))))
+        why = self._arrivals[key].reason if key in self._arrivals else ""
+        return replace(health, reason="; ".join(filter(None, (health.reason, why)))) if why else health
 
-    def _arrived(self, datum: Datum, *, past: bool = False) -> tuple[DatumKind, Subject, Datum]:
-        """Return what kind of data it is, of what, and what of it is new; what is ``past`` is late for nobody."""
-        if isinstance(datum, Event):
-            return "event", Subject(kind=SubjectKind.DEVICE, name=datum.device, device=datum.device), datum
+    def judged_until(self, datum: Datum) -> int:
+        """Return the time up to which a datum's stream was judged, ns since 1970 UTC: what is dated ahead moves it not."""
         if not isinstance(datum, Series):
-            return "snapshot", Subject.stream(datum.device, CALIBRATION), datum
-        arrivals = self._arrivals.setdefault((datum.tenant, datum.device, datum.stream), Arrivals())
-        stale = int(np.searchsorted(datum.t_ns, arrivals.newest_ns, side="right"))
-        arrivals.late += 0 if past else stale
-        fresh = datum.rows(stale, len(datum))
-        if len(fresh):
-            arrivals.newest_ns = int(fresh.t_ns[-1])
-        return "series", Subject.stream(datum.device, datum.stream), fresh
+            return int(datum.t_ns)
+        return self._arrivals[datum.tenant, datum.device, datum.stream].newest_ns
+
+    def _arrived(
+        self, datum: Datum, now_ns: int, *, past: bool = False
+    ) -> tuple[DatumKind, Subject, Datum, Series | None]:
+        """Return what kind of data it is, of what, what of it is new, and what of it is late and still judged."""
+        if isinstance(datum, Event):
+            return "event", Subject(kind=SubjectKind.DEVICE, name=datum.device, device=datum.device), datum, None
+        if not isinstance(datum, Series):
+            return "snapshot", Subject.stream(datum.device, CALIBRATION), datum, None
+        key, subject = (datum.tenant, datum.device, datum.stream), Subject.stream(datum.device, datum.stream)
+        if past:
+            self._arrivals[key] = Arrivals.since(int(datum.t_ns[-1]), now_ns)
+            return "series", subject, datum, None
+        fresh, late = self._arrivals.setdefault(key, Arrivals()).sort(datum, now_ns, self._lateness_ns)
+        return "series", subject, fresh, late
 
     def _who_wants(self, kind: DatumKind, subject: Subject) -> list[Watcher]:
         known = self._wanted.get((kind, subject))
@@ -245,7 +255,12 @@ class Watching:
 
 
 def watching_parts(
-    opened: Sequence[OpenedPart], own: Sequence[str], scene_of: SceneOf, budget: SharedBudget, clock: Clock
+    opened: Sequence[OpenedPart],
+    own: Sequence[str],
+    scene_of: SceneOf,
+    budget: SharedBudget,
+    clock: Clock,
+    lateness_s: float = LATENESS_S,
 ) -> Watching:
     """Return what watches for parts that are open: the watchers of the package's own parts, then the others.
 
@@ -255,6 +270,7 @@ def watching_parts(
         scene_of: Returns what surrounds a finding, for the causes.
         budget: The user's alert budget, as the parts were given it.
         clock: Where the time of arrival comes from.
+        lateness_s: How much older than a stream's newest row another may be and still be judged, s.
     """
     ours = [w for o in opened if o.part.part_id in own for w in o.watchers]
     guests = [w for o in opened if o.part.part_id not in own for w in o.watchers]
@@ -263,4 +279,4 @@ def watching_parts(
         for o in opened
         if o.junk
     ]
-    return Watching(ours, guests, CauseStage(scene_of), budget, clock, junk)
+    return Watching(ours, guests, CauseStage(scene_of), budget, clock, junk, lateness_s=lateness_s)

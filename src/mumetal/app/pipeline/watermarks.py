@@ -39,14 +39,14 @@ class Watermarks:
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             _log.warning("learnt.unreadable", reason=str(error))
 
-    def note(self, datum: Datum) -> None:
-        """Remember that ``datum`` has been scored; a record dated ahead moves no mark past now."""
+    def note(self, datum: Datum, until_ns: int) -> None:
+        """Remember that ``datum`` has been scored, rows up to ``until_ns``; a record dated ahead moves no mark past now."""
         if isinstance(datum, Series) and not len(datum):
             return
         if isinstance(datum, Event):
             key, newest = self.name(datum.tenant, NO_DEVICE, EVENTS), min(datum.t_ns, self._clock.now_ns())
         elif isinstance(datum, Series):
-            key, newest = self.name(datum.tenant, datum.device, datum.stream), int(datum.t_ns[-1])
+            key, newest = self.name(datum.tenant, datum.device, datum.stream), min(int(datum.t_ns[-1]), until_ns)
         else:
             key, newest = self.name(datum.tenant, datum.device, CALIBRATION), datum.t_ns
         if newest > self._marks.get(key, 0):

@@ -8,7 +8,7 @@ reach back far enough. Events and snapshots: a 63-bit BLAKE2b fingerprint of the
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,12 +131,14 @@ class Staged:
         data: What is new.
         late: Rows older than their stream's newest by more than the lateness, repeats not counted.
         repeats: Rows, events and snapshots that were there already.
+        again: Those rows, as they came now.
         late_by_place: ``late`` for each series among ``data``, in order.
     """
 
     data: tuple[Datum, ...] = ()
     late: int = 0
     repeats: int = 0
+    again: list[Series] = field(default_factory=list)
     late_by_place: tuple[int, ...] = ()
     undo: list[Callable[[], None]]
 
@@ -221,6 +223,8 @@ class Identity:
         if any(first <= b and a <= last for a, b in covered for first, last in seen.intervals):
             keep = ~self._repeated(key, seen, series)
             staged.repeats += int((~keep).sum())
+            if not keep.all():
+                staged.again.append(_picked(series, ~keep))
             if not keep.any():
                 return None
             if not keep.all():

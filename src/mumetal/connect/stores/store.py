@@ -204,6 +204,7 @@ class LogStore:
             late=staged.late,
             repeats=staged.repeats,
             fresh=staged.data,
+            again=tuple(staged.again),
         )
 
     def _forget(self, kept: int) -> None:

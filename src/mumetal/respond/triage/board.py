@@ -178,7 +178,7 @@ class Triage:
         group = self._groups.get(self._where_now(self._alike.again(trace, tenant)))
         if group is None or group.gone or group.incident.state is IncidentState.RESOLVED:
             return None
-        graver = trace.severity > group.incident.severity or (group.all_explained and not trace.explained)
+        graver = trace.severity > group.incident.severity or group.all_explained != trace.explained
         return None if graver else group
 
     def _repeat(self, group: Group, trace: Trace, now_ns: int) -> list[str]:

@@ -22,6 +22,7 @@ from mumetal.watch.detectors.windowed import Windowed
 from mumetal.watch.regimes import Regimes
 
 ROWS = 384  # from fewer the quarters that judge one another teach nothing
+ENCODED_ROWS = 4_096  # from which an adapted encoder watches beside; fewer were not tried
 HIGH = 0.995  # quantile of held-out scores that makes one unit
 PATIENCE = 300.0  # rows, and seconds, of alarm after which a state is taken for another one; chosen on the public sets
 SURELY = 1e-3  # false alarms a week at which that alarm stands: no budget that pages later

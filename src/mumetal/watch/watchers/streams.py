@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mumetal.core import LOCAL
 from mumetal.core.delivery import Datum
+from mumetal.core.finding import Finding
 from mumetal.core.ports import AlertBudget, DatumKind, Observed, PluginInfo, Span
 from mumetal.core.series import Series
 from mumetal.core.stream_health import StreamHealth
@@ -77,6 +78,15 @@ class StreamWatcher(PerSubject[WatchedStream]):
             closed = {f.finding_id for f in found} - kept.monitor.out
             out = Observed(findings=(*out.findings, *found), closed=out.closed | closed)
         return out
+
+    def late(self, data: Sequence[Datum], now_ns: int) -> Observed:
+        """Judge rows that came out of order; what they show is told and over."""
+        del now_ns
+        found: list[Finding] = []
+        for datum in data:
+            assert isinstance(datum, Series)
+            found += self.of(key_of(datum)).monitor.late(datum)
+        return Observed(findings=tuple(found), closed=frozenset(f.finding_id for f in found))
 
     def tick(self, now_ns: int) -> Observed:
         """Close what is open on streams that fell silent."""
