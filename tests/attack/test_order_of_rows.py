@@ -99,3 +99,13 @@ def test_what_is_later_than_the_lateness_is_stored_and_counted() -> None:
     assert watched.put(T0 + 700 * S, 9_800.0) == []
     (health,) = watched.room.status()
     assert "1 late rows were stored and not scored" in health.reason
+
+
+def test_a_new_stream_that_begins_in_the_future_is_not_called_watched() -> None:
+    clock = ManualClock(T0)
+    room = watching_of(WatchSettings(learning_s=10.0), clock, lambda _: Scene())
+    room.observe(stream(np.zeros((1, 3)), start_ns=T0 + 365 * DAY))
+    room.observe(stream(gaussian(np.random.default_rng(5), 900, 3)))
+    (health,) = room.status()
+    assert health.state == "degraded"
+    assert health.reason.startswith("its newest row is dated far ahead of now")

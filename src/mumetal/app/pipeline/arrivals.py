@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mumetal.core.series import Series
 
 AHEAD_NS = 120 * 10**9  # so far ahead of now, beside the stream's own lead, a row may be dated
+ZONES_NS = 26 * 3_600 * 10**9  # from the westernmost zone read as the easternmost
 PATIENT = (
     64  # rows in a row that are ahead, with none between them that is not, after which the stream's clock is another
 )
@@ -68,6 +69,10 @@ class Arrivals:
             return rows
         self.ahead += count
         return rows.rows(0, ahead)
+
+    def blind(self, now_ns: int) -> bool:
+        """Whether its first row was dated further ahead than any time zone is, so that what comes now is late."""
+        return self.late > 0 and self.newest_ns > now_ns + ZONES_NS
 
     @property
     def reason(self) -> str:

@@ -193,8 +193,13 @@ class Watching:
         return tuple(watcher.health(now_ns))
 
     def _with_late(self, key: StreamKey, health: StreamHealth) -> StreamHealth:
-        why = self._arrivals[key].reason if key in self._arrivals else ""
-        return replace(health, reason="; ".join(filter(None, (health.reason, why)))) if why else health
+        arrivals = self._arrivals.get(key)
+        if arrivals is None or not arrivals.reason:
+            return health
+        blind = arrivals.blind(self._clock.now_ns())
+        why = "its newest row is dated far ahead of now, so that all before it is late" if blind else ""
+        state = StreamState.DEGRADED if blind else health.state
+        return replace(health, state=state, reason="; ".join(filter(None, (why, health.reason, arrivals.reason))))
 
     def judged_until(self, datum: Datum) -> int:
         """Return the time up to which a datum's stream was judged, ns since 1970 UTC: what is dated ahead moves it not."""
