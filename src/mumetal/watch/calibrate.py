@@ -20,6 +20,7 @@ BEYOND = (
     0.25  # inverse exponent of the power law by which rates fall beyond the largest score; chosen on the public sets
 )
 LONE = 2.0  # times the second largest cluster that the largest counts for at most: one wild row must not blind
+FARTHEST = 4.0  # times the largest score that a capped threshold is at most: further, nothing is known
 ENOUGH = 20.0  # clusters from which a fitted tail is believed as far as the power law
 RELIABLE = 200.0  # clusters from which a fitted tail can be carried beyond the largest of them
 PROMISED = 0.05  # times in a history's length that a threshold may be passed, from which on the history bears it out
@@ -72,21 +73,21 @@ class Calibration:
     def level(self, alerts_per_week: float) -> float:
         """Return the score that ordinary clusters pass ``alerts_per_week`` times a week.
 
-        Where the history holds so few that this is beyond its largest score, the fitted tail is capped: rates beyond the
-        largest score fall by a power of it at least as fast as heavy tails do (Pareto). A tail of few clusters promises
-        far higher scores than ever come, and blinds.
+        Where the history holds so few that this is beyond its largest score, the tail of a capped detector is: rates beyond
+        the largest score fall by a power of it (Pareto), and no threshold is further than ``FARTHEST`` times that score. A
+        fitted tail of few clusters asks for far higher scores than ever come, and blinds.
         """
         expected = alerts_per_week * self.weeks
         fitted = self.fitted_level(alerts_per_week)
         if expected >= 1 or self.largest <= 0:
             return fitted
-        if self.nominal_scale > 0:
+        if self.nominal_scale > 0 and self.tail.clusters == 1.0:  # by theory alone: the history can only add to it
             own = self.largest**self.power + self.nominal_scale * math.log(1 / expected)
             return float(max(fitted, own ** (1 / self.power)))
-        beyond = self.largest * float(expected**-BEYOND)
-        if self.clusters >= ENOUGH:
-            return max(min(fitted, beyond) if self.capped else fitted, self.largest)
-        return beyond if self.capped else max(fitted, beyond)
+        if not self.capped:
+            return fitted
+        beyond = self.largest * min(float(expected**-BEYOND), FARTHEST)
+        return max(min(fitted, beyond), self.largest) if self.clusters >= ENOUGH else beyond
 
     def fitted_level(self, alerts_per_week: float) -> float:
         """Return the same by the fitted tail alone, a standard error of its scale away."""
@@ -104,14 +105,12 @@ class Calibration:
         """Return how many ordinary clusters a week pass ``score``."""
         above = float(self.p_values(np.array([score]))[0]) / self.tail.fraction
         fitted = min(1.0, above) * self.tail.clusters * self.rate_hz * WEEK_S
-        if self.largest <= 0 or self.nominal_scale > 0:
+        if self.largest <= 0 or not self.capped:
             return fitted
         if score < self.largest:
             return max(fitted, 1 / self.weeks)
         beyond = self._beyond(score)
-        if self.clusters >= ENOUGH:
-            return min(fitted, beyond) if self.capped else fitted
-        return beyond if self.capped else max(fitted, beyond)
+        return min(fitted, beyond) if self.clusters >= ENOUGH else beyond
 
     def confidence(self, score: float, true_per_week: float) -> float:
         """Return the probability that a cluster with this peak is real, in [0, 0.99].

@@ -22,6 +22,10 @@ from mumetal.watch.detectors.windowed import Windowed
 from mumetal.watch.regimes import Regimes
 
 ROWS = 384  # from fewer the quarters that judge one another teach nothing
+FAST_ROWS = (
+    4_096  # a fast stream has so many soon, and fitting windows to fewer first, and again, costs more than it sees
+)
+SLOW_HZ = 2.0
 ENCODED_ROWS = 4_096  # from which an adapted encoder watches beside; fewer were not tried
 HIGH = 0.995  # quantile of held-out scores that makes one unit
 PATIENCE = 300.0  # rows, and seconds, of alarm after which a state is taken for another one; chosen on the public sets
@@ -71,7 +75,7 @@ class Shape(Standardised):
         techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering", "impair.config_edit"),
         min_history=192,
         family="shape",
-        needs="384 rows or more, at most 1,000 rows/s",
+        needs="384 rows or more at 2 rows/s and less, 4,096 above, at most 1,000 rows/s",
     )
     joint = True
     capped = True
@@ -85,7 +89,8 @@ class Shape(Standardised):
     @classmethod
     def watches(cls, history: Series) -> bool:
         """Say whether windows can be afforded, and whether their tail can be carried on."""
-        return rate_of(history.t_ns) <= COMPARED_HZ and len(history) >= ROWS
+        rate = rate_of(history.t_ns)
+        return rate <= COMPARED_HZ and len(history) >= (ROWS if rate <= SLOW_HZ else FAST_ROWS)
 
     def __init__(self, trained: Callable[[], Windowed] | None = None) -> None:
         super().__init__()
