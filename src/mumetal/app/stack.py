@@ -19,8 +19,8 @@ from mumetal.app.pipeline import history
 from mumetal.app.pipeline.alert_budget import SharedBudget
 from mumetal.app.pipeline.backlog import Backlog
 from mumetal.app.pipeline.changes import changes
-from mumetal.app.pipeline.disputed import disputed
-from mumetal.app.pipeline.disputed import finding_of as disputed_finding
+from mumetal.app.pipeline.disputed import Disputed, disputed
+from mumetal.app.pipeline.disputed import findings_of as disputed_findings
 from mumetal.app.pipeline.filing import Filing
 from mumetal.app.pipeline.intake import SourceRunner, close_source
 from mumetal.app.pipeline.judge import Judge, Rooms
@@ -285,10 +285,9 @@ class Stack:
             raise
         at_ns = self._clock.monotonic_ns()
         self._rates.note(receipt, len(delivery.quarantined), at_ns / 1e9)
-        pairs = disputed(self.store, receipt.again)
-        if pairs:  # the first stays what is stored; the other is judged as what came late
-            self.report(disputed_finding(delivery, pairs))
-        self.backlog.put(receipt.sequence, (*receipt.fresh, *(row for row, _ in pairs)), at_ns)
+        self.backlog.put(receipt.sequence, receipt.fresh, at_ns)
+        if receipt.again:
+            self._compare(delivery, receipt, at_ns)
         _log.debug(
             "commit.done",
             source=delivery.source,
@@ -297,6 +296,19 @@ class Stack:
             refused=len(delivery.quarantined),
         )
         return receipt
+
+    def _compare(self, delivery: Delivery, receipt: Receipt, at_ns: int) -> None:
+        """Tell of rows that came again with other values, and have them judged as what came late; the first stay stored."""
+        try:
+            other = disputed(self.store, receipt.again)
+        except UnavailableError:  # the delivery is durable all the same
+            other = Disputed(unread=sum(map(len, receipt.again)))
+        if other.now:
+            for finding in disputed_findings(delivery, other):
+                self.report(finding)
+            self.backlog.put(receipt.sequence, other.now, at_ns)
+        if other.unread:
+            _log.warning("commit.not_compared", source=delivery.source, tenant=delivery.tenant, rows=other.unread)
 
     def _commit_patiently(self, delivery: Delivery) -> Receipt:
         return self._commit(delivery, DOOR_WAIT_S)
