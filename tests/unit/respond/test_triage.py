@@ -214,6 +214,15 @@ def test_what_comes_back_is_news_elsewhere_and_when_it_is_graver(triage: Triage)
     assert triage.add([finding(2_400, device="qpu2")], T0)[0].incident_id != first.incident_id
 
 
+def test_what_comes_back_after_a_restart_is_no_news_either(triage: Triage) -> None:
+    triage.add([finding(0)], T0)
+    again = Triage(TriageSettings(join_s=120), Inventory())
+    again.restore(triage.incidents(), [finding(0)])
+    (same,) = again.add([finding(600)], T0)
+    assert same.incident_id == triage.incidents()[0].incident_id
+    assert again.pages() == []
+
+
 def test_what_was_resolved_and_comes_back_is_news(triage: Triage) -> None:
     (first,) = triage.add([finding(0)], T0)
     triage.pages()

@@ -99,6 +99,8 @@ class Triage:
                 trace = Trace.of(finding, self._inventory)
                 group.add(trace)
                 self._remember(finding_id, incident.incident_id, explained=trace.explained)
+                if group.open_end and not self._alike.again(trace, incident.tenant):
+                    self._alike.begun(trace, incident.tenant, incident.incident_id)
                 if group.open_end:
                     for other in self._near.touching(trace.keys, trace.start_ns, trace.stop_ns):
                         if other != incident.incident_id:
