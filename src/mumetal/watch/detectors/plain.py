@@ -7,8 +7,7 @@ from mumetal.core.finding import Attribution
 from mumetal.core.ports import PluginInfo
 from mumetal.core.technique import Conditions, Power
 from mumetal.numerics.ewma import ewma
-from mumetal.numerics.normal import z_upper
-from mumetal.watch.detectors.power import blind, shift_bound
+from mumetal.watch.detectors.power import blind
 from mumetal.watch.detectors.standard import Array, Standardised, shares
 
 FAST, SLOW, SQUARES = 0.1, 0.02, 0.05  # weights of the newest row in the moving averages
@@ -30,7 +29,6 @@ class Plain(Standardised):
         plugin_id="watch.detectors.plain",
         title="Plain rule: level, drift and noise of each channel",
         reference="Hampel 1974, doi:10.2307/2285666; moving averages: Roberts 1959, doi:10.1080/00401706.1959.10489860",
-        techniques=("impair.cryostat_sabotage", "impair.crosstalk_hammering"),
         min_history=32,
         family="level",
         needs="any channel with more than four distinct values",
@@ -87,19 +85,8 @@ class Plain(Standardised):
         return shares(names, last**2, "own-score")
 
     def power(self, technique: str, conditions: Conditions) -> Power:
-        """A lasting shift is averaged over about 50 samples; the best test averages all of them."""
-        if technique not in self.info.techniques:
-            return blind(self.info, technique, "1", "looks at levels and noise of single channels only")
-        alpha = next((a for a in (SLOW, FAST) if conditions.samples >= 2 / a), 1.0)
-        risen = 1 - (1 - alpha) ** conditions.samples
-        threshold = z_upper(conditions.false_alarm / (2 * conditions.channels * 4))
-        spread = conditions.noise * float(np.sqrt(alpha / (2 - alpha)))
-        smallest = (threshold - z_upper(conditions.power)) * spread / risen if risen > 0 else np.inf
-        return Power(
-            technique=technique,
-            smallest=float(smallest),
-            bound=shift_bound(conditions),
-            unit="unit of the noise",
-            reason=f"a shift averaged over about {1 / alpha:.0f} of {conditions.samples:g} samples, noise taken as white",
-            advice="",
+        """State none: its threshold rests on the largest score of a history, not on a law of its noise."""
+        del conditions
+        return blind(
+            self.info, technique, "1", "promises nothing: its threshold is the history's largest score, carried on"
         )
