@@ -36,7 +36,7 @@ def told(one: Labelled, per_week: float) -> tuple[list[tuple[int, str]], str, bo
     monitor = StreamMonitor(settings, SharedBudget(per_week))
     triage = Triage(TriageSettings(repeat_s=min(604_800.0, REPEAT * WEEK_S / per_week)), Inventory())
     monitor.prime(one.history)
-    promised = monitor.promises
+    promised = not monitor.budget_note
     out: list[tuple[int, str]] = []
     for start in range(0, len(one.test), CHUNK):
         stop = min(start + CHUNK, len(one.test))

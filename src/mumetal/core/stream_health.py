@@ -25,6 +25,7 @@ class StreamHealth:
         stream: Stream name.
         state: How it is doing.
         reason: Why it is not simply watching: rows still to learn and how long that takes, what is degraded.
+        budget_note: Why its share of the alert budget cannot be promised yet; empty where it can.
         channels: How many channels.
         rate_hz: Rows a second over the last minute; 0 while unknown.
         last_ns: Time of the newest row; 0 before the first.
@@ -36,6 +37,7 @@ class StreamHealth:
     stream: str
     state: StreamState
     reason: str = ""
+    budget_note: str = ""
     channels: int = 0
     rate_hz: float = 0.0
     last_ns: int = 0
@@ -50,6 +52,7 @@ class StreamHealth:
             stream=self.stream,
             state=max(self.state, other.state, key=order.index),
             reason="; ".join(filter(None, (self.reason, other.reason))),
+            budget_note=self.budget_note or other.budget_note,
             channels=max(self.channels, other.channels),
             rate_hz=max(self.rate_hz, other.rate_hz),
             last_ns=max(self.last_ns, other.last_ns),

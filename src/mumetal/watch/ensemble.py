@@ -105,9 +105,10 @@ class Ensemble:
         return max((c.promises for c in each), default=0.0)
 
     def short_of(self, share: float) -> str:
-        """Return in words that its history bears out no such share of the alert budget, 1/week."""
-        can = f"it can promise {self.promises:.2g} false alerts a week, not {share:.2g}"
-        return f"its history is too short for this alert budget: {can}"
+        """Return in words that its history does not bear out a share of the alert budget, 1/week; empty where it does."""
+        if self.promises <= share:
+            return ""
+        return f"too short a history for its share of the alert budget, {share:.2g} false alerts a week: {self.promises:.2g} are the fewest it bears out"
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -95,9 +95,9 @@ class StreamMonitor:
         return "degraded" if self.unseen else "watching"
 
     @property
-    def promises(self) -> bool:
-        """Whether the history bears its share of the alert budget out; until then thresholds are carried beyond it."""
-        return self._ensemble is not None and self._ensemble.promises <= self._budget.share
+    def budget_note(self) -> str:
+        """Why its share of the alert budget cannot be promised yet: thresholds are carried beyond what was seen."""
+        return self._ensemble.short_of(self._budget.share) if self._ensemble is not None else ""
 
     @property
     def reason(self) -> str:
@@ -114,7 +114,6 @@ class StreamMonitor:
             parts.append(f"{len(self.unseen)} of {self.channels} channels not observed lately: {shown}")
         if self._ensemble is not None:
             parts += self._ensemble.left_out
-            parts += [self._ensemble.short_of(self._budget.share)] if not self.promises else []
         if self._strange:
             parts.append("in a state hardly seen while learning: the strictest thresholds hold")
         return "; ".join(parts)

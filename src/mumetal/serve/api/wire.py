@@ -34,6 +34,7 @@ class StreamOut(_Out):
     stream: str
     state: StreamState
     reason: str
+    budget_note: str
     channels: int
     rate_hz: Number
     last_ns: int

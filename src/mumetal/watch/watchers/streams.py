@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mumetal.core import LOCAL
 from mumetal.core.delivery import Datum
@@ -134,7 +134,8 @@ class StreamWatcher(PerSubject[WatchedStream]):
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
         """Say how every stream is doing."""
         del now_ns
-        return [health_of(key, kept.monitor) for key, kept in self._kept.items()]
+        each = ((key, kept.monitor) for key, kept in self._kept.items())
+        return [replace(health_of(key, monitor), budget_note=monitor.budget_note) for key, monitor in each]
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Return the best of its detectors' answers."""

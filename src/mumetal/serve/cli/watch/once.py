@@ -166,6 +166,9 @@ def as_markdown(done: "Replayed") -> str:
         "## Streams",
         "",
     ]
+    short = sum(bool(s.budget_note) for s in done.streams)
+    if short:
+        lines += [f"{short} of {len(done.streams)} streams have too short a history to promise the alert budget.", ""]
     lines += [f"- {named(s)}: {s.state}{f' – {s.reason}' if s.reason else ''}" for s in done.streams]
     by_id = {f.finding_id: f for f in done.findings}
     for incident in done.incidents:
