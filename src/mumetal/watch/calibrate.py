@@ -20,9 +20,12 @@ BEYOND = (
     0.25  # inverse exponent of the power law by which rates fall beyond the largest score; chosen on the public sets
 )
 LONE = 2.0  # times the second largest cluster that the largest counts for at most: one wild row must not blind
-FARTHEST = 4.0  # times the largest score that a capped threshold is at most: further, nothing is known
+TELLING = 17.0  # clusters from which a fitted tail is believed at all: white noise has so many in 600 rows, what wanders a handful
 ENOUGH = 20.0  # clusters from which a fitted tail is believed as far as the power law
 RELIABLE = 200.0  # clusters from which a fitted tail can be carried beyond the largest of them
+SLOW_HZ = 0.5  # rows a second up to which a day's course is slow beside the rows, …
+DAY_WEEKS = 1 / 7  # … so that a shorter history does not know it, …
+YOUNG = 2.0  # … and thresholds are so much higher until then; chosen on one real refrigerator
 PROMISED = 0.05  # times in a history's length that a threshold may be passed, from which on the history bears it out
 
 
@@ -36,7 +39,8 @@ class Calibration:
         power: The tail is fitted to scores to this power.
         largest: Score of the largest cluster of the history, at most ``LONE`` times the second; 0 where none is above 0.
         nominal_scale: Scale of the tail where theory gives one, 0 otherwise.
-        capped: Whether rates beyond the largest score are taken to fall by a power of it.
+        farthest: Times the largest score that a threshold is at most, further nothing being known: then rates beyond that
+            score are taken to fall by a power of it. 0 where the fitted tail alone is believed.
     """
 
     tail: Tail
@@ -44,7 +48,7 @@ class Calibration:
     power: float = 1.0
     largest: float = 0.0
     nominal_scale: float = 0.0
-    capped: bool = False
+    farthest: float = 0.0
 
     @property
     def weeks(self) -> float:
@@ -62,6 +66,11 @@ class Calibration:
         return self.clusters >= RELIABLE
 
     @property
+    def young(self) -> bool:
+        """Whether the history of a slow stream is shorter than a day, whose course it cannot know."""
+        return self.rate_hz <= SLOW_HZ and self.weeks < DAY_WEEKS
+
+    @property
     def promises(self) -> float:
         """The fewest false alerts a week that the history bears out, 1/week: fewer are extrapolated."""
         return PROMISED / self.weeks
@@ -73,9 +82,11 @@ class Calibration:
     def level(self, alerts_per_week: float) -> float:
         """Return the score that ordinary clusters pass ``alerts_per_week`` times a week.
 
-        Where the history holds so few that this is beyond its largest score, the tail of a capped detector is: rates beyond
-        the largest score fall by a power of it (Pareto), and no threshold is further than ``FARTHEST`` times that score. A
-        fitted tail of few clusters asks for far higher scores than ever come, and blinds.
+        Where the history holds so few that this is beyond its largest score, the tail of a bounded detector is: rates beyond
+        the largest score fall by a power of it (Pareto), and no threshold is further than ``farthest`` times that score. A
+        fitted tail of few clusters asks for far higher scores than ever come, and blinds; or, where data wander, for far
+        too low ones. So another detector whose tail bears no such threshold out alerts nobody: it is infinite. Nor does it
+        where a slow stream's history is shorter than a day; then bounded detectors stand ``YOUNG`` times as far.
         """
         expected = alerts_per_week * self.weeks
         fitted = self.fitted_level(alerts_per_week)
@@ -84,9 +95,12 @@ class Calibration:
         if self.nominal_scale > 0 and self.tail.clusters == 1.0:  # by theory alone: the history can only add to it
             own = self.largest**self.power + self.nominal_scale * math.log(1 / expected)
             return float(max(fitted, own ** (1 / self.power)))
-        if not self.capped:
-            return fitted
-        beyond = self.largest * min(float(expected**-BEYOND), FARTHEST)
+        if self.farthest <= 0:
+            telling = self.clusters >= TELLING and not self.young
+            return fitted if self.nominal_scale > 0 or telling else math.inf
+        if self.young:
+            return YOUNG * self.farthest * self.largest
+        beyond = self.largest * min(float(expected**-BEYOND), self.farthest)
         return max(min(fitted, beyond), self.largest) if self.clusters >= ENOUGH else beyond
 
     def fitted_level(self, alerts_per_week: float) -> float:
@@ -105,7 +119,7 @@ class Calibration:
         """Return how many ordinary clusters a week pass ``score``."""
         above = float(self.p_values(np.array([score]))[0]) / self.tail.fraction
         fitted = min(1.0, above) * self.tail.clusters * self.rate_hz * WEEK_S
-        if self.largest <= 0 or not self.capped:
+        if self.largest <= 0 or self.farthest <= 0:
             return fitted
         if score < self.largest:
             return max(fitted, 1 / self.weeks)
@@ -129,7 +143,7 @@ class Calibration:
         passed = float(pareto_survival(np.array([beyond]), shape, tail.scale)[0])
         per_log = self.power * (beyond + max(tail.threshold, 0.0)) / (tail.scale + shape * beyond)
         ordinary = tail.clusters * self.rate_hz * WEEK_S * passed * per_log
-        if self.capped and score >= self.largest > 0:
+        if self.farthest > 0 and score >= self.largest > 0:
             ordinary = min(ordinary, self._beyond(score) / BEYOND)
         odds = math.log(true_per_week / math.log(STRENGTHS)) - math.log(max(ordinary, 1e-300))
         return min(0.99, 1 / (1 + math.exp(-max(-50.0, min(50.0, odds)))))
@@ -141,7 +155,7 @@ def calibrate(
     power: float = 1.0,
     nominal_scale: float = 0.0,
     *,
-    capped: bool = False,
+    farthest: float = 0.0,
     surprise: bool = False,
 ) -> Calibration:
     """Fit a tail to held-out scores of ordinary rows.
@@ -151,7 +165,7 @@ def calibrate(
         rate_hz: Rows a second.
         power: Power of the score whose tail is near exponential.
         nominal_scale: Scale of that tail where theory gives one, 0 otherwise.
-        capped: Whether rates beyond the largest score are taken to fall by a power of it.
+        farthest: See :class:`Calibration`.
         surprise: Whether theory alone says how often a row passes a score.
     """
     run = _run(scores)
@@ -164,7 +178,7 @@ def calibrate(
         power=power,
         largest=_largest(scores, run),
         nominal_scale=nominal_scale,
-        capped=capped,
+        farthest=farthest,
     )
 
 
@@ -184,7 +198,7 @@ def calibrate_each(
     power: float = 1.0,
     nominal_scale: float = 0.0,
     *,
-    capped: bool = False,
+    farthest: float = 0.0,
     surprise: bool = False,
 ) -> tuple[Calibration, ...]:
     """Fit a tail per operating regime, and one to all rows, which comes last and stands for regimes hardly known.
@@ -196,16 +210,18 @@ def calibrate_each(
         rate_hz: Rows a second.
         power: See :func:`calibrate`.
         nominal_scale: See :func:`calibrate`.
-        capped: See :func:`calibrate`.
+        farthest: See :class:`Calibration`.
         surprise: See :func:`calibrate`.
     """
-    whole = calibrate(scores, rate_hz, power, nominal_scale, capped=capped, surprise=surprise)
+    whole = calibrate(scores, rate_hz, power, nominal_scale, farthest=farthest, surprise=surprise)
     if regimes == 1:
         return (whole, whole)
     parts = [scores[labels == label] for label in range(regimes)]
     return (
         *(
-            calibrate(p, rate_hz, power, nominal_scale, capped=capped, surprise=surprise) if p.size >= LEAST else whole
+            calibrate(p, rate_hz, power, nominal_scale, farthest=farthest, surprise=surprise)
+            if p.size >= LEAST
+            else whole
             for p in parts
         ),
         whole,

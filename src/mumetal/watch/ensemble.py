@@ -84,7 +84,7 @@ class Ensemble:
                         self.scale.rate_hz,
                         detector.tail_power,
                         detector.nominal_scale,
-                        capped=detector.capped,
+                        farthest=detector.farthest,
                         surprise=detector.surprise,
                     ),
                     family=family,
@@ -101,7 +101,7 @@ class Ensemble:
     @property
     def promises(self) -> float:
         """The fewest false alerts a week that the history bears out for one family, 1/week."""
-        each = (c for m in self.members for c in m.calibrations if c.capped and not c.reliable)
+        each = (c for m in self.members for c in m.calibrations if c.farthest > 0 and not c.reliable)
         return max((c.promises for c in each), default=0.0)
 
     def short_of(self, share: float) -> str:

@@ -1,5 +1,6 @@
 """What joins, what pages, what a person may do."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from mumetal.core.artefact import Evidence
 from mumetal.core.errors import BadInputError
 from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
 from mumetal.core.incident import IncidentState, Label
-from mumetal.core.subject import Subject
+from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.settings import TriageSettings
 from mumetal.respond.triage import Inventory, Triage, decode_inventory
 from mumetal.respond.triage import board as board_module
@@ -221,6 +222,27 @@ def test_what_comes_back_after_a_restart_is_no_news_either(triage: Triage) -> No
     (same,) = again.add([finding(600)], T0)
     assert same.incident_id == triage.incidents()[0].incident_id
     assert again.pages() == []
+
+
+def test_what_befalls_a_device_takes_in_what_its_streams_show_while_it_lasts(triage: Triage) -> None:
+    rests = tuple(Evidence.of_series("qpu1", s, T0, T0 + 9_000 * S, note="x") for s in ("plates", "valves"))
+    whole = replace(
+        finding(lasts_s=9_000, severity=Severity.HIGH, evidence=rests),
+        subject=Subject(kind=SubjectKind.DEVICE, name="qpu1", device="qpu1"),
+    )
+    triage.add([finding(-30, stream="plates"), whole], T0)
+    assert len(triage.pages()) == 1
+    triage.add([finding(8_000, stream="valves", severity=Severity.HIGH)], T0 + 8_000 * S)
+    assert triage.pages() == []
+    triage.add([finding(8_000, stream="pulses"), finding(9_500, stream="valves", rule="r")], T0 + 9_500 * S)
+    assert len(triage.pages()) == 2
+
+
+def test_the_same_rule_on_ever_more_channels_of_a_stream_is_news_twice(triage: Triage) -> None:
+    for n in range(8):
+        lead = (Attribution(channel=f"c{n}", share=1.0, method="own-score"),)
+        triage.add([finding(n * 700, attribution=lead)], T0 + n * 700 * S)
+    assert len(triage.pages()) == 2
 
 
 def test_what_was_resolved_and_comes_back_is_news(triage: Triage) -> None:

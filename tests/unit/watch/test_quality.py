@@ -3,6 +3,7 @@ import pytest
 from tests.unit.watch.backgrounds import T0, Array, stream, wandering
 
 from mumetal.core.event import Event
+from mumetal.core.finding import Severity
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
 from mumetal.watch.quality import RULES
@@ -66,6 +67,16 @@ def test_a_frozen_channel_but_not_a_set_point() -> None:
     assert broken(SeriesRules(2.0), stream(values.copy())) == []
     values[600:, 1] = values[600, 1]
     assert "frozen" in broken(SeriesRules(2.0), stream(values))
+
+
+def test_a_valve_that_stays_is_no_freeze_and_a_sensor_at_the_end_of_its_range_pages_nobody() -> None:
+    valve = np.r_[np.tile([0.0, 1.0], 200), np.ones(900)][:, None]
+    assert broken(SeriesRules(2.0), stream(valve, units=("1",))) == []
+    ends = np.maximum(kelvin(1_000)[:, :1], 0)
+    ends[600:] = ends.max()
+    rules = SeriesRules(2.0)
+    found = [b for i in range(0, 1_000, 50) for b in rules.check(stream(ends, units=("K",)).rows(i, i + 50), LATER)]
+    assert {b.severity for b in found} == {Severity.LOW}
 
 
 def test_clocks() -> None:

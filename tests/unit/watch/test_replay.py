@@ -72,3 +72,10 @@ def test_coarse_steps_make_longer_words_and_a_replay_is_still_seen(
 def test_a_history_that_repeats_itself_says_nothing_about_replays() -> None:
     turning = np.tile(np.arange(12.0), 400)[:, None]
     assert not scores(turning[:2_400], turning[2_400:]).any()
+
+
+def test_a_value_that_goes_to_and_fro_between_two_steps_is_no_replay() -> None:
+    rng = np.random.default_rng(2)
+    history = np.round(rng.normal(size=(2_000, 1)), 6)
+    toggling = np.tile([[0.25], [0.125]], (200, 1))
+    assert scores(history, toggling).max() == 0.0

@@ -14,13 +14,15 @@ from mumetal.core.clock import Clock
 from mumetal.core.finding import Finding
 from mumetal.core.identity import Principal, Scope
 from mumetal.core.incident import Incident
-from mumetal.core.logs import log_context
+from mumetal.core.logs import RoomLogger, log_context
+from mumetal.core.operation import OperatingState
 from mumetal.core.ports import Authorizer, Ledger, Request, Store
 from mumetal.core.records import Records
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Triage
 
 AGENT = "mumetal.triage"
+_log = RoomLogger("app")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,13 @@ class Judge:
             self.changes += 1
             self._told.judged(proven, changed)
         return changed
+
+    def entered(self, states: Sequence[OperatingState]) -> None:
+        """Keep what devices do now."""
+        for tenant in dict.fromkeys(s.tenant for s in states):
+            self._rooms.incidents.states.put(agent_scope(tenant, AGENT), [s for s in states if s.tenant == tenant])
+        for state in states:
+            _log.info("device.state", tenant=state.tenant, device=state.device, state=str(state.mode))
 
     def change(self, scope: Scope, incident_id: str, change: Change) -> Incident:
         """Do what a person asks of an incident: permit, ledger, act, outcome.

@@ -42,6 +42,7 @@ class Scoring:
         """
         findings = self._watch.observe(datum)
         watched()
+        self._judge.entered(self._watch.entered())
         if findings:
             self._judge.take(findings)
 

@@ -27,6 +27,7 @@ from mumetal.core.delivery import Datum
 from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.logs import RoomLogger
+from mumetal.core.operation import OperatingState
 from mumetal.core.ports import DatumKind, Observed, Span, Watcher, WatcherState
 from mumetal.core.series import Series
 from mumetal.core.stream_health import StreamHealth, StreamState
@@ -74,6 +75,7 @@ class Watching:
         self._arrivals: dict[StreamKey, Arrivals] = {}
         self._told: dict[StreamKey, str] = {}
         self._untold = list(untold)
+        self._entered: list[OperatingState] = []
         self._wanted: dict[tuple[DatumKind, Subject], list[Watcher]] = {}
 
     def observe(self, datum: Datum) -> list[Finding]:
@@ -119,6 +121,11 @@ class Watching:
                 tell(
                     "stream.state", tenant=key[0], device=key[1], stream=key[2], state=str(health.state), before=before
                 )
+
+    def entered(self) -> list[OperatingState]:
+        """Return what devices do now, where that is something else than when this was last asked."""
+        told, self._entered = self._entered, []
+        return told
 
     def prime(self, history: Sequence[Datum], exclude: Sequence[Span] = ()) -> None:
         """Learn one subject's stored past, oldest first, without judging it; nothing of ``exclude`` is learnt from."""
@@ -230,6 +237,7 @@ class Watching:
         return known
 
     def _considered(self, watcher: Watcher, seen: Observed, *, rows: bool) -> list[Finding]:
+        self._entered += seen.states
         if not seen.findings:
             return []
         if not all(isinstance(finding, Finding) for finding in seen.findings):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mumetal.core.delivery import Datum
     from mumetal.core.finding import Finding
     from mumetal.core.forecast import Forecast
+    from mumetal.core.operation import OperatingState
     from mumetal.core.ports.plugin import PluginInfo
     from mumetal.core.stream_health import StreamHealth
     from mumetal.core.technique import Conditions, Power
@@ -52,11 +53,13 @@ class Observed:
         findings: What is raised, said anew or ended, in order.
         closed: Ids of those among them that are over: nothing more is to be said of them.
         forecasts: What it expects.
+        states: What devices do now, where that is something else than before.
     """
 
     findings: tuple[Finding, ...] = ()
     closed: frozenset[str] = frozenset()
     forecasts: tuple[Forecast, ...] = ()
+    states: tuple[OperatingState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

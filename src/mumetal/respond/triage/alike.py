@@ -6,6 +6,9 @@ from typing import TypeVar
 from mumetal.respond.triage.group import Trace
 
 INSTANT_NS = 2 * 10**9  # the same thing on two devices so near in time has one cause
+PLACES = (
+    2  # channels of one stream on which the same rule is news; on more of them something befell the stream as a whole
+)
 MAX_KEPT = 20_000
 Key = tuple[str, ...]
 T = TypeVar("T")
@@ -24,19 +27,26 @@ class Alike:
         self._join_ns, self._repeat_ns, self._storm = join_ns, repeat_ns, storm
         self._places: OrderedDict[Key, tuple[int, str]] = OrderedDict()
         self._kinds: OrderedDict[Key, list[tuple[int, str, str]]] = OrderedDict()
+        self._rules: OrderedDict[Key, list[tuple[int, str]]] = OrderedDict()
 
     def begun(self, trace: Trace, tenant: str, incident_id: str) -> None:
         """Note that a finding began an incident, or joined it as what comes on another device."""
         _put(self._places, _place(trace, tenant), (trace.start_ns, incident_id))
+        rule = _rule(trace, tenant)
+        _put(self._rules, rule, [*self._rules.get(rule, []), (trace.start_ns, incident_id)][-PLACES:])
         if not trace.explained:
             kind = _kind(trace, tenant)
             near = [one for one in self._kinds.get(kind, []) if trace.start_ns - one[0] <= self._join_ns]
             _put(self._kinds, kind, [*near[-self._storm :], (trace.start_ns, trace.device, incident_id)])
 
     def again(self, trace: Trace, tenant: str) -> str:
-        """Return the incident that the same thing in the same place began lately; empty when there is none."""
-        begun_ns, incident_id = self._places.get(_place(trace, tenant), (0, ""))
-        return incident_id if self._repeat_ns and 0 <= trace.start_ns - begun_ns <= self._repeat_ns else ""
+        """Return the incident that the same thing in the same place began lately, or in enough places; empty when there is none."""
+        here = self._places.get(_place(trace, tenant), (0, ""))
+        elsewhere = self._rules.get(_rule(trace, tenant), [])
+        for lately in (here, elsewhere[0] if len(elsewhere) == PLACES else (0, "")):
+            if self._repeat_ns and 0 <= trace.start_ns - lately[0] <= self._repeat_ns and lately[1]:
+                return lately[1]
+        return ""
 
     def elsewhere(self, trace: Trace, tenant: str) -> list[str]:
         """Return the incidents that the same thing began on other devices about now, if they are enough to be one."""
@@ -53,6 +63,10 @@ class Alike:
 
 def _place(trace: Trace, tenant: str) -> Key:
     return (tenant, trace.device, trace.stream, trace.lead or trace.rule)
+
+
+def _rule(trace: Trace, tenant: str) -> Key:
+    return (tenant, trace.device, trace.stream, trace.rule)
 
 
 def _kind(trace: Trace, tenant: str) -> Key:

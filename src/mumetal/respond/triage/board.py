@@ -8,8 +8,9 @@ Rules, in order:
    same stream began lately (``repeat_s``): a state that ends and comes back is one page. The same rule on
    ``storm_devices`` within ``join_s``, or on two at the same instant, has one cause and is one incident.
 4. A resolved incident takes nothing new in. Nor does an acknowledged one take in an unexplained finding graver than
-   itself, nor any incident one that would stretch it past an hour (30 × ``join_s``): those begin an incident of their
-   own, so that an old, known one is no place to hide in.
+   itself, nor any incident one that begins more than an hour (30 × ``join_s``) after its first: those begin an incident of
+   their own, so that an old, known one is no place to hide in. But while something lasts that befell a device as a whole,
+   such as its cooling that stopped, what the streams show that it is known from belongs to it.
 5. All findings explained: ``EXPLAINED``, shown and not paged. The first unexplained one opens it, and it pages once.
    Informational findings never page, nor does what the alert budget holds back. One resolved while all was explained opens when a finding of it no longer is.
 """
@@ -145,7 +146,7 @@ class Triage:
                     return []
             else:
                 return self._update(group, trace, now_ns)
-        hosts = self._hosts(trace, trace.start_ns, trace.stop_ns)
+        hosts = self._hosts(trace, trace.start_ns, trace.start_ns)
         elsewhere = [] if hosts else [g for g in self._alike_groups(trace, tenant) if g.open_end]
         hosts = hosts or elsewhere
         again = None if hosts else self._again(trace, tenant)
@@ -205,25 +206,35 @@ class Triage:
         self._remember(trace.finding_id, group.incident.incident_id, explained=trace.explained)
         out = [group.incident.incident_id]
         if group.open_end:
-            others = [g for g in self._hosts(trace, group.start_ns, group.stop_ns) if g is not group]
+            others = [g for g in self._hosts(trace, group.start_ns, group.last_ns) if g is not group]
             if group.open_end:
                 out += self._join(group, others, now_ns)
                 self._near.put(group.incident.incident_id, trace.keys, trace.start_ns, trace.stop_ns)
         return out
 
-    def _hosts(self, trace: Trace, start_ns: int, stop_ns: int) -> list[Group]:
-        """Return the groups a finding joins, the one that stays first; seals those that must not take it."""
+    def _hosts(self, trace: Trace, start_ns: int, last_ns: int) -> list[Group]:
+        """Return the groups a finding joins, the one that stays first; seals those that must not take it.
+
+        Args:
+            trace: The finding.
+            start_ns: When the first of what is to be joined began.
+            last_ns: When the last of it began.
+        """
         near = self._near.touching(trace.keys, trace.start_ns, trace.stop_ns)
         groups = sorted((self._groups[i] for i in near), key=_seniority)
         hosts: list[Group] = []
         for group in groups:
+            if group.holds(trace):
+                hosts.append(group)
+                continue
             graver = not trace.explained and trace.severity > group.incident.severity
             known = group.incident.state is IncidentState.ACKNOWLEDGED and trace.finding_id not in group.traces
-            if (known and graver) or max(stop_ns, group.stop_ns) - min(start_ns, group.start_ns) > self._longest_ns:
-                self._seal(group)
-            else:
+            far = max(last_ns, group.last_ns) - min(start_ns, group.start_ns) > self._longest_ns
+            if not far and not (known and graver):
                 hosts.append(group)
-                start_ns, stop_ns = min(start_ns, group.start_ns), max(stop_ns, group.stop_ns)
+                start_ns, last_ns = min(start_ns, group.start_ns), max(last_ns, group.last_ns)
+            elif not group.hosts_until(trace.start_ns):
+                self._seal(group)
         return hosts
 
     def _join(self, group: Group, others: Iterable[Group], now_ns: int) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from mumetal.core.finding import Finding, Severity
 from mumetal.core.incident import Incident
+from mumetal.core.subject import SubjectKind
 from mumetal.respond.triage import likelihood
 from mumetal.respond.triage.adjacency import Key, keys_of
 from mumetal.respond.triage.impact import harm
@@ -32,6 +33,7 @@ class Trace:
     stop_ns: int
     keys: tuple[Key, ...]
     lead: str = ""  # the channel that carries it most
+    hosts: tuple[str, ...] = ()  # streams whose findings belong to it while it lasts: it is about the device as a whole
 
     @classmethod
     def of(cls, finding: Finding, inventory: Inventory) -> "Trace":
@@ -53,12 +55,21 @@ class Trace:
             stop_ns=finding.stop_ns,
             keys=keys_of(finding),
             lead=finding.attribution[0].channel if finding.attribution else "",
+            hosts=_hosts(finding),
         )
 
     @property
     def weight(self) -> tuple[float, int, int, str]:
         """Order by which one finding speaks for the incident; total, so that arrival does not matter."""
         return (self.likelihood * self.impact, int(self.severity), -self.start_ns, self.finding_id)
+
+
+def _hosts(finding: Finding) -> tuple[str, ...]:
+    """Return the streams that a finding about a whole device rests on; none of another's."""
+    if finding.subject.kind is not SubjectKind.DEVICE:
+        return ()
+    places = (e.series_place() for e in finding.evidence if e.scheme == "series")
+    return tuple(stream for device, stream in places if device == finding.device)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,9 +111,13 @@ class Group:
     overflow: int = 0
     start_ns: int = 0
     stop_ns: int = 0
+    last_ns: int = 0  # when the newest of its findings began
     plain: Side = field(default_factory=Side)
     explained: Side = field(default_factory=Side)
     rules: set[tuple[str, str]] = field(default_factory=set)
+    hosted: dict[str, int] = field(
+        default_factory=dict
+    )  # until when findings of a stream belong to what befell the device
 
     @property
     def side(self) -> Side:
@@ -114,6 +129,15 @@ class Group:
         """Whether every finding of it is known and explained."""
         return not self.plain.count and not self.absent
 
+    def holds(self, trace: Trace) -> bool:
+        """Whether one of both is about the device as a whole, and the other shows on a stream that it rests on while it lasts."""
+        theirs = any(stream in trace.hosts for _, stream in self.rules)
+        return theirs or trace.start_ns <= self.hosted.get(trace.stream, -1)
+
+    def hosts_until(self, t_ns: int) -> bool:
+        """Whether something that befell the device as a whole lasts until then."""
+        return any(stop_ns >= t_ns for stop_ns in self.hosted.values())
+
     def is_new_kind(self, trace: Trace) -> bool:
         """Whether no finding of this rule and stream is in yet (asked of the first 512 only)."""
         return len(self.rules) < MAX_STREAMS and (trace.rule, trace.stream) not in self.rules
@@ -123,6 +147,9 @@ class Group:
         (self.explained if trace.explained else self.plain).add(trace)
         self.start_ns = min(self.start_ns or trace.start_ns, trace.start_ns)
         self.stop_ns = max(self.stop_ns, trace.stop_ns)
+        self.last_ns = max(self.last_ns, trace.start_ns)
+        for stream in trace.hosts:
+            self.hosted[stream] = max(self.hosted.get(stream, 0), trace.stop_ns)
         if len(self.rules) < MAX_STREAMS:
             self.rules.add((trace.rule, trace.stream))
         if len(self.traces) < MAX_FINDINGS:
@@ -134,7 +161,7 @@ class Group:
         """Put a newer version of a finding in the place of the one known; sums are made again."""
         self.traces[trace.finding_id] = trace
         self.plain, self.explained = Side(), Side()
-        self.start_ns = self.stop_ns = 0
+        self.start_ns = self.stop_ns = self.last_ns = 0
         old, self.traces, spilt = self.traces, {}, self.overflow
         for each in old.values():
             self.add(each)

@@ -11,7 +11,9 @@ from mumetal.watch.causes import CAUSES, LISTED_CAUSES
 
 SceneOf = Callable[[Finding], Scene]
 FIRST_LOOK_NS = 10**9  # so long after it was raised a finding's causes are asked again …
-LAST_LOOK_NS = 60 * 10**9  # … then ever more rarely, down to once in so long
+LAST_LOOK_NS = 60 * 10**9  # … then ever more rarely, down to once in so long, …
+OLD = 10  # … or in so large a part of its age, where that is longer, …
+RAREST_LOOK_NS = 3_600 * 10**9  # … but once in so long at least
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +71,9 @@ class CauseStage:
             finding = standing.finding
             if (finding.tenant, finding.device, finding.stream) != place or now_ns < standing.next_ns:
                 continue
-            standing.next_ns = now_ns + min(max(now_ns - finding.start_ns, FIRST_LOOK_NS), LAST_LOOK_NS)
+            age_ns = now_ns - finding.start_ns
+            rarest = min(max(LAST_LOOK_NS, age_ns // OLD), RAREST_LOOK_NS)
+            standing.next_ns = now_ns + min(max(age_ns, FIRST_LOOK_NS), rarest)
             later = self._asked(replace(finding, stop_ns=max(finding.stop_ns, now_ns + 1)))
             if later.explained != finding.explained:
                 standing.finding = later

@@ -7,6 +7,7 @@ from mumetal.core.event import Event, Status
 from mumetal.core.finding import CauseVerdict, Finding
 from mumetal.core.ports import PluginInfo, Scene
 from mumetal.core.series import Series
+from mumetal.core.subject import SubjectKind
 from mumetal.watch.causes.authority import verdict
 from mumetal.watch.causes.canary_side import canary_side
 from mumetal.watch.causes.common_rise import CANARY, common_rise
@@ -59,7 +60,8 @@ class WarmUp:
                 return self._no(-3.0, side)
             finding, scene = side
         cryostats = [s for s in scene.series if _of_cryostat(s)]
-        own = any(s.stream == finding.stream for s in cryostats)
+        whole = finding.subject.kind is SubjectKind.DEVICE
+        own = whole or any(s.stream == finding.stream for s in cryostats)
         canaries = bool(finding.carriers) and all(CANARY.fullmatch(a.channel) for a in finding.carriers)
         if not cryostats or not (own or canaries):
             return self._no(-5.0, "it is not the cryostat that moved")

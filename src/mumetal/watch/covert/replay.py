@@ -40,7 +40,8 @@ class Replay(Standardised):
     share of pairs of the history's words that are equal gives the bits of a word (Rényi 1961, collision entropy), and how
     it falls with one row more the bits of a row. A history that repeats itself at every length says nothing about
     replays. Rows that equal the one just before are a held or frozen sensor and count once. Where words come again often lately,
-    as an idle flow meter's few steps do, one more is no surprise: it counts for no more bits than that share gives.
+    as an idle flow meter's few steps do, one more is no surprise: it counts for no more bits than that share gives. Nor is a
+    value that goes to and fro between two steps: a run counts for no more words than lie between it and what it repeats.
     """
 
     info = PluginInfo(
@@ -113,10 +114,11 @@ class Replay(Standardised):
         for index, row in enumerate(self._rows(z, seen)):
             if row is not None and (not self._last or row != self._last[-1]):
                 self._take(row)
-            if self._run >= FIRST:
+            different = min(self._run, self._distance)
+            if different >= FIRST:
                 now = -math.log2(max(self._common, RAREST))
                 first = min(self._first_bits - math.log2(len(self._places)), now)
-                out[index] = first + min(self._bits, now) * (self._run - 1)
+                out[index] = first + min(self._bits, now) * (different - 1)
         return np.maximum(out, 0.0)
 
     def _take(self, row: int) -> None:

@@ -37,7 +37,7 @@ class Plain(Standardised):
     accumulates = True
     measures = True
     tail_power = 1.0
-    capped = True
+    farthest = 4.0
 
     saved = ("_sums", "_unit")
 

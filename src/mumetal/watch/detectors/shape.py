@@ -78,7 +78,7 @@ class Shape(Standardised):
         needs="384 rows or more at 2 rows/s and less, 4,096 above, at most 1,000 rows/s",
     )
     joint = True
-    capped = True
+    farthest = 2.0
     makes: tuple[type[Windowed], ...] = (Forecast, SubPca)
     blocks = 4  # of the history, each judged by what the others teach; chosen on the public sets
     follows = True  # for ablation: whether the baseline follows …

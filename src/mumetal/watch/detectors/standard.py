@@ -126,7 +126,9 @@ class Standardised:
     accumulates: bool = False  # whether it sums up rows of long ago, so that its score stands when their cause is over
     held_out: Array | None = None  # scores of ordinary rows, where fitting already had to learn without them
     measures: bool = False  # whether it looks at measurements only, and at no channel that reports a state
-    capped: bool = False  # whether its threshold is capped beyond the largest score of the history, see watch.calibrate
+    farthest: float = (
+        0.0  # times the largest score of the history that its threshold is at most, see watch.calibrate; 0: no bound
+    )
     joint: bool = False  # whether what carries its findings is asked of all channels together, by watch.attribution
     model: str = ""  # name@version of the model it runs; empty where it learns here
     apart: NDArray[np.bool_] | None = (

@@ -10,6 +10,7 @@ from mumetal.core.ports import PluginInfo
 from mumetal.core.series import Series
 from mumetal.numerics.robust import location_scale
 from mumetal.watch.quality.breach import Breach
+from mumetal.watch.regimes import STATES
 
 Array = NDArray[np.float64]
 GAP = PluginInfo(plugin_id="watch.quality.gap", title="Samples are missing")
@@ -53,6 +54,8 @@ class SeriesRules:
         "_still",
         "_longest",
         "_moved",
+        "_had",
+        "_range",
     )
     unsaved = ("_skew",)
 
@@ -72,6 +75,8 @@ class SeriesRules:
         self._still = np.zeros(channels, np.int64)
         self._longest = np.zeros(channels, np.int64)
         self._moved = np.zeros(channels, bool)
+        self._had = np.full((channels, STATES + 1), np.nan)  # the first distinct values: few of them are states
+        self._range = np.array([np.full(channels, np.inf), np.full(channels, -np.inf)])
 
     def check(self, chunk: Series, now_ns: int) -> Iterator[Breach]:
         """Yield what is wrong with rows that follow the last ones, which arrived at ``now_ns``."""
@@ -193,22 +198,40 @@ class SeriesRules:
         # A channel freezes only if it ever moved, and never stood still for a tenth as long before.
         limit = np.maximum(STILL_ROWS, 10 * self._longest)
         self._moved |= (moved & np.isfinite(before)).any(axis=0)
-        frozen = (peak >= limit) & (self._rows >= 4 * STILL_ROWS) & self._moved
+        self._note_values(chunk.values)
+        frozen = (peak >= limit) & (self._rows >= 4 * STILL_ROWS) & self._moved & np.isfinite(self._had).all(axis=1)
         ended = np.where(moved, np.concatenate([self._still[None], run[:-1]]), 0).max(axis=0)
         self._longest = np.where(self._rows == 0, self._longest, np.maximum(self._longest, ended))
         self._still = run[-1]
         self._last = now[-1].copy()
         if self._rows < 4 * STILL_ROWS:  # what stands still at first is a set point, not a freeze
             self._longest = np.maximum(self._longest, peak)
-        if frozen.any():
-            names = tuple(chunk.names[int(i)] for i in np.flatnonzero(frozen))
-            yield Breach(
-                info=FROZEN,
-                start_ns=int(chunk.t_ns[0]),
-                stop_ns=int(chunk.t_ns[-1]) + 1,
-                detail=f"No change in the last bit for {int(peak[frozen].max())} rows.",
-                channels=names,
-                severity=Severity.MEDIUM,
-                confidence=0.9,
-                remedy="Read the sensor by another path: the value may be replayed or its reader hung.",
-            )
+        at_end = frozen & ((self._last <= self._range[0]) | (self._last >= self._range[1]))
+        for which, ends in ((frozen & ~at_end, False), (at_end, True)):
+            if which.any():
+                yield _frozen(chunk, which, int(peak[which].max()), ends=ends)
+
+    def _note_values(self, values: Array) -> None:
+        """Keep each channel's first few distinct values, and its range."""
+        self._range[0] = np.fmin(self._range[0], np.fmin.reduce(values, axis=0))
+        self._range[1] = np.fmax(self._range[1], np.fmax.reduce(values, axis=0))
+        for column in np.flatnonzero(np.isnan(self._had).any(axis=1)).tolist():
+            found = values[:, column]
+            known = np.unique(np.concatenate([self._had[column], found[np.isfinite(found)]]))[: STATES + 1]
+            self._had[column, : known.size] = known
+
+
+def _frozen(chunk: Series, which: NDArray[np.bool_], rows: int, *, ends: bool) -> Breach:
+    detail, remedy = f"No change in the last bit for {rows} rows.", "Read the sensor by another path: "
+    if ends:
+        detail += " It stands at the end of all that it ever showed, as a sensor out of its range does."
+    return Breach(
+        info=FROZEN,
+        start_ns=int(chunk.t_ns[0]),
+        stop_ns=int(chunk.t_ns[-1]) + 1,
+        detail=detail,
+        channels=tuple(chunk.names[int(i)] for i in np.flatnonzero(which)),
+        severity=Severity.LOW if ends else Severity.MEDIUM,
+        confidence=0.9,
+        remedy=remedy + ("it may be out of its range." if ends else "the value may be replayed or its reader hung."),
+    )

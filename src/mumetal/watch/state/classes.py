@@ -11,6 +11,7 @@ from enum import Enum
 
 from mumetal.core.artefact import Evidence
 from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
+from mumetal.core.operation import OperatingMode
 from mumetal.core.series import Channel, Series
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.numerics.principal import Principal
@@ -39,6 +40,9 @@ from mumetal.watch.episodes import Episode, Episodes
 from mumetal.watch.learned import Learned
 from mumetal.watch.listed import DETECTORS, LISTED
 from mumetal.watch.ongoing import Ongoing, Sighting
+from mumetal.watch.operating.device import Device, Stop
+from mumetal.watch.operating.refrigerator import Refrigerator
+from mumetal.watch.operating.trail import Switched, Switches, Trail
 from mumetal.watch.quality.event import EventRules
 from mumetal.watch.quality.series import SeriesRules
 from mumetal.watch.quality.silence import Heard, Silence
@@ -49,9 +53,10 @@ from mumetal.watch.states import States
 
 WATCHING: tuple[type, ...] = (
     SnapshotMonitor, CommitMonitor, CauseStage, ExportWatch, CanaryWitness, NoisyReplay, SeriesRules, EventRules, Heard, Silence, Ongoing,
+    Device,
 )  # fmt: skip
 PARTS: tuple[type, ...] = (
-    Account, Alert, Attribution, Baseline, Blocks, Calibration, CauseVerdict, Cell, Channel, Course, Disagreement, Encoder,
+    Account, Alert, OperatingMode, Refrigerator, Stop, Switched, Switches, Trail, Attribution, Baseline, Blocks, Calibration, CauseVerdict, Cell, Channel, Course, Disagreement, Encoder,
     Ensemble, Episode, Episodes, Evidence, Finding, Habits, JointFigures, Kept, Learned, Member, Memory, Modes, Principal,
     Regimes, Scale, Series, Severity, States, Sighting, Spans, StandingFinding, Stretches, Subject, SubjectKind, Tail, Trailing, Unit,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from mumetal.watch.watchers.calibrations import CalibrationWatcher
 from mumetal.watch.watchers.canaries import CanaryWatcher
 from mumetal.watch.watchers.commits import CommitWatcher
 from mumetal.watch.watchers.exports import ExportWatcher
+from mumetal.watch.watchers.operating import OperatingWatcher
 from mumetal.watch.watchers.quality import QualityWatcher
 from mumetal.watch.watchers.replays import ReplayWatcher
 from mumetal.watch.watchers.silences import SilenceWatcher
@@ -34,6 +35,7 @@ def watchers_of(
     return (
         ExportWatcher(),
         QualityWatcher(settings),
+        OperatingWatcher(),
         CommitWatcher(),
         CanaryWatcher(),
         StreamWatcher(settings, budget, background, models, codes),

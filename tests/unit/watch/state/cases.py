@@ -27,6 +27,7 @@ from mumetal.watch.covert.misreport import CanaryWitness
 from mumetal.watch.covert.noisy_replay import NoisyReplay
 from mumetal.watch.monitor import StreamMonitor
 from mumetal.watch.ongoing import Ongoing
+from mumetal.watch.operating.device import Device
 from mumetal.watch.quality.event import EventRules
 from mumetal.watch.quality.series import SeriesRules
 from mumetal.watch.settings import WatchSettings
@@ -228,6 +229,15 @@ def ruled() -> list[Step]:
     return steps("check", *chunks(stream(values, units=("K", "K")), 40, T0))
 
 
+def warming() -> list[Step]:
+    minutes = np.arange(600)
+    warm = np.clip(minutes - 300, 0, None)
+    first = np.column_stack([45 * 1.01**warm, 3.5 * 1.02**warm, (warm > 0).astype(float)])
+    rows = stream(np.minimum(first, 293.0), names=("50k", "4k", "valve"), units=("K", "K", "1"), hz=1 / 60)
+    parts = [rows.rows(i, i + 20) for i in range(0, len(rows), 20)]
+    return steps("observe", *((part, int(part.t_ns[-1])) for part in parts))
+
+
 def ongoing() -> list[Step]:
     rows = replayed()
     replay = NoisyReplay()
@@ -249,6 +259,7 @@ def cases() -> dict[str, Case]:
         (lambda: SeriesRules(2.0), ruled(), 1, 17, 23),
         (lambda: EventRules(2.0), steps("check", *((event(n, f"a{n % 7}"), T0) for n in range(300))), 100, 200),
         (lambda: Ongoing(10**9), ongoing(), 1, 3),
+        (Device, warming(), 1, 15, 17, 29),
     ):  # fmt: skip
         out |= dict(divided(make, every, *cuts))
     return out
