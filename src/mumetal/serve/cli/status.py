@@ -25,7 +25,6 @@ NEXT_KNOWN = (
 
 def status(*, settings: SettingsOption = None, store: StoreOption = None, as_json: JsonOption = False) -> int:
     """Say what is going on, and what to do next."""
-    from mumetal.access.api import person_scope
     from mumetal.app import running, wiring
     from mumetal.app.models.live import degraded, looked_up
     from mumetal.connect.api import has_records, open_records
@@ -39,7 +38,7 @@ def status(*, settings: SettingsOption = None, store: StoreOption = None, as_jso
     found = []
     if candidates:
         kept = open_records(candidates[0])
-        found = list(kept.incidents(person_scope(LOCAL, wiring.OPERATOR), limit=10))
+        found = list(kept.incidents(wiring.operator_scope(), limit=10))
         kept.close()
     problems = looked_up(candidates[0] if candidates else directory)
     if as_json:

@@ -7,7 +7,6 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from mumetal import __version__
 from mumetal.app.desk import Change, Desk
 from mumetal.core.errors import BadInputError, MissingError
 from mumetal.core.incident import IncidentState, Label
@@ -89,8 +88,8 @@ def reading_router(desk: Desk, live: LiveDoor) -> APIRouter:
 def _fleet_routes(router: APIRouter, desk: Desk) -> None:
     @router.get("/healthz", tags=["fleet"])
     def healthz() -> HealthOut:
-        """Say that the server serves."""
-        return HealthOut(status="ok", version=__version__)
+        """Say that the server serves, and nothing else: anybody on this machine may ask."""
+        return HealthOut(status="ok")
 
     @router.get("/overview", tags=["fleet"])
     def overview(request: Request) -> OverviewOut:

@@ -47,6 +47,7 @@ def up(
     as_json: JsonOption = False,
 ) -> int:
     """Watch, live, until Ctrl-C: your own sources, or a demonstration on real calibration figures when none is named."""
+    from mumetal.access.api import token_file
     from mumetal.app import running, wiring
     from mumetal.app.logs.running_log import RunningLog
     from mumetal.app.logs.secret_mask import shipped_mask
@@ -72,7 +73,14 @@ def up(
         Session(chosen, clock, demo, partial(typer.echo, err=True)) as session,
     ):
         running.write(
-            folder, running.Running(pid=os.getpid(), url=session.url, since_ns=clock.now_ns(), log=str(log.path))
+            folder,
+            running.Running(
+                pid=os.getpid(),
+                url=session.url,
+                since_ns=clock.now_ns(),
+                log=str(log.path),
+                token="" if session.certified else str(token_file(folder)),
+            ),
         )
         try:
             _show_until(session, stop, end_after, LOCAL, plain=as_json or not sys.stdout.isatty(), quiet=as_json)
@@ -106,6 +114,11 @@ def _show_until(
     out = show.console()
     if not quiet:
         out.print(f"Mumetal is watching. Pages: [bold]{session.url}[/]   (Ctrl-C ends it)")
+        if not session.certified:
+            # what is piped is often kept, and no secret is written into a log
+            if out.is_terminal:
+                out.print(f"Sign in: [bold]{session.link()}[/]   (works once, within five minutes)", soft_wrap=True)
+            out.print("A link to sign in: `mumetal link`")
         if session.notice:
             out.print(f"[dim]{session.notice}[/]")
         if session.stack.models.words:
