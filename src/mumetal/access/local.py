@@ -80,7 +80,7 @@ class LocalOperator:
         return (
             hmac.compare_digest(request.tenant.encode(), self._tenant.encode())
             and hmac.compare_digest(who.tenant.encode(), self._tenant.encode())
-            and any([hmac.compare_digest(who.name.encode(), name.encode()) for name in self._names])
+            and any(hmac.compare_digest(who.name.encode(), name.encode()) for name in self._names)
             and request.action in self._actions
         )
 

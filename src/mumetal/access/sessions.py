@@ -22,6 +22,7 @@ LINK_S = 300.0
 SESSION_S = 12 * 3_600.0
 MAX_STANDING = 16
 SENDER = "sender"
+BY_TOKEN, BY_SENDERS = "token.operator", "token.senders"  # how the ledger names the tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +101,9 @@ class Sessions:
         """Return whose token this is; None when it is nobody's."""
         given = _digest(token)
         if hmac.compare_digest(given, _digest(self._tokens.operator)):
-            return Known(name=self._person, token_id="token.operator")
+            return Known(name=self._person, token_id=BY_TOKEN)
         if hmac.compare_digest(given, _digest(self._tokens.senders)):
-            return Known(name=SENDER, token_id="token.senders", sends_only=True)
+            return Known(name=SENDER, token_id=BY_SENDERS, sends_only=True)
         return None
 
     def leave(self, secret: str) -> None:
@@ -115,9 +116,7 @@ class Sessions:
 
     def _new(self, kept: dict[bytes, _Standing], lasting_s: float) -> tuple[str, _Standing]:
         secret = self._entropy(TOKEN_BYTES).hex()
-        standing = _Standing(
-            f"session.{self._entropy(4).hex()}", self._clock.monotonic_ns() + round(lasting_s * 1e9)
-        )
+        standing = _Standing(f"session.{self._entropy(4).hex()}", self._clock.monotonic_ns() + round(lasting_s * 1e9))
         with self._lock:
             kept[_digest(secret)] = standing
             while len(kept) > MAX_STANDING:  # dictionaries keep their order: the first is the oldest

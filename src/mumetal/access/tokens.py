@@ -76,10 +76,14 @@ def read_token(path: Path) -> str:
             f"the token cannot be read: {error.strerror}", where=str(path), hint="only whoever runs the stack may"
         ) from None
     if mode & 0o077:
-        raise RejectedError("others may read the token", where=str(path), hint="restart `mumetal up`: it makes a new one")
+        raise RejectedError(
+            "others may read the token", where=str(path), hint="restart `mumetal up`: it makes a new one"
+        )
     token = text.decode("ascii", "replace").strip()
     if not TOKEN.fullmatch(token):
-        raise RejectedError("this file holds no token", where=str(path), hint="restart `mumetal up`: it makes a new one")
+        raise RejectedError(
+            "this file holds no token", where=str(path), hint="restart `mumetal up`: it makes a new one"
+        )
     return token
 
 

@@ -112,6 +112,11 @@ def _refusal(status: int, said: bytes, url: str) -> MumetalError:
         told = msgspec.json.decode(said, type=_Told)
     except msgspec.DecodeError:
         told = _Told(detail=said[:300].decode(errors="replace"))
-    kinds: dict[int, type[MumetalError]] = {401: RejectedError, 403: RejectedError, 404: MissingError, 503: UnavailableError}
+    kinds: dict[int, type[MumetalError]] = {
+        401: RejectedError,
+        403: RejectedError,
+        404: MissingError,
+        503: UnavailableError,
+    }
     kind = kinds.get(status, BadInputError)
     return kind(f"the running stack refused: {told.detail}"[:500], where=told.where or url, hint=told.hint)

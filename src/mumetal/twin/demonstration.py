@@ -165,7 +165,9 @@ class Demonstration:
     def start(self, push_url: str, push_token: str) -> None:
         """Write the quiet past, then go on living in real time."""
         for lab, place in zip(self._labs, self._places, strict=True):
-            thread = self._clock.thread(partial(self._live, lab, LabWriter(place, push_url, push_token=push_token)), f"twin {lab.device}")
+            thread = self._clock.thread(
+                partial(self._live, lab, LabWriter(place, push_url, push_token=push_token)), f"twin {lab.device}"
+            )
             self._threads.append(thread)
             thread.start()
 

@@ -62,7 +62,10 @@ def test_our_own_form_is_let_in() -> None:
 
 
 def test_another_site_may_link_to_us_but_not_read_us(client: WebClient) -> None:
-    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}).status_code == 200
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    followed = client.get("/evidence?uri=event:a", headers=headers)
+    assert (followed.status_code, 'href="/evidence?uri=event:a"' in followed.text) == (403, True)
+    assert 'href="//evil' not in client.get("//evil.example/", headers=headers).text
     assert client.get("/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}).status_code == 403
     answer = client.get("/api/v1/overview", headers={"Origin": "http://evil.example"})
     assert not [h for h in answer.headers if h.startswith("access-control")]
@@ -126,7 +129,7 @@ def test_a_certificate_gives_name_and_tenant() -> None:
     assert peer == Peer(name="alice", organisation="lab-a", verified=True)
     assert peer is not None
     assert tenant_by_organisation(peer) == "lab-a"
-    assert tenant_by_organisation(Peer()) == "local"
+    assert tenant_by_organisation(Peer(name="ana")) == "local"
     assert peer_of_certificate(None) is None
     assert peer_of_certificate({"subject": ()}) is None
     for organisation in ("", "../x", "a b", "x" * 300):

@@ -90,11 +90,15 @@ def caller_of(request: Request) -> Caller:
     """
     peer: Peer | None = request.scope.get("state", {}).get(PEER)
     if peer is None:
-        raise RejectedError("nobody was identified", hint="sign in, or connect with a certificate of client_ca")
+        raise _uncertified()
     tenant_of: TenantOf = request.app.state.tenant_of
     made = service_scope if peer.service else person_scope
     scope = made(tenant_of(peer), peer.name, token_id=peer.token_id)
     return Caller(actor=peer.name, tenant=scope.tenant, scope=scope)
+
+
+def _uncertified() -> RejectedError:
+    return RejectedError("no client certificate was presented", hint="connect with a certificate of client_ca")
 
 
 def cookie_name(scope: Scope) -> str:
@@ -132,13 +136,14 @@ class Identify:
         """Note who calls and pass the request on, or answer it here."""
         if scope["type"] != "http":
             raise RejectedError("only HTTP is spoken here")
-        known = None if self._sessions is None else self._known(self._sessions, scope)
         state = scope.setdefault("state", {})
+        known = None if self._sessions is None or PEER in state else self._known(self._sessions, scope)
         if known is not None:
             state[PEER] = Peer(name=known.name, token_id=known.token_id, service=known.sends_only)
         path, request = scope["path"], Request(scope)
         if PEER not in state and path not in OPEN and not path.startswith(OPEN_UNDER):
-            await self._stranger(request)(scope, receive, send)
+            answer = self._stranger(request) if self._sessions else self._refuse(request, _uncertified())
+            await answer(scope, receive, send)
         elif known is not None and known.sends_only and path not in FOR_SENDERS:
             error = RejectedError("the senders' token opens the push door for rows only", where="Authorization")
             await self._refuse(request, error)(scope, receive, send)

@@ -7,7 +7,6 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from mumetal.core import LOCAL
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 NEXT_FRESH = (
