@@ -51,16 +51,19 @@ def up(
     from mumetal.app import running, wiring
     from mumetal.app.logs.running_log import RunningLog
     from mumetal.app.logs.secret_mask import shipped_mask
+    from mumetal.app.private import keep_private
     from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
     from mumetal.serve.session import Session
     from mumetal.twin.api import Demonstration
 
+    say = partial(typer.echo, err=True)
     end_after = seconds(lasting) if lasting else None
     clock = SystemClock()
     chosen = wiring.load(
         settings, wiring.Overrides(store=store, sources=source or (), sinks=sink or (), host=host, port=port)
     )
+    keep_private(Path(chosen.store.directory), say)
     demo = None if chosen.sources else Demonstration(Path(chosen.store.directory), seed, clock)
     if demo is not None:
         chosen = wiring.on(chosen, demo.folder, demo.sources)
@@ -70,7 +73,7 @@ def up(
     folder = Path(chosen.store.directory)
     with (
         RunningLog(chosen.logs, folder, shipped_mask()) as log,
-        Session(chosen, clock, demo, partial(typer.echo, err=True)) as session,
+        Session(chosen, clock, demo, say) as session,
     ):
         running.write(
             folder,
