@@ -48,6 +48,6 @@ bench: $(VENV)/.dev ## Measure the bars of the watch loop and print a table; NAM
 
 system-deps: ## Install the Debian packages that some tests need (root)
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-gnutls chromium chromium-driver swtpm tpm2-tools softhsm2
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl rsyslog rsyslog-gnutls chromium chromium-driver swtpm tpm2-tools softhsm2
 
 .PHONY: help up test test-full check bench system-deps

@@ -177,6 +177,21 @@ def test_what_is_being_read_ends_with_its_session() -> None:
     server.stop()
 
 
+def test_a_browser_takes_its_cookies_to_every_port_of_a_host() -> None:
+    app = create_app(FakeDesk(), ServeSettings())
+    cookie = WebClient(app, token="").get(sign_in_path(app)).headers["set-cookie"]
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("cookie", ""))
+        return httpx.Response(200, headers={"set-cookie": cookie} if request.url.port == 8470 else {})
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as browser:
+        for url in ("http://127.0.0.1:8470/", "http://127.0.0.1:9999/", "http://localhost:8470/"):
+            browser.get(url)
+    assert [bool(held) for held in seen] == [False, True, False]
+
+
 @pytest.mark.parametrize("mode", ["navigate", "no-cors", "cors"])
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_another_site_reads_nothing_and_writes_nothing(site: str, mode: str) -> None:
