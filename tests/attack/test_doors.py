@@ -33,8 +33,8 @@ COLUMNAR = {
 }  # fmt: skip
 
 
-def routes(app: FastAPI) -> Iterator[tuple[str, str, str]]:
-    """Yield method, template and an address of every route that there is."""
+def routes(app: FastAPI, value: str = "x") -> Iterator[tuple[str, str, str]]:
+    """Yield method, template and an address of every route that there is, with a value for each of its parameters."""
 
     def walk(found: list[object]) -> Iterator[tuple[str, str, str]]:
         for route in found:
@@ -47,7 +47,7 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str, str]]:
             address = template
             while "{" in address:
                 before, _, rest = address.partition("{")
-                address = before + "x" + rest.partition("}")[2]
+                address = before + value + rest.partition("}")[2]
             if isinstance(route, Mount):
                 address += "/style.css"
             for method in sorted(getattr(route, "methods", None) or {"GET"}):

@@ -9,8 +9,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from cryptography.x509 import Certificate, ObjectIdentifier
+from cryptography.x509.oid import NameOID
 from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -71,15 +72,17 @@ def tenant_by_organisation(peer: Peer) -> str:
     return peer.organisation
 
 
-def peer_of_certificate(certificate: dict[str, Any] | None) -> Peer | None:
-    """Return the peer of a certificate as ``ssl.SSLSocket.getpeercert`` tells it; None without a common name."""
-    if not certificate:
+def peer_of_certificate(certificate: Certificate | None) -> Peer | None:
+    """Return the peer of a certificate; None without one common name: of two, nobody can say which is meant."""
+    if certificate is None:
         return None
-    subject = {key: value for part in certificate.get("subject", ()) for key, value in part}
-    name = str(subject.get("commonName", ""))
-    if not name:
-        return None
-    return Peer(name=name[:200], organisation=str(subject.get("organizationName", "")), verified=True)
+    name, organisation = (_only(certificate, oid) for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME))
+    return Peer(name=name[:200], organisation=organisation, verified=True) if name else None
+
+
+def _only(certificate: Certificate, oid: ObjectIdentifier) -> str:
+    found = certificate.subject.get_attributes_for_oid(oid)
+    return str(found[0].value) if len(found) == 1 else ""
 
 
 def caller_of(request: Request) -> Caller:

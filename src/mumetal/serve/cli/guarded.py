@@ -14,7 +14,8 @@ from mumetal.core.errors import MumetalError, UnavailableError
 
 P = ParamSpec("P")
 PARTS = dict.fromkeys(
-    ("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime", "tuf"), "server"
+    ("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime", "tuf", "OpenSSL"),
+    "server",
 ) | {
     "cryptography": "crypto",
     "cyclonedx": "crypto",
