@@ -14,12 +14,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.attack.test_doors import COLUMNAR, routes
 from tests.authority import Authority
 from tests.fake_desk import DEVICES, FakeDesk
+from typer.testing import CliRunner
 
 from mumetal.app.settings import ServeSettings
 from mumetal.core.errors import RejectedError
 from mumetal.scan.crypto.tls import probe
 from mumetal.serve.api import tls
 from mumetal.serve.api.server import Server, tls_of
+from mumetal.serve.cli.app import app as commands
 from mumetal.serve.web import create_app
 
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
@@ -67,6 +69,13 @@ def test_the_door_agrees_on_a_quantum_safe_key(door: Door) -> None:
     assert (agreed.version, agreed.group) == ("TLS-1.3", "X25519MLKEM768")
     with door.client(door.ours.issue("ana", "local", CLIENT)) as classical:  # one that knows no ML-KEM gets in too
         assert classical.get("/api/v1/incidents").status_code == 200
+
+
+def test_check_says_what_doors_and_sinks_agree_keys_by(tmp_path: Path) -> None:
+    said = CliRunner().invoke(commands, ["check", "--store", str(tmp_path)]).output
+    line = next(line for line in said.splitlines() if "key agreement" in line)
+    assert "doors off loopback by X25519MLKEM768, quantum-safe" in line
+    assert ("TLS sinks not quantum-safe" in line) == (ssl.OPENSSL_VERSION_INFO[:2] < (3, 5))
 
 
 def test_who_has_no_certificate_of_the_authority_gets_nothing(door: Door, tmp_path: Path) -> None:

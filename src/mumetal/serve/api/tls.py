@@ -12,9 +12,13 @@ needs 3.5 there. pyOpenSSL speaks with the one in the wheel of ``cryptography``,
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 
@@ -47,6 +51,27 @@ def server_context(certificate: str, key: str, client_ca: str) -> SSL.Context:
     context.load_verify_locations(client_ca)
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
     return context
+
+
+def agreed_group() -> str:
+    """Return what this machine's doors and one of their own kind agree keys by: ``"X25519MLKEM768"`` where it is quantum-safe."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([]), datetime(2026, 1, 1, tzinfo=UTC)
+    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    built = built.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    door, client = SSL.Context(SSL.TLS_SERVER_METHOD), SSL.Context(SSL.TLS_CLIENT_METHOD)
+    door.use_certificate(built.sign(key, SHA256()))
+    door.use_privatekey(key)
+    here, there = SSL.Connection(door, None), SSL.Connection(client, None)
+    here.set_accept_state()
+    there.set_connect_state()
+    for _ in range(4):  # flights of a handshake
+        for one, other in ((there, here), (here, there)):
+            with suppress(SSL.WantReadError):
+                one.do_handshake()
+            with suppress(SSL.WantReadError):
+                other.bio_write(one.bio_read(PIECE))
+    return there.get_group_name() or "unknown"
 
 
 class SealedTransport(asyncio.Transport):
