@@ -36,7 +36,8 @@ def keep_private(folder: Path, say: Callable[[str], None]) -> None:
         loose = [path for path in _below(folder) if _loosened(path)]
     except OSError as error:
         hint = "name a folder of this account with --store"
-        raise UnavailableError(f"cannot be kept private: {error.strerror}", where=str(folder), hint=hint) from None
+        where = str(error.filename or folder)
+        raise UnavailableError(f"cannot be kept private: {error.strerror}", where=where, hint=hint) from None
     if loose:
         say(f"Other accounts could reach {len(loose)} files and folders of {folder}; now only this one can.")
 
@@ -50,7 +51,12 @@ def _below(folder: Path) -> Iterator[Path]:
 def _loosened(path: Path) -> bool:
     """Take from others what they may; return whether they could do anything."""
     mode = path.lstat().st_mode
-    if stat.S_ISLNK(mode) or not mode & OTHERS:
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or not mode & OTHERS:
         return False
-    path.chmod(stat.S_IMODE(mode) & ~OTHERS)
+    # by what was opened, not by name: who could write here may put a link in its place meanwhile
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fchmod(handle, stat.S_IMODE(os.fstat(handle).st_mode) & ~OTHERS)
+    finally:
+        os.close(handle)
     return True

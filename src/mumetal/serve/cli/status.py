@@ -51,7 +51,10 @@ def status(*, settings: SettingsOption = None, store: StoreOption = None, as_jso
         return 0
     out = show.console()
     if alive:
-        out.print(f"Running since {show.age(alive.since_ns, now_ns)} ago: [bold]{alive.url}[/]")
+        signs_in = "   (`mumetal link` signs a browser in)" if alive.token else ""
+        out.print(
+            f"Running since {show.age(alive.since_ns, now_ns)} ago: [bold]{alive.url}[/]{signs_in}", soft_wrap=True
+        )
         if alive.log:
             out.print(f"Log: {escape(alive.log)}", soft_wrap=True)
     else:
