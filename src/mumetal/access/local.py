@@ -20,7 +20,7 @@ OPERATOR_ACTIONS = frozenset(
         "delivery.push",
     }
 )
-VERSION = "1"  # of the rules in this module
+VERSION = "2"  # of the rules in this module
 
 
 class LocalOperator:
