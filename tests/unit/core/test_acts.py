@@ -41,7 +41,7 @@ def test_a_decision_without_a_policy_permits_nothing() -> None:
     for policies, version in (((), "1"), (("p",), "")):
         with pytest.raises(BadInputError):
             Decision(request=ASKED, permitted=True, policies=policies, version=version)
-    assert Decision(request=ASKED, permitted=False, policies=(), version="1").policy == "default@2"
+    assert Decision(request=ASKED, permitted=False, policies=(), version="1").policy == "default@1"
 
 
 def test_a_digest_changes_with_each_part_and_with_nothing_else() -> None:
