@@ -46,8 +46,14 @@ check: $(VENV)/.dev ## Lint, types, layers, docs; no other test (those are in te
 bench: $(VENV)/.dev ## Measure the bars of the watch loop and print a table; NAME=watch ARGS='--data DIR' for another bench
 	$(BIN)/mumetal bench $(NAME) $(ARGS)
 
+lock: ## Write the locked dependencies of both installs anew (needs uv): each at one version, by its hashes
+	@for part in core server; do \
+	  $(UV) pip compile pyproject.toml $$(test $$part = core || echo --extra $$part) --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements/$$part.txt; \
+	done
+
 system-deps: ## Install the Debian packages that some tests need (root)
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-gnutls chromium chromium-driver swtpm tpm2-tools softhsm2
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl rsyslog rsyslog-gnutls chromium chromium-driver swtpm tpm2-tools softhsm2
 
-.PHONY: help up test test-full check bench system-deps
+.PHONY: help lock up test test-full check bench system-deps

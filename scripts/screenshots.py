@@ -1,4 +1,4 @@
-"""Photograph a running dashboard: ``python scripts/screenshots.py URL OUT_DIR``.
+"""Photograph a running dashboard: ``python scripts/screenshots.py "$(mumetal link)" OUT_DIR``.
 
 Takes overview, device, incident, evidence, quarantine and truth, on a desktop and a phone, light and dark, and says
 which pages scroll sideways or wrote to the console. Needs Debian's chromium and chromium-driver (`make system-deps`).
@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -35,11 +35,12 @@ def driver(profile: str) -> webdriver.Chrome:
     return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver") or "chromedriver"))
 
 
-def pages(url: str) -> dict[str, str]:
-    """Return the pages worth a picture, by what the API lists."""
+def pages(url: str, cookie: str) -> dict[str, str]:
+    """Return the pages worth a picture, by what the API lists to the browser's session."""
 
     def get(path: str) -> list[dict[str, object]] | dict[str, object]:
-        with urllib.request.urlopen(f"{url}/api/v1/{path}", timeout=10) as answer:
+        asked = urllib.request.Request(f"{url}/api/v1/{path}", headers={"Cookie": cookie})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
             found: list[dict[str, object]] | dict[str, object] = json.load(answer)
             return found
 
@@ -60,12 +61,15 @@ def pages(url: str) -> dict[str, str]:
 
 def main() -> int:
     """Take all pictures; 1 when a page scrolls sideways or wrote an error to the console."""
-    url, out = sys.argv[1].rstrip("/"), Path(sys.argv[2])
+    link, out = sys.argv[1], Path(sys.argv[2])
+    url = "{0.scheme}://{0.netloc}".format(urlsplit(link))
     out.mkdir(parents=True, exist_ok=True)
     bad = 0
     with tempfile.TemporaryDirectory() as profile:
         browser = driver(profile)
         try:
+            browser.get(link)
+            cookie = "; ".join(f"{c['name']}={c['value']}" for c in browser.get_cookies())
             for size, (width, height, mobile) in SIZES.items():
                 for theme in ("light", "dark"):
                     browser.execute_cdp_cmd(
@@ -74,7 +78,7 @@ def main() -> int:
                     )
                     scheme = {"name": "prefers-color-scheme", "value": theme}
                     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-                    for name, path in pages(url).items():
+                    for name, path in pages(url, cookie).items():
                         bad += photograph(browser, url + path, out / f"{name}-{size}-{theme}.png", name)
         finally:
             browser.quit()

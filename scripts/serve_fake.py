@@ -10,6 +10,7 @@ from tests.fake_desk import FakeDesk
 
 from mumetal.app.settings import ServeSettings
 from mumetal.serve.api.server import Server
+from mumetal.serve.pages.sign_in import link_path
 from mumetal.serve.web import create_app
 
 
@@ -17,8 +18,9 @@ def main() -> None:
     """Serve until interrupted."""
     settings = ServeSettings(port=int(sys.argv[1]) if len(sys.argv) > 1 else 8471)
     desk = FakeDesk(empty="--empty" in sys.argv, learning="--learning" in sys.argv)
-    server = Server(create_app(desk, settings, report=lambda _t, i: f"# Report on {i}\n"), settings)
-    print(server.start(), flush=True)
+    app = create_app(desk, settings, report=lambda _t, i: f"# Report on {i}\n")
+    server = Server(app, settings)
+    print(server.start() + link_path(app.state.sessions), flush=True)
     try:
         while True:
             time.sleep(3_600)

@@ -20,6 +20,7 @@ from mumetal.core.incident import Incident
 from mumetal.core.ports import Decision, LedgerEntry, PluginInfo, Request, Truth
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
+from mumetal.redteam.range import StackAddress
 
 T0 = 1_800_000_000 * 10**9
 
@@ -114,11 +115,11 @@ class FakeTwin:
     def __init__(self) -> None:
         self._truth: list[Truth] = []
         self._now = T0
-        self.speaks_with = ""
+        self.speaks_with = self.opens_with = ""
         self.stopped = False
 
-    def start(self, push_url: str) -> None:
-        self.speaks_with = push_url
+    def start(self, push_url: str, push_token: str) -> None:
+        self.speaks_with, self.opens_with = push_url, push_token
 
     def stop(self) -> None:
         self.stopped = True
@@ -150,9 +151,9 @@ class FakeStack:
         self.store: FakeStore | None = None
 
     @contextmanager
-    def open(self) -> Iterator[str]:
+    def open(self) -> Iterator[StackAddress]:
         self.store = FakeStore(self.folder)
-        yield self.url
+        yield StackAddress(url=self.url, operator="o" * 64, senders="s" * 64)
         self.store.close()
 
 

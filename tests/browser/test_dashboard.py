@@ -17,6 +17,7 @@ from tests.firmware_boards import book
 from tests.needs import need
 from tests.trust_keys import counting
 from tests.unit.trust.ledger.books import entry
+from tests.web_client import sign_in_path
 
 from mumetal.app import wiring
 from mumetal.app.settings import ServeSettings
@@ -60,8 +61,11 @@ def url(desk: FakeDesk, browser: webdriver.Chrome, tmp_path: Path) -> Iterator[s
     ledger = open_local(tmp_path / "ledger", clock=clock, entropy=counting())
     ledger.append_many([replace(entry(n), t_ns=desk.now_ns - (59 - n) * 3_600 * 10**9) for n in range(60)])
     audit = AuditDesk(ledger, wiring.authorizer(), clock)
-    server = Server(create_app(desk, settings, firmware=book(tmp_path), audit=audit), settings)
-    yield server.start()
+    app = create_app(desk, settings, firmware=book(tmp_path), audit=audit)
+    server = Server(app, settings)
+    url = server.start()
+    browser.get(url + sign_in_path(app))
+    yield url
     browser.get("about:blank")
     server.stop()
     ledger.close()

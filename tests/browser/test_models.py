@@ -14,6 +14,7 @@ from tests.fake_desk import FakeDesk
 from tests.model_files import House, background, pca_model
 from tests.needs import need
 from tests.unit.trust.models.test_lifecycle import GATES, to_active
+from tests.web_client import sign_in_path
 
 from mumetal.app.models.live import LiveModels
 from mumetal.app.settings import ServeSettings
@@ -46,9 +47,11 @@ def test_a_person_rolls_back_and_takes_it_back(chrome: webdriver.Chrome, tmp_pat
     first = to_active(house, pca_model(background(seed=1)))
     second = to_active(house, pca_model(background(seed=2)), parents=(first,))
     settings = ServeSettings(port=0)
-    server = Server(create_app(FakeDesk(), settings, models=LiveModels(house.desk)), settings)
+    web = create_app(FakeDesk(), settings, models=LiveModels(house.desk))
+    server = Server(web, settings)
     url = server.start()
     try:
+        chrome.get(url + sign_in_path(web))
         for width, height in ((1280, 900), (390, 844)):
             for name in ("light", "dark"):
                 view(chrome, width, height)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.web_client import token_headers
 from typer.testing import CliRunner
 
 from mumetal.serve.cli.app import app
@@ -35,10 +36,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def attacks_found(url: str) -> list[Any]:
+STORE = ".mumetal"
+
+
+def attacks_found(url: str, store: Path) -> list[Any]:
     """Return the open incidents that overlap an attack of the demonstration's own truth."""
-    raised = [i for i in ask(url, "/api/v1/incidents") if i["state"] == "open" and i["severity"] >= 4]
-    attacks = [t for t in ask(url, "/api/v1/truth") if t["kind"] == "attack"]
+    raised = [i for i in ask(url, "/api/v1/incidents", store) if i["state"] == "open" and i["severity"] >= 4]
+    attacks = [t for t in ask(url, "/api/v1/truth", store) if t["kind"] == "attack"]
     return [
         i
         for i in raised
@@ -63,7 +67,7 @@ def test_a_demonstration_ends_by_itself_and_what_was_done_is_in_the_ledger(tmp_p
 def test_a_demonstration_finds_an_attack_and_what_was_done_is_in_the_ledger(tmp_path: Path) -> None:
     process, url = start_up(tmp_path)
     try:
-        wait_until(lambda: attacks_found(url))
+        wait_until(lambda: attacks_found(url, tmp_path / STORE))
     finally:
         process.send_signal(signal.SIGINT)
         output = process.communicate(timeout=400)[0]
@@ -190,9 +194,9 @@ def start_up(cwd: Path, *words: str) -> tuple[subprocess.Popen[str], str]:
     pytest.fail(said)
 
 
-def ask(url: str, path: str) -> Any:
+def ask(url: str, path: str, store: Path) -> Any:
     line = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
-    line.request("GET", path)
+    line.request("GET", path, headers=token_headers(store))
     body = line.getresponse().read()
     line.close()
     return json.loads(body)
@@ -209,17 +213,19 @@ def wait_until(what: Any, seconds: float = 400) -> Any:
 def test_ones_own_source_is_watched_survives_a_kill_and_ends_cleanly(lab: Path, tmp_path: Path) -> None:
     source = ("--source", f"bluefors:{lab / 'lab' / 'bluefors'}?device=fridge")
     process, url = start_up(tmp_path, *source)
-    found = wait_until(lambda: [i for i in ask(url, "/api/v1/incidents") if i["severity"] >= 4])
-    rows = ask(url, "/api/v1/overview")["rows_total"]
+    found = wait_until(lambda: [i for i in ask(url, "/api/v1/incidents", tmp_path / STORE) if i["severity"] >= 4])
+    rows = ask(url, "/api/v1/overview", tmp_path / STORE)["rows_total"]
     process.kill()
     process.communicate(timeout=400)
     process, url = start_up(tmp_path, *source)
     try:
-        again = ask(url, "/api/v1/incidents")
+        again = ask(url, "/api/v1/incidents", tmp_path / STORE)
         assert found[0]["incident_id"] in {i["incident_id"] for i in again}
         changed = mumetal("incident", found[0]["incident_id"], "--state", "acknowledged", "--json", cwd=tmp_path)
         assert json.loads(changed.stdout)["incident"]["state"] == "acknowledged", changed.stderr
-        assert ask(url, "/api/v1/overview")["rows_total"] < rows, "what was committed is not read again"
+        assert ask(url, "/api/v1/overview", tmp_path / STORE)["rows_total"] < rows, (
+            "what was committed is not read again"
+        )
         beside = mumetal("up", "--port", "0", *source, cwd=tmp_path)
         assert beside.returncode == 3, "one folder has one owner"
     finally:

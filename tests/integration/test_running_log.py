@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 from tests.integration.test_commands import mumetal, start_up, wait_until
+from tests.web_client import token_headers
+
+from mumetal.access.api import os_user
 
 SECRET = "Gh7dk29sKsl20fkDks83hfks0293kdfj"
 SETTINGS = '[logs]\nformat = "json"\nlevel = "debug"\nlevels = { uvicorn = "debug" }\n'
 
 
-def post(url: str, path: str, body: bytes) -> tuple[int, str]:
+def post(url: str, path: str, body: bytes, **known: str) -> tuple[int, str]:
     line = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     headers = {
         "Content-Type": "application/json", "Authorization": f"Bearer {SECRET}", "X-Request-ID": SECRET,
         "Cookie": f"session={SECRET}",
-    }  # fmt: skip
+    } | known  # fmt: skip
     line.request("POST", path, body=body, headers=headers)
     answer = line.getresponse()
     answer.read()
@@ -50,14 +54,22 @@ def test_the_log_tells_start_source_requests_and_stop_and_no_secret(tmp_path: Pa
         assert f"Log: {log}" in mumetal("status", cwd=tmp_path).stdout
         wait_until(lambda: any(s["event"] == "stream.state" for s in told(log)))
         source.unlink()
+        known, sender = token_headers(tmp_path / ".mumetal"), token_headers(tmp_path / ".mumetal", "push")
+        once = json.loads(mumetal("link", "--json", cwd=tmp_path).stdout)["url"]
+        with httpx.Client() as browser:
+            assert browser.get(once).status_code == 303
+            session = next(iter(browser.cookies.values()))
+            assert browser.get(url).status_code == 200
         pushed = {
             "device": SECRET, "stream": "s", "channels": [{"name": "a", "unit": "K"}],
             "t_ns": [1_790_000_000 * 10**9], "values": [[0.01]],
         }  # fmt: skip
         answers = [
-            post(url, "/api/v1/push/columnar", json.dumps(pushed).encode()),
-            post(url, "/api/v1/push/columnar", f'{{"api_key": "{SECRET}"'.encode()),
+            post(url, "/api/v1/push/columnar", json.dumps(pushed).encode(), **known),
+            post(url, "/api/v1/push/columnar", f'{{"api_key": "{SECRET}"'.encode(), **known),
+            post(url, f"/api/v1/incidents/{SECRET}/change", b"{}", **known),
             post(url, f"/api/v1/incidents/{SECRET}/change", b"{}"),
+            post(url, f"/sign-in/{SECRET}", b""),
         ]
         broken_request(url)
         wait_until(lambda: any(s["event"] == "source.unavailable" for s in told(log)))
@@ -90,6 +102,12 @@ def test_the_log_tells_start_source_requests_and_stop_and_no_secret(tmp_path: Pa
     written = log.read_text()
     assert SECRET[:16] not in written
     assert SECRET[16:] not in written
+    for secret in (once.rpartition("/")[2], session, known["Authorization"][7:], sender["Authorization"][7:]):
+        assert secret not in written + output
+    who = {s["request"]: s["who"] for s in said if s["event"] == "http.request"}
+    assert [who[request] for _, request in answers] == [os_user()] * 3 + ["-"] * 2
+    assert [s["what"] for s in said if s["event"] == "access.refused"] == ["token", "token"]
+    assert [s["who"] for s in said if s["event"] == "session.opened"] == [os_user()]
     assert "[secret " in written
     assert log.stat().st_mode & 0o777 == 0o600
     assert json.loads(mumetal("status", "--json", cwd=tmp_path).stdout)["running"] is None

@@ -5,16 +5,17 @@ import os
 import secrets
 import string
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.fake_desk import FakeDesk
-from tests.web_client import WebClient
+from tests.web_client import WebClient, token_headers
 from typer.testing import CliRunner
 
 from mumetal.access import scopes
+from mumetal.access.tokens import token_file
 from mumetal.app import running, wiring
 from mumetal.app.scans import Scans
 from mumetal.app.settings import ServeSettings, Settings
@@ -186,14 +187,16 @@ def test_a_running_stack_takes_the_scan_and_shows_it(repo: Repo) -> None:
     settings = Settings(store=StoreSettings(directory=str(repo.store)), serve=ServeSettings(port=0))
     clock = SystemClock()
     with Session(settings, clock, None) as session:
-        running.write(repo.store, running.Running(pid=os.getpid(), url=session.url, since_ns=clock.now_ns()))
+        token = str(token_file(repo.store))
+        running.write(
+            repo.store, running.Running(pid=os.getpid(), url=session.url, since_ns=clock.now_ns(), token=token)
+        )
         repo.scan(code=1)
-        with urllib.request.urlopen(f"{session.url}/api/v1/scans/findings?rule=scan.secrets") as answer:
-            found = json.load(answer)
+        known = token_headers(repo.store)
+        found = httpx.get(f"{session.url}/api/v1/scans/findings?rule=scan.secrets", headers=known).json()
         assert [s["path"] for s in found] == ["src/run.py"]
         assert [i.state for i in session.stack.incidents(LOCAL)] == [IncidentState.OPEN] * 2
-        with urllib.request.urlopen(f"{session.url}/scans/{found[0]['finding_id']}") as answer:
-            page = answer.read().decode()
+        page = httpx.get(f"{session.url}/scans/{found[0]['finding_id']}", headers=known).text
         assert "Why it matters" in page
         assert "Delete the key" in page
         running.clear(repo.store)

@@ -1,7 +1,5 @@
 """A real uvicorn on loopback: plain, live streams, stopping, and mutual TLS."""
 
-import datetime as dt
-import ipaddress
 import json
 import ssl
 import threading
@@ -10,11 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from tests.authority import Authority
 from tests.fake_desk import FakeDesk
+from tests.web_client import operator_headers
 
 from mumetal.app.settings import ServeSettings
 from mumetal.core.errors import UnavailableError
@@ -30,33 +27,38 @@ def desk() -> FakeDesk:
 
 
 @pytest.fixture
-def served(desk: FakeDesk) -> Iterator[tuple[Server, str]]:
+def served(desk: FakeDesk) -> Iterator[tuple[Server, httpx.Client]]:
     settings = ServeSettings(port=0)
-    server = Server(create_app(desk, settings), settings)
+    app = create_app(desk, settings)
+    server = Server(app, settings)
     url = server.start()
-    yield server, url
+    with httpx.Client(base_url=url, headers=operator_headers(app), timeout=20) as client:
+        yield server, client
     server.stop()
 
 
-def test_pages_and_api_are_served(served: tuple[Server, str]) -> None:
-    _, url = served
-    assert httpx.get(f"{url}/api/v1/healthz").json()["status"] == "ok"
-    page = httpx.get(url)
+def test_pages_and_api_are_served(served: tuple[Server, httpx.Client]) -> None:
+    _, client = served
+    assert client.get("/api/v1/healthz").json() == {"status": "ok"}
+    page = client.get("/")
     assert "Overview" in page.text
     assert page.headers["content-security-policy"]
     assert "server" not in page.headers
 
 
-def test_a_taken_port_is_said(served: tuple[Server, str]) -> None:
-    port = int(served[1].rsplit(":", 1)[1])
+def test_a_taken_port_is_said(served: tuple[Server, httpx.Client]) -> None:
+    port = served[1].base_url.port
+    assert port is not None
     settings = ServeSettings(port=port)
     with pytest.raises(UnavailableError, match="cannot listen"):
         Server(create_app(FakeDesk(), settings), settings).start()
 
 
-def test_live_samples_come_as_events_and_end_with_the_reader(served: tuple[Server, str], desk: FakeDesk) -> None:
+def test_live_samples_come_as_events_and_end_with_the_reader(
+    served: tuple[Server, httpx.Client], desk: FakeDesk
+) -> None:
     found: list[dict[str, object]] = []
-    with httpx.stream("GET", f"{served[1]}/api/v1/devices/aurora-27/live?stream=cryostat", timeout=20) as answer:
+    with served[1].stream("GET", "/api/v1/devices/aurora-27/live?stream=cryostat") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         for line in answer.iter_lines():
             if line.startswith("data: "):
@@ -69,13 +71,13 @@ def test_live_samples_come_as_events_and_end_with_the_reader(served: tuple[Serve
     assert desk.live_closed.wait(20), "the iterator was not closed when the reader went"
 
 
-def test_stop_ends_live_streams_and_frees_the_port(served: tuple[Server, str], desk: FakeDesk) -> None:
-    server, url = served
+def test_stop_ends_live_streams_and_frees_the_port(served: tuple[Server, httpx.Client], desk: FakeDesk) -> None:
+    server, client = served
     started, ended = threading.Event(), threading.Event()
 
     def read() -> None:
         try:
-            with httpx.stream("GET", f"{url}/api/v1/devices/aurora-27/live", timeout=20) as answer:
+            with client.stream("GET", "/api/v1/devices/aurora-27/live") as answer:
                 for line in answer.iter_lines():
                     if line.startswith("data: "):
                         started.set()
@@ -91,13 +93,14 @@ def test_stop_ends_live_streams_and_frees_the_port(served: tuple[Server, str], d
     reader.join()
     assert desk.live_closed.wait(20)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(url)
+        client.get("/")
     server.stop()
 
 
 def test_a_body_past_the_bound_is_refused_on_the_wire(desk: FakeDesk) -> None:
     settings = ServeSettings(port=0, max_body_mib=1)
-    server = Server(create_app(desk, settings), settings)
+    app = create_app(desk, settings)
+    server = Server(app, settings)
     url = server.start()
     try:
 
@@ -105,7 +108,7 @@ def test_a_body_past_the_bound_is_refused_on_the_wire(desk: FakeDesk) -> None:
             for _ in range(40):
                 yield b" " * 2**16
 
-        headers = {"Content-Type": "application/json"}
+        headers = operator_headers(app) | {"Content-Type": "application/json"}
         answer = httpx.post(f"{url}/api/v1/push/columnar", content=chunks(), headers=headers)
         assert answer.status_code == 413
     except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
@@ -113,50 +116,6 @@ def test_a_body_past_the_bound_is_refused_on_the_wire(desk: FakeDesk) -> None:
     finally:
         server.stop()
     assert desk.pushed == []
-
-
-class Authority:
-    """A certificate authority for one test."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.key = folder, ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        built = self._builder(self.name, self.key.public_key())
-        built = built.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        built = built.add_extension(usage, critical=True)
-        built = built.add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
-        self.certificate = built.sign(self.key, hashes.SHA256())
-        self.path = folder / f"{name}.pem"
-        self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = dt.datetime.now(dt.UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self.name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(hours=1))
-            .not_valid_after(now + dt.timedelta(hours=1))
-        )
-
-    def issue(self, name: str, organisation: str, usage: x509.ObjectIdentifier) -> tuple[str, str]:
-        """Write a certificate and its key; return their paths."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
-        subject += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation)] if organisation else []
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        built = self._builder(x509.Name(subject), key.public_key()).add_extension(names, critical=False)
-        built = built.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        certificate = built.add_extension(authority, critical=False).sign(self.key, hashes.SHA256())
-        paths = self.folder / f"{name}.crt", self.folder / f"{name}.key"
-        paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
-        return str(paths[0]), str(paths[1])
 
 
 def test_off_loopback_only_certificates_of_the_authority_get_in_each_as_its_tenant(

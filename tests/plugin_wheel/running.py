@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from tests.web_client import token_headers
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class Place:
             process.wait(400)
             pytest.fail(said)
         try:
-            yield Up(url[0], said)
+            yield Up(url[0], said, self.folder / ".mumetal")
         finally:
             process.send_signal(signal.SIGINT)
             output = process.communicate(timeout=400)[0]
@@ -78,15 +79,16 @@ class Up:
     Args:
         url: Its pages.
         said: What it said while it started.
+        store: Its folder.
     """
 
-    def __init__(self, url: str, said: str) -> None:
-        self.url, self.said = url, said
+    def __init__(self, url: str, said: str, store: Path) -> None:
+        self.url, self.said, self._store = url, said, store
 
     def get(self, path: str) -> str:
         """Return a page."""
         line = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=60)
-        line.request("GET", path)
+        line.request("GET", path, headers=token_headers(self._store))
         answer = line.getresponse()
         body = answer.read().decode()
         line.close()

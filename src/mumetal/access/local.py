@@ -20,7 +20,7 @@ OPERATOR_ACTIONS = frozenset(
         "delivery.push",
     }
 )
-VERSION = "1"  # of the rules in this module
+VERSION = "2"  # of the rules in this module
 
 
 class LocalOperator:
@@ -34,6 +34,7 @@ class LocalOperator:
         tenant: The tenant they work for.
         actions: What they may do; exact verbs, no patterns.
         agents: Mumetal's own agents and the verbs each may do by itself, for any tenant.
+        certificate: Common name of a certificate that stands for the operator too; empty for none.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class LocalOperator:
         tenant: str,
         actions: Collection[str] = OPERATOR_ACTIONS,
         agents: Mapping[str, Collection[str]] | None = None,
+        certificate: str = "",
     ) -> None:
         check.name(principal, "principal")
         check.name(tenant, "tenant")
-        self._principal, self._tenant, self._actions = principal, tenant, frozenset(actions)
+        self._names = (principal, certificate) if certificate else (principal,)
+        self._tenant, self._actions = tenant, frozenset(actions)
         self._agents = {name: frozenset(verbs) for name, verbs in (agents or {}).items()}
 
     def authorize(self, request: Request) -> Decision:
@@ -77,7 +80,7 @@ class LocalOperator:
         return (
             hmac.compare_digest(request.tenant.encode(), self._tenant.encode())
             and hmac.compare_digest(who.tenant.encode(), self._tenant.encode())
-            and hmac.compare_digest(who.name.encode(), self._principal.encode())
+            and any(hmac.compare_digest(who.name.encode(), name.encode()) for name in self._names)
             and request.action in self._actions
         )
 

@@ -2,12 +2,14 @@
 
 import http.client
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from mumetal.access.api import read_token
 from mumetal.core.errors import BadInputError, MissingError, MumetalError, RejectedError, UnavailableError
 
 TIMEOUT_S = 60.0
@@ -23,12 +25,14 @@ class Running(Struct, frozen=True, kw_only=True):
         url: Its pages.
         since_ns: When it started, nanoseconds since 1970 UTC.
         log: Its log; empty when an older Mumetal runs.
+        token: File of the operator's token; empty where certificates say who calls.
     """
 
     pid: int
     url: str
     since_ns: int
     log: str = ""
+    token: str = ""
 
 
 def write(directory: Path, running: Running) -> None:
@@ -53,11 +57,24 @@ def read(directory: Path) -> Running | None:
     return running
 
 
+def found(folders: Iterable[Path]) -> Running:
+    """Return the stack that runs in the first of these folders that one runs in.
+
+    Raises:
+        UnavailableError: None runs in any.
+    """
+    looked = tuple(folders)
+    alive = next((running for folder in looked if (running := read(folder))), None)
+    if alive is None:
+        raise UnavailableError("no stack runs here", where=str(looked[0]), hint="start one with `mumetal up`")
+    return alive
+
+
 def ask(running: Running, path: str, body: bytes | None, method: str = "POST") -> bytes:
     """Ask the stack that runs here, with JSON or without, and return its answer; one process owns the incidents.
 
     Raises:
-        UnavailableError: It does not answer, or only over TLS.
+        UnavailableError: It does not answer, or only over TLS, or its token is another account's.
         RejectedError: A security check there said no.
         BadInputError: It refused for another reason.
     """
@@ -66,9 +83,12 @@ def ask(running: Running, path: str, body: bytes | None, method: str = "POST") -
         raise UnavailableError(
             "the stack runs with TLS", where=running.url, hint="use its page, or post with a certificate"
         )
+    headers = {"Authorization": f"Bearer {read_token(Path(running.token))}"} if running.token else {}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     line = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=TIMEOUT_S)
     try:
-        line.request(method, path, body=body, headers={"Content-Type": "application/json"} if body is not None else {})
+        line.request(method, path, body=body, headers=headers)
         answer = line.getresponse()
         said = answer.read(MAX_ANSWER)
     except OSError as error:
@@ -92,6 +112,11 @@ def _refusal(status: int, said: bytes, url: str) -> MumetalError:
         told = msgspec.json.decode(said, type=_Told)
     except msgspec.DecodeError:
         told = _Told(detail=said[:300].decode(errors="replace"))
-    kinds: dict[int, type[MumetalError]] = {403: RejectedError, 404: MissingError, 503: UnavailableError}
+    kinds: dict[int, type[MumetalError]] = {
+        401: RejectedError,
+        403: RejectedError,
+        404: MissingError,
+        503: UnavailableError,
+    }
     kind = kinds.get(status, BadInputError)
     return kind(f"the running stack refused: {told.detail}"[:500], where=told.where or url, hint=told.hint)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from mumetal.access.api import LocalOperator, person_scope
+from mumetal.access.api import LocalOperator, os_user, person_scope
 from mumetal.app import settings as settings_file
 from mumetal.app.ending import Ending
 from mumetal.app.models.live import LiveModels
@@ -30,7 +30,7 @@ from mumetal.respond.api import Inventory, decode_inventory
 from mumetal.trust.api import LedgerWatch, demand_of, signed_calibrations
 from mumetal.watch.api import MAX_TIMING_CODES_FILE, TimingCodes, decode_timing_codes
 
-OPERATOR = "operator"
+OPERATOR = "operator"  # common name of the certificate that stands for the operator, off loopback
 # registering and reading training data stay with the operating system's user at the command line
 STACK_ACTIONS = ("stack.start", "stack.miss", "settings.change")
 _log = RoomLogger("app")
@@ -119,9 +119,9 @@ def timing_codes(settings: Settings) -> TimingCodes | None:
         ) from None
 
 
-def operator_scope() -> Scope:
-    """Return the scope of whoever works at this machine's own command line."""
-    return person_scope(LOCAL, OPERATOR)
+def operator_scope(tenant: str = LOCAL) -> Scope:
+    """Return the scope of whoever works at this machine's own command line: the operating system's user."""
+    return person_scope(tenant, os_user())
 
 
 def authorizer(parts: Sequence[Part] | None = None) -> LocalOperator:
@@ -131,7 +131,8 @@ def authorizer(parts: Sequence[Part] | None = None) -> LocalOperator:
         parts: What there is; the package's own where none are given.
     """
     known = own_parts() if parts is None else parts
-    return LocalOperator(OPERATOR, LOCAL, (*STACK_ACTIONS, *actions_of(known)), agents=agents_of(known))
+    actions = (*STACK_ACTIONS, *actions_of(known))
+    return LocalOperator(os_user(), LOCAL, actions, agents=agents_of(known), certificate=OPERATOR)
 
 
 def _opened(settings: Settings) -> tuple[list[tuple[Source, str]], list[tuple[str, Sink]]]:

@@ -15,6 +15,11 @@ Each error says what was wrong, where (``file:line:column`` or a URI), and how t
 from typing import ClassVar
 
 
+def first_line(error: BaseException) -> str:
+    """Return what a library's error says before it shows what it was given: a database shows its statement from line 2 on."""
+    return next(iter(str(error).splitlines()), "")[:200]
+
+
 class MumetalError(Exception):
     """Root of every error Mumetal raises on purpose.
 

@@ -17,10 +17,12 @@ class BoundClient:
 
     Args:
         url: The stack's own address, as the ground has it.
+        token: Says that it is the operator who asks.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = "") -> None:
         parts = urlsplit(url)
+        self._known = {"authorization": f"Bearer {token}"} if token else {}
         self._host, self._port = str(parts.hostname), parts.port
 
     def request(
@@ -36,7 +38,7 @@ class BoundClient:
             raise RejectedError(f"{path[:80]!r} is no path", where="ground", hint="such as /api/v1/incidents")
         connection = HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
         try:
-            connection.request(method, path, body or None, dict(headers or {}))
+            connection.request(method, path, body or None, self._known | dict(headers or {}))
             answer = connection.getresponse()
             return GroundAnswer(
                 status=answer.status,

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -38,11 +39,20 @@ class Seal:
 class GroundTwin(Twin, Protocol):
     """A twin that lives by itself on the clock of its seal."""
 
-    def start(self, push_url: str) -> None:
-        """Begin to live, and to push to the stack at ``push_url``."""
+    def start(self, push_url: str, push_token: str) -> None:
+        """Begin to live, and to push to the stack at ``push_url``, whose push door the token opens."""
 
     def stop(self) -> None:
         """End it, started or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackAddress:
+    """Where a stack answers, and the tokens that open it: the operator's, and that of programs that send rows."""
+
+    url: str
+    operator: str = field(default="", repr=False)
+    senders: str = field(default="", repr=False)
 
 
 class GroundStack(Protocol):
@@ -56,7 +66,7 @@ class GroundStack(Protocol):
     def keys(self) -> Sequence[str]:
         """URIs of the keys that were made for it."""
 
-    def open(self) -> AbstractContextManager[str]:
+    def open(self) -> AbstractContextManager[StackAddress]:
         """Run it; gives its address."""
 
 
@@ -114,10 +124,15 @@ class TwinRange:
             twin = self._twin(seal)
             built.callback(twin.stop)
             inspect(twin, seal.folder, "twin")
-            url = built.enter_context(stack.open())
+            address = built.enter_context(stack.open())
             ground = Ground(
-                twin=twin, url=url, clock=clock, folder=seal.folder, keys=tuple(stack.keys), connect=BoundClient
+                twin=twin,
+                url=address.url,
+                clock=clock,
+                folder=seal.folder,
+                keys=tuple(stack.keys),
+                connect=partial(BoundClient, token=address.operator),
             )
-            twin.start(url)
+            twin.start(address.url, address.senders)
             built.callback(twin.stop)  # before the stack that it speaks with
             yield ground

@@ -10,7 +10,7 @@ from pathlib import Path
 from mumetal.app.settings import PluginSettings, ServeSettings, Settings
 from mumetal.catalog import calibrations
 from mumetal.connect.api import StoreSettings
-from mumetal.redteam.api import Seal, TwinRange
+from mumetal.redteam.api import Seal, StackAddress, TwinRange
 from mumetal.serve.session import Session
 from mumetal.trust.api import SoftKey, plain_key, write_key
 from mumetal.twin.api import Lab, LabPace, LivingTwin
@@ -58,10 +58,10 @@ class SessionGround:
         )
 
     @contextmanager
-    def open(self) -> Iterator[str]:
+    def open(self) -> Iterator[StackAddress]:
         """Run it; gives its address, and raises at the end what it failed of meanwhile."""
         with Session(self.settings, self._clock, None) as session:
-            yield session.url
+            yield StackAddress(url=session.url, operator=session.tokens.operator, senders=session.tokens.senders)
         if session.stack.error is not None:
             raise session.stack.error
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from msgspec import Struct
 
+from mumetal.access.api import Sessions, new_tokens, open_tokens, os_user
 from mumetal.app import wiring
 from mumetal.app.ending import Ending
 from mumetal.app.lost import lost
@@ -23,7 +24,8 @@ from mumetal.core.ports import Request
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import incident_report
 from mumetal.serve.api.server import Server
-from mumetal.serve.web import create_app
+from mumetal.serve.pages.sign_in import link_path
+from mumetal.serve.web import certified, create_app
 from mumetal.trust.api import (
     FIRMWARE_FOLDER,
     AuditDesk,
@@ -138,6 +140,10 @@ class Session:
                 truth=demo.truth if demo else tuple,
             )
             opened.callback(self.stack.__exit__, None, None, None)
+            # where certificates say who calls no token is any good, and none is left in a file
+            self.certified = certified(settings.serve)
+            self.tokens = new_tokens() if self.certified else open_tokens(folder)
+            self._sessions = Sessions(os_user(), self.tokens, clock)
             self._server = self._made_server()
             self._ending.then(opened.pop_all().close)
         self.url = ""
@@ -146,6 +152,7 @@ class Session:
         app = create_app(
             self.stack,
             self._settings.serve,
+            sessions=self._sessions,
             ledger=self._ledger,
             report=self._report,
             models=self.stack.models,
@@ -170,7 +177,7 @@ class Session:
         self._ending.then(self._server.stop)
         if self._demo:
             self._ending.then(self._demo.stop)
-            self._demo.start(self.url)
+            self._demo.start(self.url, self.tokens.senders)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -199,6 +206,10 @@ class Session:
     def _report(self, tenant: str, incident_id: str) -> str:
         incident = self.stack.incident(tenant, incident_id)
         return incident_report(incident, self.stack.findings(tenant, incident.findings))
+
+    def link(self) -> str:
+        """Return an address that opens a session in one browser, once; the pages' own where certificates do."""
+        return self.url if self.certified else self.url + link_path(self._sessions)
 
     def settle(self) -> None:
         """Stop acting, and wait until all that was committed is scored, a minute at most."""

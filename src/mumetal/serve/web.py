@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mumetal import __version__
+from mumetal.access.api import Sessions, new_tokens, os_user
 from mumetal.app.desk import Desk
 from mumetal.app.models.live import LiveModels
 from mumetal.app.opened import named
@@ -16,16 +17,18 @@ from mumetal.app.parts import own_parts
 from mumetal.app.scans import Scans
 from mumetal.app.settings import ServeSettings
 from mumetal.app.verbs import VerbDesk
+from mumetal.core.clock import SystemClock
 from mumetal.core.errors import BadInputError, MumetalError, UnavailableError
 from mumetal.core.part import Part, Running, looked_up
 from mumetal.core.ports import Ledger
 from mumetal.serve.api.acts import acts_router
 from mumetal.serve.api.guard import HEADERS, Guard, is_loopback
-from mumetal.serve.api.identity import TenantOf, caller_of, tenant_by_organisation
+from mumetal.serve.api.identity import Identify, TenantOf, caller_of, tenant_by_organisation
 from mumetal.serve.api.problems import problem, problem_of
 from mumetal.serve.api.request_log import HEADER, REQUEST, RequestLog
 from mumetal.serve.faces import Faces, Report
 from mumetal.serve.pages.render import error_page, html, navigate, static_files
+from mumetal.serve.pages.sign_in import sign_in_router, stranger_page
 from mumetal.trust.api import AuditDesk, FirmwareBook
 
 
@@ -34,6 +37,7 @@ def create_app(
     settings: ServeSettings,
     *,
     tenant_of: TenantOf = tenant_by_organisation,
+    sessions: Sessions | None = None,
     ledger: Ledger | None = None,
     report: Report | None = None,
     scans: Scans | None = None,
@@ -50,6 +54,7 @@ def create_app(
         desk: The running stack.
         settings: Where it will listen and what it takes.
         tenant_of: Tenant of a peer; raises RejectedError for one that has none.
+        sessions: Who may come over loopback; those of tokens that are in no file where none are given.
         ledger: Where ``ledger:`` evidence is opened; without it such evidence is shown as a pointer only.
         report: Draft report of (tenant, incident id), in Markdown; without it pages offer none.
         models: The models that have pages, and the way to change them; without it the page says how to start.
@@ -63,7 +68,11 @@ def create_app(
     app = FastAPI(
         title="Mumetal", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
     )
-    app.state.identity_required = not is_loopback(settings.host)
+    if certified(settings):
+        sessions = None
+    elif sessions is None:
+        sessions = Sessions(os_user(), new_tokens(), SystemClock())
+    app.state.sessions = sessions
     app.state.tenant_of = tenant_of
     app.state.stopping = threading.Event()
     shown = own_parts() if parts is None else tuple(parts)
@@ -86,12 +95,30 @@ def create_app(
         with named(part):
             _include(app, part, faces)
     app.include_router(acts_router(verbs))
-    navigate(page for part in shown for page in part.pages)
+    if sessions is not None:
+        app.include_router(sign_in_router(sessions))
+    navigate((page for part in shown for page in part.pages), signs_out=sessions is not None)
     app.mount("/static", static_files(), name="static")
     _answer_errors(app)
-    app.add_middleware(Guard, any_host=app.state.identity_required, refuse=_refuse)
+    app.add_middleware(Identify, sessions=sessions, stranger=_stranger, refuse=_refuse)
+    app.add_middleware(Guard, any_host=not is_loopback(settings.host), refuse=_refuse)
     app.add_middleware(RequestLog)
     return app
+
+
+def certified(settings: ServeSettings) -> bool:
+    """Whether certificates say who calls; sessions and tokens do where there are none."""
+    return bool(settings.tls_certificate) or not is_loopback(settings.host)
+
+
+def _stranger(request: Request) -> Response:
+    hint = "sign in with `mumetal link`, or send the token of a file as `Authorization: Bearer`"
+    answer = problem_of(401, detail="nobody was identified", hint=hint)
+    if not request.url.path.startswith("/api/"):
+        answer = stranger_page(401)
+        answer.headers["HX-Refresh"] = "true"  # a part of a page that asks for itself shows the page that helps
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 def _include(app: FastAPI, part: Part, faces: Faces) -> None:
@@ -129,7 +156,11 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def of_paths(request: Request, error: HTTPException) -> Response:
+        allowed = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+        if request.method == "OPTIONS" and allowed:
+            return Response(status_code=204, headers=allowed)
         answer = problem_of(error.status_code, detail=str(error.detail))
+        answer.headers.update(allowed)
         if request.url.path.startswith("/api/"):
             return answer
         return error_page(request, answer, BadInputError("there is no such page", hint="start from the overview"))

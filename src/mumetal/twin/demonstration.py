@@ -162,10 +162,12 @@ class Demonstration:
         """Return what the twins have really done so far, in order of time."""
         return sorted((t for lab in self._labs for t in lab.truth()), key=lambda t: t.start_ns)
 
-    def start(self, push_url: str) -> None:
+    def start(self, push_url: str, push_token: str) -> None:
         """Write the quiet past, then go on living in real time."""
         for lab, place in zip(self._labs, self._places, strict=True):
-            thread = self._clock.thread(partial(self._live, lab, LabWriter(place, push_url)), f"twin {lab.device}")
+            thread = self._clock.thread(
+                partial(self._live, lab, LabWriter(place, push_url, push_token=push_token)), f"twin {lab.device}"
+            )
             self._threads.append(thread)
             thread.start()
 

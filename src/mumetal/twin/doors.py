@@ -35,16 +35,19 @@ class LabWriter:
         directory: The folder; made when it is not there.
         push_url: Base URL of the push door; without one, series other than the refrigerator's are not sent.
         opener: Makes the connection to the door.
+        push_token: Opens it.
     """
 
-    def __init__(self, directory: Path, push_url: str | None = None, opener: Opener = open_url) -> None:
+    def __init__(
+        self, directory: Path, push_url: str | None = None, opener: Opener = open_url, push_token: str = ""
+    ) -> None:
         self.fridge = directory / FRIDGE_FOLDER
         self.calibrations = directory / SETS_FOLDER
         self.audit = directory / TRAIL
         for folder in (self.fridge, self.calibrations):
             folder.mkdir(parents=True, exist_ok=True)
         self.audit.touch()
-        self.push = PushClient(push_url, "twin", opener) if push_url else None
+        self.push = PushClient(push_url, "twin", opener, push_token) if push_url else None
 
     def write(self, data: Sequence[Datum]) -> None:
         """Write what the twin said; files first, then the door.

@@ -40,9 +40,9 @@ class LivingTwin:
         self._died = False
         self.away = 0
 
-    def start(self, push_url: str) -> None:
-        """Begin to live: files, and a push to the door at ``push_url``."""
-        self._writer = LabWriter(self._folder, push_url)
+    def start(self, push_url: str, push_token: str) -> None:
+        """Begin to live: files, and a push to the door at ``push_url``, which the token opens."""
+        self._writer = LabWriter(self._folder, push_url, push_token=push_token)
         self._thread = self._clock.thread(self._live, f"twin {self._lab.device}")
         self._thread.start()
 

@@ -36,10 +36,14 @@ class PushClient:
         url: Base of the door, such as ``http://127.0.0.1:8470``.
         source: Source id that goes into the body.
         opener: Makes the connection.
+        token: Opens the door; empty where certificates do.
     """
 
-    def __init__(self, url: str, source: str, opener: Opener = open_url) -> None:
+    def __init__(self, url: str, source: str, opener: Opener = open_url, token: str = "") -> None:
         self._url, self._source, self._opener = url, source, opener
+        self._headers = {"content-type": "application/json"}
+        if token:
+            self._headers["authorization"] = f"Bearer {token}"
         self._path = urlsplit(url).path.rstrip("/") + PATH
         self._connection: HTTPConnection | None = None
         self._waiting: deque[bytes] = deque()
@@ -76,7 +80,7 @@ class PushClient:
         try:
             connection = self._connection or self._opener(self._url)
             self._connection = connection
-            connection.request("POST", self._path, body, {"content-type": "application/json"})
+            connection.request("POST", self._path, body, self._headers)
             response = connection.getresponse()
             response.read()
         except (OSError, HTTPException) as error:

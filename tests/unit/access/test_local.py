@@ -41,7 +41,7 @@ def test_a_denial_says_what_was_asked_and_by_which_rules() -> None:
         LocalOperator("alice", "local").authorize(ask("queue.pause"))
     decision = caught.value.decision
     assert decision is not None
-    assert (decision.permitted, decision.policies, decision.version) == (False, (), "1")
+    assert (decision.permitted, decision.policies, decision.version) == (False, (), "2")
     assert decision.request.action == "queue.pause"
 
 

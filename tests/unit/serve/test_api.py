@@ -11,6 +11,7 @@ from arro3.io import write_ipc_stream
 from tests.fake_desk import DEVICES, NOW, STREAMS, FakeDesk, S
 from tests.web_client import WebClient
 
+from mumetal.access.api import os_user
 from mumetal.app.settings import ServeSettings
 from mumetal.core.errors import UnavailableError
 from mumetal.core.incident import IncidentState, Label
@@ -90,7 +91,7 @@ def test_a_change_is_made_in_the_callers_name(client: WebClient, desk: FakeDesk)
     answer = client.post(f"/api/v1/incidents/{first(desk)}/change", json=body)
     assert answer.status_code == 200
     assert (answer.json()["state"], answer.json()["label"]) == (IncidentState.ACKNOWLEDGED, Label.ATTACK)
-    assert desk.changes[0][:3] == ("local", first(desk), "operator")
+    assert desk.changes[0][:3] == ("local", first(desk), os_user())
 
 
 @pytest.mark.parametrize(

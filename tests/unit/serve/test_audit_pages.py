@@ -242,8 +242,8 @@ def test_an_act_that_fails_or_is_denied_leaves_its_word(ledger: MerkleLedger) ->
         pytest.fail("a denied act ran")
     said = [e for _, e in ledger.entries(132, 10)]
     assert [e.outcome for e in said] == ["", "done: two jobs held", "", "failed: it broke", "denied"]
-    assert (said[0].why, said[0].policy) == ("incident 7", "access.local.operator@1")
-    assert (said[-1].policy, said[-1].why) == ("default@1", "incident 7: denied: the local operator may not do this")
+    assert (said[0].why, said[0].policy) == ("incident 7", "access.local.operator@2")
+    assert (said[-1].policy, said[-1].why) == ("default@2", "incident 7: denied: the local operator may not do this")
     assert all(e.decision.startswith("sha256:") for e in said)
 
 

@@ -1,6 +1,12 @@
 """The guard: hosts, origins, sites and the headers of every answer; and who may listen where."""
 
+import datetime as dt
+
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.fake_desk import FakeDesk
 from tests.web_client import WebClient
 
@@ -62,7 +68,10 @@ def test_our_own_form_is_let_in() -> None:
 
 
 def test_another_site_may_link_to_us_but_not_read_us(client: WebClient) -> None:
-    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}).status_code == 200
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    followed = client.get("/evidence?uri=event:a", headers=headers)
+    assert (followed.status_code, 'href="/evidence?uri=event:a"' in followed.text) == (403, True)
+    assert 'href="//evil' not in client.get("//evil.example/", headers=headers).text
     assert client.get("/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}).status_code == 403
     answer = client.get("/api/v1/overview", headers={"Origin": "http://evil.example"})
     assert not [h for h in answer.headers if h.startswith("access-control")]
@@ -120,15 +129,25 @@ def test_files_that_are_not_there_are_refused() -> None:
         tls_of(ServeSettings(tls_certificate="no.pem", tls_key="no.pem", client_ca="no.pem"))
 
 
+def certificate(name: str, organisation: str, second: str = "") -> x509.Certificate:
+    key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    pairs = ((NameOID.ORGANIZATION_NAME, organisation), (NameOID.COMMON_NAME, name), (NameOID.COMMON_NAME, second))
+    subject = x509.Name([x509.NameAttribute(oid, value) for oid, value in pairs if value])
+    return (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now).not_valid_after(now + dt.timedelta(days=1)).sign(key, hashes.SHA256())
+    )  # fmt: skip
+
+
 def test_a_certificate_gives_name_and_tenant() -> None:
-    subject = ((("organizationName", "lab-a"),), (("commonName", "alice"),))
-    peer = peer_of_certificate({"subject": subject})
+    peer = peer_of_certificate(certificate("alice", "lab-a"))
     assert peer == Peer(name="alice", organisation="lab-a", verified=True)
     assert peer is not None
     assert tenant_by_organisation(peer) == "lab-a"
-    assert tenant_by_organisation(Peer()) == "local"
+    assert tenant_by_organisation(Peer(name="ana")) == "local"
     assert peer_of_certificate(None) is None
-    assert peer_of_certificate({"subject": ()}) is None
+    assert peer_of_certificate(certificate("", "lab-a")) is None
+    assert peer_of_certificate(certificate("alice", "lab-a", "operator")) is None, "of two names none is meant"
     for organisation in ("", "../x", "a b", "x" * 300):
         with pytest.raises(RejectedError):
             tenant_by_organisation(Peer(name="eve", organisation=organisation, verified=True))

@@ -150,7 +150,7 @@ def test_each_start_says_what_was_set_and_says_where_the_key_is(tmp_path: Path) 
     once = [("stack.start", ""), ("stack.start", "done")]
     assert starts == [*once, *once, ("settings.change", ""), ("settings.change", "done"), *once]
     changed = next(e for e in entries if e.action == "settings.change")
-    assert (changed.why, changed.policy) == ("changed since the last start: watch", "access.local.operator@1")
+    assert (changed.why, changed.policy) == ("changed since the last start: watch", "access.local.operator@2")
     assert len(said) == 1
     assert "ledger.key" in said[0]
     secret = (tmp_path / "s" / "ledger.key").read_text()

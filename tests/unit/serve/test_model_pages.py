@@ -12,6 +12,7 @@ from tests.unit.trust.models.test_lifecycle import GATES, to_active
 from tests.unit.trust.models.test_lifecycle import report as gates_report
 from tests.web_client import WebClient
 
+from mumetal.access.api import os_user
 from mumetal.app import wiring
 from mumetal.app.models.live import LiveModels
 from mumetal.app.settings import ServeSettings
@@ -113,7 +114,7 @@ def test_from_the_page_to_active_back_and_undone(house: House) -> None:
     assert dict(house.registry.load("cryo").facts)["version"] == second
     assert act(house, "cryo", act="retire", version=first, why="old").status_code == 303
     entries = [e for _, e in house.ledger.entries(0, 1_000)]
-    assert {e.actor for e in entries if e.action in {"model.rollback", "model.undo", "model.retire"}} == {"operator"}
+    assert {e.actor for e in entries if e.action in {"model.rollback", "model.undo", "model.retire"}} == {os_user()}
 
 
 def test_what_can_touch_hardware_needs_two_people_of_their_own_connections(house: House) -> None:

@@ -42,7 +42,7 @@ def test_it_lives_in_steps_and_something_starts_at_the_moment_it_is_started(tmp_
     with clock.taking_part(), door.open() as url:
         twin = living(tmp_path, clock)
         assert (tmp_path / "bluefors").is_dir()  # before it lives, for whoever looks there
-        twin.start(url)
+        twin.start(url, "")
         clock.sleep(200.0)
         assert len(next((tmp_path / "bluefors").glob("*/CH6*.log")).read_text().splitlines()) == 180
         truth = twin.perturb("cryostat_sabotage", 0.5, 60.0)
@@ -62,7 +62,7 @@ def test_it_tells_the_same_however_it_is_asked(tmp_path: Path) -> None:
     alone = Lab(snapshots("manila"), 3, T0, pace=PACE).advance(120.0)
     with clock.taking_part():
         twin = living(tmp_path, clock)
-        twin.start("http://127.0.0.1:1")  # nobody there: files are written all the same
+        twin.start("http://127.0.0.1:1", "")  # nobody there: files are written all the same
         said = [*twin.advance(7.0), *twin.advance(113.0)]
         twin.stop()
     assert twin.away > 0
@@ -96,7 +96,7 @@ def test_a_twin_that_died_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         twin = living(tmp_path, clock)
         with monkeypatch.context() as patch:
             patch.setattr(Lab, "advance", broken)
-            twin.start("http://127.0.0.1:1")
+            twin.start("http://127.0.0.1:1", "")
             clock.sleep(61.0)
         with pytest.raises(UnavailableError, match="died"):
             twin.perturb("cryostat_sabotage", 0.5, 60.0)

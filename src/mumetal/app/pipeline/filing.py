@@ -6,7 +6,7 @@ Rules, in order:
 2. New findings of one scan belong together by kind (secrets, code, …): a first scan of a large repository is a handful of
    incidents, not one per line.
 3. What a scan looked for where it was, and did not find, is closed with the reason; an incident whose findings are all
-   closed is resolved. A scan of a part, or one that could not read the file, closes nothing.
+   closed is resolved. A scan of a part, one that looked into nothing, or one that could not read the file, closes nothing.
 4. What a person said of an incident stays said, as long as its findings stand. A finding that was gone and is back opens
    its incident again.
 """
@@ -222,6 +222,8 @@ def finding_of(seen: Sighting, report: ScanReport) -> Finding:
 
 def _gone(known: Iterable[Sighting], report: ScanReport) -> list[tuple[Sighting, str]]:
     """Return what no longer stands, each with the reason; nothing of which nobody can say."""
+    if not report.artefacts:
+        return []
     found = {t.fingerprint for t in report.findings}
     baselined = {b.fingerprint: b.reason for b in report.baselined}
     unread = tuple("" if p.where in {".", ""} else p.where for p in report.problems)

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from mumetal.connect.sources.table_columns import FileColumns
-from mumetal.core.errors import BadInputError
+from mumetal.core.errors import BadInputError, first_line
 
 MAX_CELLS = 200_000_000
 CONFIG: Mapping[str, str] = {
@@ -33,7 +33,7 @@ def read_columns(path: Path, where: str) -> FileColumns:
             cells = sum(int(row[0]) for row in counted) * len(table.columns)
             columns = table.fetchnumpy() if cells <= MAX_CELLS else {}
     except (duckdb.Error, UnicodeDecodeError, ValueError, RuntimeError) as error:
-        raise BadInputError(f"no Parquet file: {str(error)[:200]}", where=where) from None
+        raise BadInputError(f"no Parquet file: {first_line(error)}", where=where) from None
     if cells > MAX_CELLS:
         raise BadInputError(f"{cells} cells, more than {MAX_CELLS}", where=where, hint="split the file")
     return FileColumns(columns)

@@ -17,7 +17,7 @@ import msgspec
 from mumetal.connect.stores.disk import Disk
 from mumetal.connect.stores.hot import LONG, SAMPLES, SIDES, Epoch, Hot
 from mumetal.connect.stores.identity import Key
-from mumetal.core.errors import RejectedError, UnavailableError
+from mumetal.core.errors import RejectedError, UnavailableError, first_line
 
 DAY_NS = 86_400 * 10**9
 MAX_MANIFEST = 1 << 30
@@ -146,7 +146,7 @@ class Archive:
                 )
             self._disk.sync_folder(self._folder)
         except (OSError, duckdb.Error) as error:
-            raise UnavailableError(f"compaction failed: {str(error)[:200]}", where=str(self._folder)) from None
+            raise UnavailableError(f"compaction failed: {first_line(error)}", where=str(self._folder)) from None
         finally:
             cursor.close()
         return Manifest(

@@ -18,7 +18,7 @@ import numpy as np
 
 from mumetal.connect.stores.identity import Key, fingerprint, key_of
 from mumetal.core.delivery import Delivery
-from mumetal.core.errors import UnavailableError
+from mumetal.core.errors import UnavailableError, first_line
 from mumetal.core.event import Event
 from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot
@@ -145,7 +145,7 @@ class Hot:
             self.epochs = {e.key: e for e in self._load_epochs()}
             self.committed = self._meta("committed")
         except (duckdb.Error, msgspec.DecodeError) as error:
-            raise UnavailableError(f"the hot tier cannot be read: {str(error)[:200]}", where=str(path)) from None
+            raise UnavailableError(f"the hot tier cannot be read: {first_line(error)}", where=str(path)) from None
 
     def _make(self) -> None:
         self._writer.execute("BEGIN")
@@ -217,7 +217,7 @@ class Hot:
             self.epochs = known
             self._roll_back()
             raise UnavailableError(
-                f"the hot tier cannot be written: {str(error)[:200]}", where=str(self._path)
+                f"the hot tier cannot be written: {first_line(error)}", where=str(self._path)
             ) from None
         self.committed = records[-1].sequence
 
@@ -327,7 +327,7 @@ class Hot:
         except duckdb.Error as error:
             self._roll_back()
             raise UnavailableError(
-                f"the hot tier cannot be thinned: {str(error)[:200]}", where=str(self._path)
+                f"the hot tier cannot be thinned: {first_line(error)}", where=str(self._path)
             ) from None
         # A reader may hold an older snapshot; the pages are then given back at a later checkpoint.
         with contextlib.suppress(duckdb.Error):

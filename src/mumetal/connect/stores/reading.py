@@ -25,7 +25,7 @@ from mumetal.connect.stores.payload import flat, floats, ints
 from mumetal.connect.stores.thin import thinned
 from mumetal.core.artefact import Evidence
 from mumetal.core.delivery import Quarantined
-from mumetal.core.errors import UnavailableError
+from mumetal.core.errors import UnavailableError, first_line
 from mumetal.core.event import Event
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
@@ -64,7 +64,7 @@ class Reader:
                 inner, values = both()
             yield cursor, (outer.replace("BOTH", inner), [*values, *more])
         except duckdb.Error as error:
-            raise UnavailableError(f"the store cannot be read: {str(error)[:200]}", hint="try again") from None
+            raise UnavailableError(f"the store cannot be read: {first_line(error)}", hint="try again") from None
         finally:
             cursor.close()
 

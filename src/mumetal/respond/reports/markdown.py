@@ -125,7 +125,7 @@ def _cited(finding: Finding) -> str:
 
 def _code(text: str) -> str:
     plain = CONTROL.sub(" ", text)[:500].replace("`", "'").replace("|", "%7C")
-    return f"`{plain}`"
+    return f"`{plain.replace('<', '%3C').replace('>', '%3E')}`"  # not every reader of Markdown knows code
 
 
 def _causes(findings: Sequence[Finding]) -> list[str]:

@@ -1,8 +1,9 @@
 """Request bodies, read in pieces and never past a bound."""
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
-from mumetal.core.errors import TooLargeError
+from mumetal.core.errors import TooLargeError, UnavailableError
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -14,15 +15,19 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     Raises:
         TooLargeError: The body is longer, by its header or in fact.
+        UnavailableError: The client went away meanwhile; nobody reads the answer.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)
     pieces = bytearray()
-    async for piece in request.stream():
-        if len(pieces) + len(piece) > limit:
-            raise _too_large(limit)
-        pieces += piece
+    try:
+        async for piece in request.stream():
+            if len(pieces) + len(piece) > limit:
+                raise _too_large(limit)
+            pieces += piece
+    except ClientDisconnect:
+        raise UnavailableError("the client went away before it had said all") from None
     return bytes(pieces)
 
 

@@ -1,9 +1,10 @@
 """What every request must pass before anything reads it, and the headers every answer carries.
 
 1. The ``Host`` header names this server (against DNS rebinding), on loopback.
-2. A request that another site started is refused, unless it is a plain navigation that changes nothing.
+2. A request that another site started is refused: a reader who followed a link gets a page that leads on.
 3. A request that changes something comes from this very origin, or from no browser at all.
 4. Every answer says what it may load, that it may not be framed, and that its type is what it says.
+5. ``HEAD`` is answered like ``GET``, without the body.
 """
 
 import ipaddress
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mumetal.core.errors import MumetalError, RejectedError
+from mumetal.serve.api.identity import SIGN_IN
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -68,8 +70,7 @@ def check_request(method: str, scheme: str, headers: Headers, *, any_host: bool)
     if not any_host and not is_loopback(_host_of(authority)):
         raise RejectedError("this name does not belong to this server", where="Host", hint="use 127.0.0.1 or localhost")
     site = headers.get("sec-fetch-site", "none")
-    navigation = method in READING and headers.get("sec-fetch-mode") == "navigate"
-    if site not in {"same-origin", "none"} and not navigation:
+    if site not in {"same-origin", "none"}:
         raise RejectedError("another site started this request", where="Sec-Fetch-Site")
     if method in READING:
         return
@@ -98,7 +99,13 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        bare = scope["method"] == "HEAD" and not scope["path"].startswith(f"{SIGN_IN}/")  # a link is used once
+        if bare:
+            scope = {**scope, "method": "GET"}
+
         async def send_with_headers(message: Message) -> None:
+            if bare and message["type"] == "http.response.body":
+                message = {**message, "body": b"", "more_body": False}
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for key, value in HEADERS.items():

@@ -1,4 +1,4 @@
-"""Gives each request an id of ours and logs its answer: by route, never by path, query or header.
+"""Gives each request an id of ours and logs its answer: by route and who asked, never by path, query or header.
 
 The id is made here and never taken from the client: what a stranger chose would stand in every line about the request.
 """
@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mumetal.core.logs import RoomLogger, log_context
+from mumetal.serve.api.identity import PEER
 
 HEADER = "X-Request-ID"
 REQUEST = "mumetal.request"
@@ -34,6 +35,7 @@ class RequestLog:
             return
         request = scope[REQUEST] = secrets.token_hex(8)
         status, began = 0, time.monotonic()
+        state = scope.setdefault("state", {})  # where a layer further in says who calls
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -54,6 +56,7 @@ class RequestLog:
                     method=_method(scope),
                     route=_route(scope),
                     status=status or 500,
+                    who=state[PEER].name if PEER in state else "-",
                     duration_ms=round(1e3 * (time.monotonic() - began), 1),
                 )
 

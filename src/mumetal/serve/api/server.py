@@ -2,12 +2,14 @@
 
 import asyncio
 import socket
-import ssl
 import threading
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from OpenSSL import SSL
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mumetal.app.settings import ServeSettings
@@ -15,6 +17,7 @@ from mumetal.core.errors import RejectedError, UnavailableError
 from mumetal.core.logs import RoomLogger
 from mumetal.serve.api.guard import is_loopback
 from mumetal.serve.api.identity import PEER, peer_of_certificate
+from mumetal.serve.api.tls import SealedProtocol, server_context
 
 START_S = 10.0
 STOP_S = 5.0
@@ -27,12 +30,12 @@ class PeerProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Note who is at the far end, once per connection."""
         super().connection_made(transport)
-        peer = peer_of_certificate(transport.get_extra_info("peercert"))
+        peer = peer_of_certificate(transport.get_extra_info("peer_certificate"))
         if peer is not None:
             self.app_state = {**self.app_state, PEER: peer}
 
 
-def tls_of(settings: ServeSettings) -> ssl.SSLContext | None:
+def tls_of(settings: ServeSettings) -> SSL.Context | None:
     """Return the TLS context the settings ask for; None for plain HTTP, which only loopback may have.
 
     Raises:
@@ -55,15 +58,14 @@ def tls_of(settings: ServeSettings) -> ssl.SSLContext | None:
     for name, value in given.items():
         if not Path(value).is_file():
             raise RejectedError(f"{value!r} is not a file", where=name)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.verify_mode = ssl.CERT_REQUIRED
     try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-        context.load_verify_locations(settings.client_ca)
-    except (ssl.SSLError, OSError) as error:
-        raise RejectedError(f"TLS cannot be set up: {error}", where=", ".join(given)) from None
-    return context
+        return server_context(settings.tls_certificate, settings.tls_key, settings.client_ca)
+    except (SSL.Error, OSError, ValueError, TypeError) as error:
+        raise RejectedError(f"TLS cannot be set up: {error}"[:300], where=", ".join(given)) from None
+
+
+def _sealed(context: SSL.Context, **made: Any) -> SealedProtocol:  # noqa: ANN401  # what uvicorn makes a protocol of
+    return SealedProtocol(context, partial(PeerProtocol, **made))
 
 
 class Server:
@@ -94,7 +96,7 @@ class Server:
         tls = self._tls
         config = uvicorn.Config(
             self._app,
-            http=PeerProtocol,
+            http=PeerProtocol if tls is None else partial(_sealed, tls),  # type: ignore[arg-type]
             ws="none",
             loop="asyncio",
             lifespan="off",
@@ -104,7 +106,6 @@ class Server:
             server_header=False,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=int(STOP_S),
-            ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
         )
         self._server = uvicorn.Server(config)
         ready = threading.Event()

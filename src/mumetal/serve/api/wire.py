@@ -203,7 +203,6 @@ class HealthOut(_Out):
     """Whether the server serves."""
 
     status: str
-    version: str
 
 
 def series_out(series: Series, wanted: Sequence[str] = ()) -> SeriesOut:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from mumetal.core.errors import BadInputError, UnavailableError
+from mumetal.core.errors import BadInputError
 from mumetal.core.subject import SubjectKind
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
@@ -70,8 +70,7 @@ def run(
     as_json: JsonOption = False,
 ) -> int:
     """Ask the running stack for an act: approved where needed, permitted, on the ledger, then done."""
-    from mumetal.access.api import acting_scope
-    from mumetal.app.wiring import OPERATOR
+    from mumetal.app.wiring import operator_scope
     from mumetal.core import LOCAL
     from mumetal.core.act import Act
     from mumetal.core.subject import Subject
@@ -95,7 +94,7 @@ def run(
             verb=verb,
             subject=Subject(kind=kind, name=name, device=device),
             parameters=tuple(sorted((key, value) for key, _, value in pairs)),
-            principal=acting_scope(LOCAL, OPERATOR).principal,
+            principal=operator_scope().principal,
             why=why,
         )
         to_approve.write_bytes(act.to_approve())
@@ -138,11 +137,9 @@ def _read(path: Path) -> bytes:
 
 def _kept(settings: Path | None, store: Path | None) -> Any:  # noqa: ANN401
     """Return the acts that the running stack tells; where none runs, those in the records of the folder."""
-    from mumetal.access.api import person_scope
     from mumetal.app import running
-    from mumetal.app.wiring import OPERATOR
+    from mumetal.app.wiring import operator_scope
     from mumetal.connect.api import has_records, open_records
-    from mumetal.core import LOCAL
 
     folders = _folders(settings, store)
     records = next((d for d in folders if has_records(d)), None)
@@ -150,7 +147,7 @@ def _kept(settings: Path | None, store: Path | None) -> Any:  # noqa: ANN401
         return _ask(settings, store, "GET", "/api/v1/acts", None)
     kept = open_records(records)
     try:
-        found = kept.acts.listed(person_scope(LOCAL, OPERATOR))
+        found = kept.acts.listed(operator_scope())
     finally:
         kept.close()
     return [{"act_id": a.act_id, "state": a.state, "said": a.said, "can_undo": a.undo is not None} for a in found]
@@ -167,10 +164,7 @@ def _folders(settings: Path | None, store: Path | None) -> tuple[Path, Path]:
 def _ask(settings: Path | None, store: Path | None, method: str, path: str, body: bytes | None) -> Any:  # noqa: ANN401
     from mumetal.app import running
 
-    folders = _folders(settings, store)
-    alive = next((r for d in folders if (r := running.read(d))), None)
-    if alive is None:
-        raise UnavailableError("no stack runs here", where=str(folders[0]), hint="start one with `mumetal up`")
+    alive = running.found(_folders(settings, store))
     return msgspec.json.decode(running.ask(alive, path, body, method))
 
 

@@ -12,7 +12,7 @@ from mumetal import __version__
 from mumetal.app.parts import installed_parts, own_parts
 from mumetal.core.errors import BadInputError, MumetalError
 from mumetal.core.part import Part, looked_up
-from mumetal.serve.cli import act, bench, check, plugins, status
+from mumetal.serve.cli import act, bench, check, link, plugins, status
 from mumetal.serve.cli.guarded import complain, guarded
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ def root(
 
 
 app.command("status")(guarded(status.status))
+app.command("link")(guarded(link.link))
 app.command("check")(guarded(check.check))
 app.command("settings")(guarded(check.show_settings))
 app.command("plugins")(guarded(plugins.plugins))

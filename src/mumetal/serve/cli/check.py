@@ -1,5 +1,6 @@
 """``mumetal check`` and ``mumetal settings``: is everything there, and what is set."""
 
+import ssl
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -99,6 +100,7 @@ def check(
         return f"{reader.count} entries hold, {reader.signed} under the log's signed checkpoint"
 
     _try(lines, "ledger", ledger)
+    _try(lines, "key agreement", key_agreement)
     worst = max((line.code for line in lines), default=0)
     if as_json:
         typer.echo(msgspec.json.encode({"checks": lines, "exit": worst}).decode())
@@ -106,6 +108,19 @@ def check(
     for line in lines:
         typer.echo(f"{'ok  ' if line.ok else 'BAD '} {line.what}: {line.detail}")
     return worst
+
+
+def key_agreement() -> str:
+    """Say what the doors agree keys by off loopback, and what the sinks do."""
+    from mumetal.serve.api.tls import agreed_group
+
+    group = agreed_group()
+    safe = "quantum-safe" if "MLKEM" in group else "not quantum-safe: update `cryptography`"
+    openssl = tuple(ssl.OPENSSL_VERSION_INFO[:2])
+    sinks = (
+        "as the receiver can" if openssl >= (3, 5) else f"not quantum-safe: Python's {ssl.OPENSSL_VERSION} is below 3.5"
+    )
+    return f"doors off loopback by {group}, {safe}; TLS sinks {sinks}"
 
 
 def show_settings(

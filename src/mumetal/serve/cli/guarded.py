@@ -1,18 +1,21 @@
-"""Gives every command the design's exit codes and one way to say what went wrong."""
+"""Gives every command the design's exit codes, one way to say what went wrong, and a data folder of its own account's."""
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import ParamSpec
 
 import msgspec
 import typer
 
+from mumetal.app.private import private_files
 from mumetal.core.errors import MumetalError, UnavailableError
 
 P = ParamSpec("P")
 PARTS = dict.fromkeys(
-    ("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime", "tuf"), "server"
+    ("duckdb", "arro3", "fastapi", "uvicorn", "jinja2", "structlog", "sqlalchemy", "onnxruntime", "tuf", "OpenSSL"),
+    "server",
 ) | {
     "cryptography": "crypto",
     "cyclonedx": "crypto",
@@ -25,7 +28,10 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            code = command(*args, **kwargs)
+            # a scan's report is others' to read: it keeps the folder that it records in private by itself
+            keeps = "store" in kwargs and "record" not in kwargs
+            with private_files() if keeps else nullcontext():
+                code = command(*args, **kwargs)
         except MumetalError as error:
             complain(error, as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(error.exit_code) from None

@@ -7,7 +7,6 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from mumetal.core import LOCAL
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
 NEXT_FRESH = (
@@ -25,7 +24,6 @@ NEXT_KNOWN = (
 
 def status(*, settings: SettingsOption = None, store: StoreOption = None, as_json: JsonOption = False) -> int:
     """Say what is going on, and what to do next."""
-    from mumetal.access.api import person_scope
     from mumetal.app import running, wiring
     from mumetal.app.models.live import degraded, looked_up
     from mumetal.connect.api import has_records, open_records
@@ -39,7 +37,7 @@ def status(*, settings: SettingsOption = None, store: StoreOption = None, as_jso
     found = []
     if candidates:
         kept = open_records(candidates[0])
-        found = list(kept.incidents(person_scope(LOCAL, wiring.OPERATOR), limit=10))
+        found = list(kept.incidents(wiring.operator_scope(), limit=10))
         kept.close()
     problems = looked_up(candidates[0] if candidates else directory)
     if as_json:
@@ -53,7 +51,10 @@ def status(*, settings: SettingsOption = None, store: StoreOption = None, as_jso
         return 0
     out = show.console()
     if alive:
-        out.print(f"Running since {show.age(alive.since_ns, now_ns)} ago: [bold]{alive.url}[/]")
+        signs_in = "   (`mumetal link` signs a browser in)" if alive.token else ""
+        out.print(
+            f"Running since {show.age(alive.since_ns, now_ns)} ago: [bold]{alive.url}[/]{signs_in}", soft_wrap=True
+        )
         if alive.log:
             out.print(f"Log: {escape(alive.log)}", soft_wrap=True)
     else:

@@ -119,10 +119,12 @@ for _filter in (duration, ago, iso, clock, figure, quantity, percent, short, sig
 _ENVIRONMENT.filters["severity"] = lambda value: Severity(value).name.lower()
 _ENVIRONMENT.globals["version"] = __version__
 _ENVIRONMENT.globals["navigation"] = []
+_ENVIRONMENT.globals["signs_out"] = False
 
 
-def navigate(pages: Iterable[Page]) -> None:
-    """Set what the navigation of every page shows, in order."""
+def navigate(pages: Iterable[Page], *, signs_out: bool) -> None:
+    """Set what the navigation of every page shows, in order, and whether there is a session to leave."""
+    _ENVIRONMENT.globals["signs_out"] = signs_out
     _ENVIRONMENT.globals["navigation"] = sorted(pages, key=lambda page: (page.order, page.title))
 
 
@@ -133,9 +135,12 @@ def html(name: str, values: Mapping[str, object], status: int = 200) -> HTMLResp
 
 def error_page(request: Request, answer: Response, error: MumetalError) -> Response:
     """Return the friendly page for an error, with the status and headers of its API answer."""
+    path, query = request.url.path, request.url.query
+    led = error.where == "Sec-Fetch-Site" and request.method == "GET" and not path.startswith(("//", "/\\"))
+    onward = f"{path}?{query}" if query else path  # another site led here: whoever meant to come goes on by themselves
     page = html(
         "error.html",
-        {"error": error, "status": answer.status_code, "path": request.url.path, "twin": False, "at": ""},
+        {"error": error, "status": answer.status_code, "onward": onward if led else "", "twin": False, "at": ""},
         answer.status_code,
     )
     if "retry-after" in answer.headers:

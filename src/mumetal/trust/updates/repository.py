@@ -207,8 +207,12 @@ class UpdateRepository:
         path = self._folder / name
         fresh = path.with_name(path.name + ".new")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (self._folder, path.parent):
+                if not folder.is_dir():
+                    folder.mkdir(parents=True, exist_ok=True)
+                    folder.chmod(0o755)
             with fresh.open("wb") as file:
+                os.fchmod(file.fileno(), 0o644)  # a repository is published, whatever the account keeps to itself
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -7,7 +7,6 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from mumetal import __version__
 from mumetal.app.desk import Change, Desk
 from mumetal.core.errors import BadInputError, MissingError
 from mumetal.core.incident import IncidentState, Label
@@ -30,6 +29,7 @@ from mumetal.serve.api.wire import (
 MAX_CHANGE_BYTES = 16_384
 DEFAULT_SPAN_NS = 600 * 10**9
 Limit = Annotated[int, Query(ge=1, le=1_000)]
+Moment = Annotated[int, Query(ge=0, lt=2**63)]  # nanoseconds since 1970 UTC; 0 where it is not given
 
 
 class ChangeIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,8 +89,8 @@ def reading_router(desk: Desk, live: LiveDoor) -> APIRouter:
 def _fleet_routes(router: APIRouter, desk: Desk) -> None:
     @router.get("/healthz", tags=["fleet"])
     def healthz() -> HealthOut:
-        """Say that the server serves."""
-        return HealthOut(status="ok", version=__version__)
+        """Say that the server serves, and nothing else: anybody on this machine may ask."""
+        return HealthOut(status="ok")
 
     @router.get("/overview", tags=["fleet"])
     def overview(request: Request) -> OverviewOut:
@@ -167,8 +167,8 @@ def _device_routes(router: APIRouter, desk: Desk, live: LiveDoor) -> None:
         request: Request,
         device: str,
         stream: str,
-        start_ns: int = 0,
-        stop_ns: int = 0,
+        start_ns: Moment = 0,
+        stop_ns: Moment = 0,
         points: Annotated[int, Query(ge=2, le=20_000)] = 2_000,
         channel: Annotated[list[str] | None, Query(max_length=64)] = None,
     ) -> list[SeriesOut]:
@@ -180,7 +180,7 @@ def _device_routes(router: APIRouter, desk: Desk, live: LiveDoor) -> None:
 
     @router.get("/devices/{device}/events", tags=["devices"])
     def events(
-        request: Request, device: str, start_ns: int = 0, stop_ns: int = 0, limit: Limit = 200
+        request: Request, device: str, start_ns: Moment = 0, stop_ns: Moment = 0, limit: Limit = 200
     ) -> list[EventOut]:
         """Return a device's events in order of time."""
         tenant = caller_of(request).tenant

@@ -30,7 +30,7 @@ class Keeper:
         self._folder = Path(settings.store.directory)
         self._offline, self._running = offline, running
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise BadInputError(error.strerror or "cannot be used", where=str(self._folder)) from None
 
@@ -42,12 +42,14 @@ class Keeper:
         """
         from mumetal.app import wiring
         from mumetal.app.pipeline.filing import Filed
+        from mumetal.app.private import private_files
         from mumetal.scan.api import report_of
 
         report = report_of(outcome)
         alive = self._running.read(self._folder)
         if alive is None:
-            return self._offline.file_offline(self._settings, report, wiring.operator_scope())
+            with private_files():
+                return self._offline.file_offline(self._settings, report, wiring.operator_scope())
         said = self._running.ask(alive, "/api/v1/push/scan", msgspec.json.encode(report))
         return msgspec.json.decode(said, type=Filed)
 

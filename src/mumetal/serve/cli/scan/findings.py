@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from mumetal.core import LOCAL
 from mumetal.core.errors import BadInputError
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
@@ -31,7 +30,6 @@ def findings(
     as_json: JsonOption = False,
 ) -> int:
     """List what recorded scans found, the gravest first."""
-    from mumetal.access.api import person_scope
     from mumetal.app import wiring
     from mumetal.connect.api import open_records
     from mumetal.core.finding import Severity
@@ -41,7 +39,7 @@ def findings(
 
     severity = (severity_level(least) if least else None) or Severity.UNKNOWN
     chosen = Choice(target=target, rule=rule, path=path, least=severity, closed=None if closed else False)
-    kept, scope = open_records(kept_in(settings, store)), person_scope(LOCAL, wiring.OPERATOR)
+    kept, scope = open_records(kept_in(settings, store)), wiring.operator_scope()
     try:
         found = kept.sightings.listed(scope, chosen, limit)
     finally:
@@ -66,14 +64,13 @@ def finding(
     as_json: JsonOption = False,
 ) -> int:
     """Show one finding: why it matters, how it is mended, and the place as it is now. 1 while it stands."""
-    from mumetal.access.api import person_scope
     from mumetal.app import wiring
     from mumetal.connect.api import open_records
     from mumetal.core.sighting import Choice
     from mumetal.scan.api import card_of, load_scan_settings, look_again
     from mumetal.serve.cli.triage.incident import kept_in
 
-    kept, scope = open_records(kept_in(settings, store)), person_scope(LOCAL, wiring.OPERATOR)
+    kept, scope = open_records(kept_in(settings, store)), wiring.operator_scope()
     try:
         matching = [
             s for s in kept.sightings.listed(scope, Choice(closed=None), 1_000) if s.finding_id.startswith(finding_id)

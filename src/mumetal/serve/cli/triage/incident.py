@@ -46,13 +46,12 @@ def incidents(
     as_json: JsonOption = False,
 ) -> int:
     """List incidents, highest priority first."""
-    from mumetal.access.api import person_scope
     from mumetal.app import wiring
     from mumetal.connect.api import open_records
     from mumetal.serve.cli import show
 
     kept = open_records(kept_in(settings, store))
-    found = kept.incidents(person_scope(tenant, wiring.OPERATOR), state, limit)
+    found = kept.incidents(wiring.operator_scope(tenant), state, limit)
     kept.close()
     if as_json:
         typer.echo(msgspec.json.encode(list(found)).decode())
@@ -79,13 +78,12 @@ def incident(
     as_json: JsonOption = False,
 ) -> int:
     """Show one incident as a report; with an option, change it (permitted, written to the ledger, then done)."""
-    from mumetal.access.api import person_scope
     from mumetal.app import wiring
     from mumetal.connect.api import open_records
     from mumetal.respond.api import incident_report
 
     folder = kept_in(settings, store)
-    kept, scope = open_records(folder), person_scope(tenant, wiring.OPERATOR)
+    kept, scope = open_records(folder), wiring.operator_scope(tenant)
     try:
         matching = [i for i in kept.incidents(scope, limit=10_000) if i.incident_id.startswith(incident_id)]
         if len(matching) != 1:

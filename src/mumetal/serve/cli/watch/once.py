@@ -155,27 +155,30 @@ def verdict(done: "Replayed") -> str:
 
 def as_markdown(done: "Replayed") -> str:
     """Return the report of a run over recorded data."""
-    from mumetal.respond.api import incident_report
+    from mumetal.respond.api import escaped_markdown, incident_report
 
     lines = [
         "# Mumetal report",
         "",
         f"{verdict(done)}.",
         "",
-        *((f"**{unjudged_words(done)}**", "") if unjudged_words(done) else ()),
+        *((f"**{escaped_markdown(unjudged_words(done))}**", "") if unjudged_words(done) else ()),
         "## Streams",
         "",
     ]
     short = sum(bool(s.budget_note) for s in done.streams)
     if short:
         lines += [f"{short} of {len(done.streams)} streams have too short a history to promise the alert budget.", ""]
-    lines += [f"- {named(s)}: {s.state}{f' – {s.reason}' if s.reason else ''}" for s in done.streams]
+    lines += [
+        f"- {escaped_markdown(named(s))}: {s.state}{f' – {escaped_markdown(s.reason)}' if s.reason else ''}"
+        for s in done.streams
+    ]
     by_id = {f.finding_id: f for f in done.findings}
     for incident in done.incidents:
         lines += ["", incident_report(incident, [by_id[f] for f in incident.findings if f in by_id])]
     if done.quarantined:
         lines += ["", "## Refused input", ""]
-        lines += [f"- {q.where}: {q.reason}" for q in done.quarantined[:MANY]]
+        lines += [f"- {escaped_markdown(q.where)}: {escaped_markdown(q.reason)}" for q in done.quarantined[:MANY]]
         if len(done.quarantined) > MANY:
             lines.append(f"- … and {len(done.quarantined) - MANY} more")
     return "\n".join(lines) + "\n"

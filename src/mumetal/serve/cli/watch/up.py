@@ -47,19 +47,23 @@ def up(
     as_json: JsonOption = False,
 ) -> int:
     """Watch, live, until Ctrl-C: your own sources, or a demonstration on real calibration figures when none is named."""
+    from mumetal.access.api import token_file
     from mumetal.app import running, wiring
     from mumetal.app.logs.running_log import RunningLog
     from mumetal.app.logs.secret_mask import shipped_mask
+    from mumetal.app.private import keep_private
     from mumetal.core import LOCAL
     from mumetal.core.clock import SystemClock
     from mumetal.serve.session import Session
     from mumetal.twin.api import Demonstration
 
+    say = partial(typer.echo, err=True)
     end_after = seconds(lasting) if lasting else None
     clock = SystemClock()
     chosen = wiring.load(
         settings, wiring.Overrides(store=store, sources=source or (), sinks=sink or (), host=host, port=port)
     )
+    keep_private(Path(chosen.store.directory), say)
     demo = None if chosen.sources else Demonstration(Path(chosen.store.directory), seed, clock)
     if demo is not None:
         chosen = wiring.on(chosen, demo.folder, demo.sources)
@@ -69,10 +73,17 @@ def up(
     folder = Path(chosen.store.directory)
     with (
         RunningLog(chosen.logs, folder, shipped_mask()) as log,
-        Session(chosen, clock, demo, partial(typer.echo, err=True)) as session,
+        Session(chosen, clock, demo, say) as session,
     ):
         running.write(
-            folder, running.Running(pid=os.getpid(), url=session.url, since_ns=clock.now_ns(), log=str(log.path))
+            folder,
+            running.Running(
+                pid=os.getpid(),
+                url=session.url,
+                since_ns=clock.now_ns(),
+                log=str(log.path),
+                token="" if session.certified else str(token_file(folder)),
+            ),
         )
         try:
             _show_until(session, stop, end_after, LOCAL, plain=as_json or not sys.stdout.isatty(), quiet=as_json)
@@ -106,6 +117,11 @@ def _show_until(
     out = show.console()
     if not quiet:
         out.print(f"Mumetal is watching. Pages: [bold]{session.url}[/]   (Ctrl-C ends it)")
+        if not session.certified:
+            # what is piped is often kept, and no secret is written into a log
+            if out.is_terminal:
+                out.print(f"Sign in: [bold]{session.link()}[/]   (works once, within five minutes)", soft_wrap=True)
+            out.print("A link to sign in: `mumetal link`")
         if session.notice:
             out.print(f"[dim]{session.notice}[/]")
         if session.stack.models.words:
