@@ -1,0 +1,178 @@
+"""One seed, one trace: ``traces(split, n)``."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.foreign import attacks_fast, attacks_slow, clocks, innocents
+from bench.foreign.draws import Draws, Split, ordinal, seeds, split_of
+from bench.foreign.lab import Frame, LabKind, noise_of, seen
+from bench.foreign.labs import LABS
+from bench.foreign.matched import matched_auc, repeat_auc
+from bench.foreign.noise import DAY_S, Array
+from bench.foreign.scene import Case, Scene
+from bench.foreign.trace import Announcement, Kind, Trace, TraceChannel
+
+ATTACKS: tuple[Case, ...] = (*attacks_slow.CASES, *attacks_fast.CASES)
+INNOCENTS: tuple[Case, ...] = innocents.CASES
+CYCLE: tuple[Kind, ...] = (
+    "attack",
+    "innocent",
+    "attack",
+    "innocent",
+    "attack",
+    "innocent",
+    "attack",
+    "innocent",
+    "quiet",
+)
+LEAST_DAYS = 3.0
+"""Quiet days before an event of a slow lab."""
+
+
+def traces(split: Split, n: int, kind: Kind | None = None) -> Iterator[Trace]:
+    """Yield the first n traces of a split, each made when asked for.
+
+    Args:
+        split: ``tuned``, which whoever tunes may look at, or ``held``.
+        n: How many.
+        kind: Only these.
+    """
+    return (trace(seed) for seed in islice((s for s in seeds(split) if kind in {None, kind_of(s)}), n))
+
+
+def kind_of(seed: int) -> Kind:
+    """Return what a seed's trace is, without making it."""
+    return CYCLE[ordinal(seed) % len(CYCLE)]
+
+
+def case_of(seed: int) -> tuple[Case | None, LabKind]:
+    """Return a seed's case and lab: cases take turns, and so do a case's labs."""
+    turn, place = divmod(ordinal(seed), len(CYCLE))
+    kind, split = CYCLE[place], split_of(seed)
+    if kind == "quiet":
+        open_to = [lab for lab in LABS.values() if split in lab.splits]
+        return None, open_to[turn % len(open_to)]
+    cases = [
+        (case, open_labs)
+        for case in (ATTACKS if kind == "attack" else INNOCENTS)
+        if (open_labs := [LABS[name] for name in case.labs if split in LABS[name].splits])
+    ]
+    each = CYCLE.count(kind)
+    number = turn * each + CYCLE[:place].count(kind)
+    which = number % len(cases)
+    case, labs = cases[which]
+    return case, labs[(number // len(cases) + which) % len(labs)]
+
+
+def trace(seed: int) -> Trace:
+    """Make a seed's trace."""
+    case, kind = case_of(seed)
+    draws = Draws(seed, "lab")  # a lab's own draws are the same whatever happens in it
+    frame = _frame(draws, kind)
+    lab = kind.build(draws, frame)
+    noise = noise_of(lab.sensors, draws, frame)
+    base = seen(lab.sensors, np.column_stack(lab.physics(lab.drives)), noise, lab.drives["unrest"])
+    first_ns = clocks.start_of(draws, frame)
+    chance = Draws(seed, "case")
+    start, stop, due = _event(chance, frame, kind, case)
+    scene = Scene(lab_name=kind.name, lab=lab, frame=frame, draws=chance, base=base, start=start, stop=stop, due=due)
+    values, truth, told = base, "Nothing happens.", np.nan
+    if case is not None:
+        truth = case.act(scene)
+        true = np.column_stack(lab.physics(scene.drives)) * scene.gain + scene.offset
+        values = seen(lab.sensors, true, noise, scene.drives["unrest"])
+        _repeat(scene, values)
+        values[scene.lost] = np.nan
+        if case.kind == "attack":
+            told = _told(scene, values)
+    t_ns = clocks.stamped(draws, frame, first_ns, scene.clock_s)
+    rows = clocks.arrival(draws, scene.gone)
+    last = frame.n - 1
+    return Trace(
+        name=f"{kind.name}-{seed}",
+        seed=seed,
+        split=split_of(seed),
+        lab=kind.name,
+        rate_hz=1 / frame.row_s,
+        channels=tuple(TraceChannel(heading=s.heading, name=s.name, unit=s.unit) for s in lab.sensors),
+        t_ns=t_ns[rows],
+        values=values[rows],
+        kind=case.kind if case else "quiet",
+        label=case.label if case else "",
+        start_ns=int(t_ns[start]),
+        end_ns=int(t_ns[min(stop, last)]),
+        deadline_ns=int(t_ns[min(scene.due, last)]),
+        deadline_reason=case.reason if case else "",
+        detectable=float(told),
+        announced=_announced(chance, scene, case, t_ns),
+        truth=truth,
+    )
+
+
+def _frame(draws: Draws, kind: LabKind) -> Frame:
+    row_s = draws.spread(*kind.seconds)
+    n = int(draws.within(*kind.days) * DAY_S / row_s) if kind.days[1] else int(draws.within(*kind.rows))
+    return Frame(n, row_s, draws.within(0, 7 * DAY_S))
+
+
+def _event(draws: Draws, frame: Frame, kind: LabKind, case: Case | None) -> tuple[int, int, int]:
+    """Return the first row of the event, the row after it, and the row of the deadline."""
+    if case is None:
+        return frame.n - 1, frame.n, frame.n - 1
+    rows = frame.rows(1.0) if kind.days[1] else float(frame.n)
+    length = max(4, int(draws.within(*case.lasts) * rows))
+    earliest = max(int(frame.rows(LEAST_DAYS * DAY_S)) if kind.days[1] else 0, int(0.6 * frame.n))
+    latest = max(earliest, frame.n - length - 2)
+    start = int(draws.rng.integers(earliest, latest + 1))
+    stop = min(frame.n - 1, start + length)
+    return start, stop, min(stop, start + max(2, int(case.within * rows)))
+
+
+def _repeat(scene: Scene, values: Array) -> None:
+    """Put in what a frozen or replayed sensor says instead, as it was scanned."""
+    rows = np.arange(scene.start, scene.stop)
+    for c in scene.frozen:
+        before = values[: scene.start, c]
+        held = before[np.isfinite(before)][-1]
+        values[rows, c] = np.where(np.isfinite(values[rows, c]), held, np.nan)
+    if scene.replayed:
+        channels, apart = scene.replayed
+        for c in channels:
+            values[rows, c] = scene.base[rows - apart, c]
+
+
+def _told(scene: Scene, values: Array) -> float:
+    quiet, window = scene.base[: scene.start], slice(scene.start, max(scene.due, scene.start + 2))
+    rows = window.stop - window.start
+    best = matched_auc(quiet, values[window] - scene.base[window]) if not (scene.frozen or scene.replayed) else 0.0
+    if scene.frozen:
+        best = max(repeat_auc(_scanned(quiet, scene, c), 1, rows // scene.lab.sensors[c].every) for c in scene.frozen)
+    if scene.replayed:
+        channels, apart = scene.replayed
+        best = max(repeat_auc(quiet[:, c], apart, rows) for c in channels)
+    jump = np.abs(np.diff(scene.clock_s[window])).max() / scene.frame.row_s  # timestamps alone tell a slew this large
+    return max(best, 1.0 if jump > 0.3 else 0.0)
+
+
+def _scanned(quiet: Array, scene: Scene, c: int) -> Array:
+    """Return a channel's scanned rows alone."""
+    sensor = scene.lab.sensors[c]
+    return quiet[sensor.phase % sensor.every :: sensor.every, c]
+
+
+def _announced(draws: Draws, scene: Scene, case: Case | None, t_ns: NDArray[np.int64]) -> tuple[Announcement, ...]:
+    """Return what was written down: ordinary life, half of what is innocent, and a few windows that an attack hides in."""
+    told = list(scene.lab.life) if draws.chance(0.7) else []
+    if case is not None and case.activity and draws.chance(0.5):
+        told.append((scene.start, scene.stop, case.activity, "as planned"))
+    if case is not None and case.kind == "attack" and draws.chance(0.1):
+        early = max(0, scene.start - scene.length // 4)
+        told.append((early, scene.stop, "maintenance.window", "maintenance, ticket open"))
+    last = t_ns.size - 1
+    return tuple(
+        Announcement(start_ns=int(t_ns[a]), end_ns=int(t_ns[min(b, last)]), activity=activity, detail=detail)
+        for a, b, activity, detail in sorted(told)
+    )
