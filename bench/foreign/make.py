@@ -80,15 +80,16 @@ def trace(seed: int) -> Trace:
     start, stop, due = _event(chance, frame, kind, case)
     scene = Scene(lab_name=kind.name, lab=lab, frame=frame, draws=chance, base=base, start=start, stop=stop, due=due)
     values, truth, told = base, "Nothing happens.", np.nan
+    clock = clocks.stamped(Draws(seed, "clock"), frame, first_ns, np.zeros(frame.n))
     if case is not None:
         truth = case.act(scene)
         true = np.column_stack(lab.physics(scene.drives)) * scene.gain + scene.offset
         values = seen(lab.sensors, true, noise, scene.drives["unrest"])
         _repeat(scene, values)
         values[scene.lost] = np.nan
-        if case.kind == "attack":
-            told = _told(scene, values)
-    t_ns = clocks.stamped(draws, frame, first_ns, scene.clock_s)
+    t_ns = clocks.stamped(Draws(seed, "clock"), frame, first_ns, scene.clock_s)
+    if case is not None and case.kind == "attack":
+        told = _told(scene, values, clock, t_ns)
     rows = clocks.arrival(draws, scene.gone)
     last = frame.n - 1
     return Trace(
@@ -144,17 +145,22 @@ def _repeat(scene: Scene, values: Array) -> None:
             values[rows, c] = scene.base[rows - apart, c]
 
 
-def _told(scene: Scene, values: Array) -> float:
-    quiet, window = scene.base[: scene.start], slice(scene.start, max(scene.due, scene.start + 2))
-    rows = window.stop - window.start
-    best = matched_auc(quiet, values[window] - scene.base[window]) if not (scene.frozen or scene.replayed) else 0.0
+def _told(scene: Scene, values: Array, clock: NDArray[np.int64], t_ns: NDArray[np.int64]) -> float:
+    """Return the AUC of the matched detector, which sees the rows' times too, from the start to the deadline."""
+    rows = max(scene.due - scene.start, 2)
+    window = slice(scene.start, scene.start + rows)
+    quiet = scene.base[: scene.start]
     if scene.frozen:
-        best = max(repeat_auc(_scanned(quiet, scene, c), 1, rows // scene.lab.sensors[c].every) for c in scene.frozen)
+        return max(repeat_auc(_scanned(quiet, scene, c), 1, rows // scene.lab.sensors[c].every) for c in scene.frozen)
     if scene.replayed:
         channels, apart = scene.replayed
-        best = max(repeat_auc(quiet[:, c], apart, rows) for c in channels)
-    jump = np.abs(np.diff(scene.clock_s[window])).max() / scene.frame.row_s  # timestamps alone tell a slew this large
-    return max(best, 1.0 if jump > 0.3 else 0.0)
+        return max(repeat_auc(quiet[:, c], apart, rows) for c in channels)
+    ticks = np.diff(clock, prepend=clock[0]) * 1e-9
+    change = np.diff(t_ns - clock, prepend=0) * 1e-9
+    return matched_auc(
+        np.column_stack([quiet, ticks[: scene.start]]),
+        np.column_stack([values[window] - scene.base[window], change[window]]),
+    )
 
 
 def _scanned(quiet: Array, scene: Scene, c: int) -> Array:

@@ -87,13 +87,13 @@ def _atoms(draws: Draws, frame: Frame) -> Lab:
         held = np.clip(0.5 + 0.12 * np.tanh(cloud - 2.2) - 0.05 * (tweezer * (1 - light)) ** 2, 0, 1) * d["power"]
         coil = lag(d["magnet"] * d["power"], frame.rows(20))
         return [
-            vapour, light * 24, cloud * 1e7 / 1e6, tweezer * light, held * sites, off, coil,
+            vapour * 1e-9, light * 24, cloud * 1e7 / 1e6, tweezer * light, held * sites, off, coil,
             d["water"] + 9 * (coil / 100) ** 2,
             21 + 14 * d["load"] * light, np.clip(1.1 + 2.5 * np.maximum(0.52 - held, 0) * 10 + 0.3 * off**2, 0, 100),
         ]  # fmt: skip
 
     sensors = (
-        Sensor(heading="Rb p (nTorr)", name="source.pressure", unit="nTorr", relative=0.02, step=0.01),
+        Sensor(heading="Rb p (Torr)", name="source.pressure", unit="Torr", relative=0.02, step=1e-11),
         Sensor(heading="MOT_PD", name="mot.power", unit="mW", relative=3e-3, colour=1.1, share=0.5, step=0.01),
         Sensor(heading="MOT fluor.", name="mot.size", unit="1", relative=0.05, day=0.25),
         Sensor(heading="852 tweezer W", name="tweezer.power", unit="W", relative=2e-3, freedom=6),

@@ -84,7 +84,7 @@ def _rack(draws: Draws, frame: Frame) -> Lab:
         clock = lag(1.5 * (hot - 40) / 10, frame.rows(1_500)) + wander + age
         return [
             watts, rail * d["power"] - 0.12 * watts / (idle + busy) - 0.01 * d["tap"], inlet, hot, hot + 11 * d["load"],
-            3_400 * d["fans"] * d["power"], clock, np.cumsum(d["skew"]) * frame.row_s / 1e3 + 2.0 * wander,
+            3_400 * d["fans"] * d["power"], clock, np.cumsum(d["skew"]) * frame.row_s + 2.0 * wander,
             0.15 + 0.02 * d["load"],
         ]  # fmt: skip
 
