@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.foreign.draws import Draws
-from bench.foreign.lab import Frame
+from bench.foreign.lab import TraceRows
 from bench.foreign.noise import Array
 
 EARLY_NS, LATE_NS = 1_706_745_600 * 10**9, 1_798_761_600 * 10**9  # 2024-02 to 2027-01
@@ -13,13 +13,13 @@ _WEEK_NS = 7 * 86_400 * 10**9
 _MONDAY_NS = 4 * 86_400 * 10**9  # 1970-01-05
 
 
-def start_of(draws: Draws, frame: Frame) -> int:
+def start_of(draws: Draws, frame: TraceRows) -> int:
     """Return when the first row is: in a week drawn, at the frame's time of the week."""
     weeks = int(draws.rng.integers(EARLY_NS // _WEEK_NS, LATE_NS // _WEEK_NS))
     return _MONDAY_NS + weeks * _WEEK_NS + round(frame.first_s * 1e9)
 
 
-def stamped(draws: Draws, frame: Frame, first_ns: int, pulled_s: Array) -> NDArray[np.int64]:
+def stamped(draws: Draws, frame: TraceRows, first_ns: int, pulled_s: Array) -> NDArray[np.int64]:
     """Return each row's time as the host's clock says it, rising, int64 ns, shape (n,).
 
     Args:

@@ -6,7 +6,7 @@ parameters are drawn from is cut into stripes, of which ``tuned`` has the even o
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import count
 from typing import Literal, TypeVar
 
@@ -15,6 +15,7 @@ import numpy as np
 Split = Literal["tuned", "held"]
 T = TypeVar("T")
 STRIPES = 12
+BLOCK = 64
 
 
 def split_of(seed: int) -> Split:
@@ -27,10 +28,16 @@ def seeds(split: Split) -> Iterator[int]:
     return (seed for seed in count() if split_of(seed) == split)
 
 
-@lru_cache(maxsize=4096)
 def ordinal(seed: int) -> int:
     """Return how many smaller seeds are in the same split."""
-    return sum(split_of(other) == split_of(seed) for other in range(seed))
+    held = sum(_held_in(block) for block in range(seed // BLOCK))
+    held += sum(split_of(other) == "held" for other in range(seed // BLOCK * BLOCK, seed))
+    return held if split_of(seed) == "held" else seed - held
+
+
+@cache
+def _held_in(block: int) -> int:
+    return sum(split_of(seed) == "held" for seed in range(block * BLOCK, (block + 1) * BLOCK))
 
 
 class Draws:

@@ -4,25 +4,25 @@ import numpy as np
 
 from bench.foreign.attacks_slow import PLANT, D, H
 from bench.foreign.noise import coloured
-from bench.foreign.scene import Act, Case, Scene
+from bench.foreign.scene import Act, EventCase, EventScene
 
 CRYO = ("dry_fridge", "wet_fridge", "nanowire")
 FAST = ("pulse_timing", "power_rail", "magnetometer", "phase_lock", "canaries", "readout")
 
 
-def _tube_stop(s: Scene) -> str:
+def _tube_stop(s: EventScene) -> str:
     s.drives["tube"][s.rows] = 0.0
     return "The cold head stops and is started again."
 
 
-def _power_cut(s: Scene) -> str:
+def _power_cut(s: EventScene) -> str:
     s.drives["power"][s.rows] = 0.0
     if s.draws.chance(0.6):  # the logger has no battery
         s.gone[s.rows] = True
     return "The power fails and comes back."
 
 
-def _maintenance(s: Scene) -> str:
+def _maintenance(s: EventScene) -> str:
     s.drives["tube"][s.rows] = 0.0
     middle = (s.start + s.stop) // 2
     s.drives["water"][middle:] -= s.draws.within(0.3, 1.5)  # a cleaned filter
@@ -30,7 +30,7 @@ def _maintenance(s: Scene) -> str:
     return "The compressor's adsorber is changed; its water runs cooler afterwards."
 
 
-def _transfer(s: Scene) -> str:
+def _transfer(s: EventScene) -> str:
     if "fill" in s.drives:
         s.push("fill", s.envelope(300) * (s.drives["fill"] < 0.5))
         return "Liquid helium is topped up out of turn."
@@ -39,7 +39,7 @@ def _transfer(s: Scene) -> str:
     return "A dewar is filled; some air comes in at the coupling."
 
 
-def _warm_up(s: Scene) -> str:
+def _warm_up(s: EventScene) -> str:
     off = "tube" if "tube" in s.drives else "valve"
     s.drives[off][s.start :] = 0.02 if off == "valve" else 0.0
     if "fill" in s.drives:
@@ -49,7 +49,7 @@ def _warm_up(s: Scene) -> str:
     return "The cryostat is warmed up for a change of samples."
 
 
-def _cool_down(s: Scene) -> str:
+def _cool_down(s: EventScene) -> str:
     _warm_up(s)
     for drive in ("tube", "valve", "heat", "load", "fill"):
         if drive in s.drives:
@@ -57,13 +57,13 @@ def _cool_down(s: Scene) -> str:
     return "The cryostat is warmed up part of the way and cooled down again."
 
 
-def _ramp(s: Scene) -> str:
+def _ramp(s: EventScene) -> str:
     size = s.draws.within(-0.7, 0.5) * float(np.median(s.drives["magnet"]))
     s.push("magnet", size * s.envelope(s.draws.within(600, 3_000)))
     return "The magnet is ramped for another experiment, and back."
 
 
-def _recalibrated(s: Scene) -> str:
+def _recalibrated(s: EventScene) -> str:
     after = s.after()
     if "detune0" in s.drives:
         for q in range(sum(name.startswith("lie") for name in s.drives)):
@@ -81,7 +81,7 @@ def _recalibrated(s: Scene) -> str:
     return "The machine is calibrated anew."
 
 
-def _tls(s: Scene) -> str:
+def _tls(s: EventScene) -> str:
     if "loss0" in s.drives:
         s.push("loss1", s.draws.spread(0.3, 2.0) * s.envelope(0))
         return "A two-level system comes near a qubit's frequency, and goes."
@@ -89,7 +89,7 @@ def _tls(s: Scene) -> str:
     return "A two-level system comes near a canary's frequency, and goes."
 
 
-def _radiation(s: Scene) -> str:
+def _radiation(s: EventScene) -> str:
     hits = np.zeros(s.frame.n)
     at = s.start + int(s.draws.within(0, 3))
     while at < s.stop:  # about one in ten seconds, of which few reach so far
@@ -100,7 +100,7 @@ def _radiation(s: Scene) -> str:
     return "Radiation hits the chip several times."
 
 
-def _heat_wave(s: Scene) -> str:
+def _heat_wave(s: EventScene) -> str:
     warmer = s.draws.within(1.5, 4.5)
     s.push("room", warmer * s.envelope(5 * H))
     if "water" in s.drives:
@@ -108,7 +108,7 @@ def _heat_wave(s: Scene) -> str:
     return f"A hot day: the room gets {warmer:.1f} °C warmer."
 
 
-def _door(s: Scene) -> str:
+def _door(s: EventScene) -> str:
     if "lift" in s.drives:
         s.push("steel", s.draws.within(5, 60) * s.envelope(s.frame.row_s * 100))
         return "A steel door is left open."
@@ -117,12 +117,12 @@ def _door(s: Scene) -> str:
     return f"A door stands open; the room gets {cooler:.1f} °C cooler."
 
 
-def _lift(s: Scene) -> str:
+def _lift(s: EventScene) -> str:
     s.push("lift", s.draws.within(6, 70) * s.envelope(s.length * s.frame.row_s * 0.3))
     return "The lift stops on this floor."
 
 
-def _another_user(s: Scene) -> str:
+def _another_user(s: EventScene) -> str:
     level = s.draws.pick((0.0, 0.15, 1.0))
     s.drives["load"][s.rows] = level
     if "calls" in s.drives:
@@ -131,13 +131,13 @@ def _another_user(s: Scene) -> str:
     return f"Another user's work: {level:.0%} of the machine."
 
 
-def _sensor_calibrated(s: Scene) -> str:
+def _sensor_calibrated(s: EventScene) -> str:
     c, part = s.sensor(), s.draws.within(-0.03, 0.03)
     s.gain[s.start :, c] += part
     return f"{s.heading(c)} is calibrated: {part:+.1%} from then on."
 
 
-def _cable(s: Scene) -> str:
+def _cable(s: EventScene) -> str:
     c = s.sensor()
     bad = s.draws.rng.random(s.length) < s.draws.within(0.03, 0.4)
     s.lost[s.start + np.flatnonzero(bad), c] = True
@@ -146,7 +146,7 @@ def _cable(s: Scene) -> str:
     return f"The cable of {s.heading(c)} is loose: values are lost and jump."
 
 
-def _over_range(s: Scene) -> str:
+def _over_range(s: EventScene) -> str:
     c = s.sensor()
     x = s.base[: s.start, c]
     s.offset[s.rows, c] += 4 * float(np.nanmax(x) - np.nanmin(x)) + 50 * s.spread(c)
@@ -155,7 +155,7 @@ def _over_range(s: Scene) -> str:
     return f"{s.heading(c)} is over its range and shows its end."
 
 
-def _new_software(s: Scene) -> str:
+def _new_software(s: EventScene) -> str:
     if s.draws.chance(0.5):
         every = s.draws.pick((2, 3, 5))
         s.gone[s.start :] = np.arange(s.frame.n - s.start) % every != 0
@@ -166,12 +166,12 @@ def _new_software(s: Scene) -> str:
     return f"The logger's new version writes {s.heading(c)} in another unit."
 
 
-def _away(s: Scene) -> str:
+def _away(s: EventScene) -> str:
     s.drives["load"][s.rows] *= 0.1
     return "A holiday: nobody uses the machine."
 
 
-def _step_of_clock(s: Scene) -> str:
+def _step_of_clock(s: EventScene) -> str:
     step = s.draws.within(0.3, 3) * s.frame.row_s * s.draws.pick((-0.3, 1.0))
     s.clock_s += step * s.after()
     if "skew" in s.drives and "door" in s.drives:
@@ -179,7 +179,7 @@ def _step_of_clock(s: Scene) -> str:
     return f"The host's time is stepped by {step:+.3g} s."
 
 
-def _mode_hop(s: Scene) -> str:
+def _mode_hop(s: EventScene) -> str:
     if "hop" in s.drives:
         s.push("hop", s.draws.within(0.5, 1.5) * s.envelope(0))
     else:
@@ -187,32 +187,32 @@ def _mode_hop(s: Scene) -> str:
     return "A laser hops to another mode and is locked again."
 
 
-def _air_conditioning(s: Scene) -> str:
+def _air_conditioning(s: EventScene) -> str:
     wave = np.sin(2 * np.pi * np.arange(s.frame.n) * s.frame.row_s / s.draws.within(900, 2_700))
     s.push("room", s.draws.within(0.4, 1.2) * wave * s.envelope(600))
     return "The air conditioning hunts around its set point."
 
 
-def _backup(s: Scene) -> str:
+def _backup(s: EventScene) -> str:
     size = s.draws.within(1.2, 4) * float(np.nanquantile(s.base[: s.start, 0], 0.95))
     s.push("bytes", size * s.envelope(s.frame.row_s))
     return "The monthly copy goes to the archive."
 
 
-def _new_course(s: Scene) -> str:
+def _new_course(s: EventScene) -> str:
     s.push("calls", s.draws.within(30, 220) * s.envelope(900))
     s.push("refused", s.draws.within(1, 6) * s.envelope(900))
     s.push("polls", s.draws.within(5, 40) * s.envelope(900))
     return "A course of students begins: many small jobs, a few wrong tokens."
 
 
-def _louder(s: Scene) -> str:
+def _louder(s: EventScene) -> str:
     factor = s.draws.within(1.2, 1.9)
     s.drives["unrest"][s.rows] *= factor
     return f"Work in the next room: all noise is {factor:.1f} times as large."
 
 
-def _scans(s: Scene) -> str:
+def _scans(s: EventScene) -> str:
     c = s.named("bias.current") if "bias.current" in [x.name for x in s.lab.sensors] else -1
     if c >= 0:
         s.scale("bias", 1 + s.envelope(0) * (0.5 * np.sin(2 * np.pi * np.arange(s.frame.n) / 40) - 0.5))
@@ -224,12 +224,12 @@ def _scans(s: Scene) -> str:
     return "A gate is swept for a stability diagram."
 
 
-def _oven_run(s: Scene) -> str:
+def _oven_run(s: EventScene) -> str:
     s.push("oven", s.draws.within(1.5, 2.8) * s.envelope(60) * (s.drives["oven"] < 0.5))
     return "Ions were lost and are loaded again."
 
 
-def _wander(s: Scene) -> str:
+def _wander(s: EventScene) -> str:
     slow = coloured(s.draws.rng, s.frame.n, 2.0)
     s.push("heat", 0.4 * (slow - slow[s.start]) * s.envelope(s.length * s.frame.row_s * 0.2))
     return "The clock's tile warms and cools with the air."
@@ -239,8 +239,8 @@ _T = "the event's own end"
 _L = (0.1, 0.3)
 
 
-def _i(label: str, labs: tuple[str, ...], act: Act, lasts: tuple[float, float], activity: str = "") -> Case:
-    return Case(
+def _i(label: str, labs: tuple[str, ...], act: Act, lasts: tuple[float, float], activity: str = "") -> EventCase:
+    return EventCase(
         label=label, kind="innocent", labs=labs, act=act, lasts=lasts, within=lasts[1], reason=_T, activity=activity
     )
 

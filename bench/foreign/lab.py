@@ -48,7 +48,7 @@ class Sensor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lab:
+class DrawnLab:
     """One laboratory, drawn.
 
     Args:
@@ -65,7 +65,7 @@ class Lab:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class TraceRows:
     """When the rows are: n rows, ``row_s`` seconds each, beginning so many seconds after midnight of a Monday."""
 
     n: int
@@ -86,7 +86,7 @@ class Frame:
         return (self.t_s // 86_400 % 7 >= 5).astype(float)
 
 
-Build = Callable[[Draws, Frame], Lab]
+Build = Callable[[Draws, TraceRows], DrawnLab]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ class Noise:
     weight: Array = field(repr=False)
 
 
-def noise_of(sensors: tuple[Sensor, ...], draws: Draws, frame: Frame) -> Noise:
+def noise_of(sensors: tuple[Sensor, ...], draws: Draws, frame: TraceRows) -> Noise:
     """Draw every sensor's noise, variance 1 before the day's cycle."""
     made, weight = np.empty((frame.n, len(sensors))), np.ones((frame.n, len(sensors)))
     for i, sensor in enumerate(sensors):

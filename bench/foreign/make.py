@@ -1,6 +1,7 @@
 """One seed, one trace: ``traces(split, n)``."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -8,15 +9,15 @@ from numpy.typing import NDArray
 
 from bench.foreign import attacks_fast, attacks_slow, clocks, innocents
 from bench.foreign.draws import Draws, Split, ordinal, seeds, split_of
-from bench.foreign.lab import Frame, LabKind, noise_of, seen
+from bench.foreign.lab import DrawnLab, LabKind, TraceRows, noise_of, seen
 from bench.foreign.labs import LABS
 from bench.foreign.matched import matched_auc, repeat_auc
 from bench.foreign.noise import DAY_S, Array
-from bench.foreign.scene import Case, Scene
+from bench.foreign.scene import EventCase, EventScene
 from bench.foreign.trace import Announcement, Kind, Trace, TraceChannel
 
-ATTACKS: tuple[Case, ...] = (*attacks_slow.CASES, *attacks_fast.CASES)
-INNOCENTS: tuple[Case, ...] = innocents.CASES
+ATTACKS: tuple[EventCase, ...] = (*attacks_slow.CASES, *attacks_fast.CASES)
+INNOCENTS: tuple[EventCase, ...] = innocents.CASES
 CYCLE: tuple[Kind, ...] = (
     "attack",
     "innocent",
@@ -48,7 +49,7 @@ def kind_of(seed: int) -> Kind:
     return CYCLE[ordinal(seed) % len(CYCLE)]
 
 
-def case_of(seed: int) -> tuple[Case | None, LabKind]:
+def case_of(seed: int) -> tuple[EventCase | None, LabKind]:
     """Return a seed's case and lab: cases take turns, and so do a case's labs."""
     turn, place = divmod(ordinal(seed), len(CYCLE))
     kind, split = CYCLE[place], split_of(seed)
@@ -72,13 +73,15 @@ def trace(seed: int) -> Trace:
     case, kind = case_of(seed)
     draws = Draws(seed, "lab")  # a lab's own draws are the same whatever happens in it
     frame = _frame(draws, kind)
-    lab = kind.build(draws, frame)
+    lab = _worn(draws, kind.build(draws, frame))
     noise = noise_of(lab.sensors, draws, frame)
     base = seen(lab.sensors, np.column_stack(lab.physics(lab.drives)), noise, lab.drives["unrest"])
     first_ns = clocks.start_of(draws, frame)
     chance = Draws(seed, "case")
     start, stop, due = _event(chance, frame, kind, case)
-    scene = Scene(lab_name=kind.name, lab=lab, frame=frame, draws=chance, base=base, start=start, stop=stop, due=due)
+    scene = EventScene(
+        lab_name=kind.name, lab=lab, frame=frame, draws=chance, base=base, start=start, stop=stop, due=due
+    )
     values, truth, told = base, "Nothing happens.", np.nan
     clock = clocks.stamped(Draws(seed, "clock"), frame, first_ns, np.zeros(frame.n))
     if case is not None:
@@ -113,13 +116,24 @@ def trace(seed: int) -> Trace:
     )
 
 
-def _frame(draws: Draws, kind: LabKind) -> Frame:
+def _worn(draws: Draws, lab: DrawnLab) -> DrawnLab:
+    """Return the lab; in one of eight a gauge is dead and shows an end of its range, as in many real logs."""
+    if not draws.chance(0.12):
+        return lab
+    sensors = list(lab.sensors)
+    dead = int(draws.rng.integers(len(sensors)))
+    end = next((x for x in (sensors[dead].high, sensors[dead].low) if np.isfinite(x)), 0.0)
+    sensors[dead] = replace(sensors[dead], low=end, high=end, step=0.0)
+    return replace(lab, sensors=tuple(sensors))
+
+
+def _frame(draws: Draws, kind: LabKind) -> TraceRows:
     row_s = draws.spread(*kind.seconds)
     n = int(draws.within(*kind.days) * DAY_S / row_s) if kind.days[1] else int(draws.within(*kind.rows))
-    return Frame(n, row_s, draws.within(0, 7 * DAY_S))
+    return TraceRows(n, row_s, draws.within(0, 7 * DAY_S))
 
 
-def _event(draws: Draws, frame: Frame, kind: LabKind, case: Case | None) -> tuple[int, int, int]:
+def _event(draws: Draws, frame: TraceRows, kind: LabKind, case: EventCase | None) -> tuple[int, int, int]:
     """Return the first row of the event, the row after it, and the row of the deadline."""
     if case is None:
         return frame.n - 1, frame.n, frame.n - 1
@@ -132,7 +146,7 @@ def _event(draws: Draws, frame: Frame, kind: LabKind, case: Case | None) -> tupl
     return start, stop, min(stop, start + max(2, int(case.within * rows)))
 
 
-def _repeat(scene: Scene, values: Array) -> None:
+def _repeat(scene: EventScene, values: Array) -> None:
     """Put in what a frozen or replayed sensor says instead, as it was scanned."""
     rows = np.arange(scene.start, scene.stop)
     for c in scene.frozen:
@@ -145,7 +159,7 @@ def _repeat(scene: Scene, values: Array) -> None:
             values[rows, c] = scene.base[rows - apart, c]
 
 
-def _told(scene: Scene, values: Array, clock: NDArray[np.int64], t_ns: NDArray[np.int64]) -> float:
+def _told(scene: EventScene, values: Array, clock: NDArray[np.int64], t_ns: NDArray[np.int64]) -> float:
     """Return the AUC of the matched detector, which sees the rows' times too, from the start to the deadline."""
     rows = max(scene.due - scene.start, 2)
     window = slice(scene.start, scene.start + rows)
@@ -163,13 +177,15 @@ def _told(scene: Scene, values: Array, clock: NDArray[np.int64], t_ns: NDArray[n
     )
 
 
-def _scanned(quiet: Array, scene: Scene, c: int) -> Array:
+def _scanned(quiet: Array, scene: EventScene, c: int) -> Array:
     """Return a channel's scanned rows alone."""
     sensor = scene.lab.sensors[c]
     return quiet[sensor.phase % sensor.every :: sensor.every, c]
 
 
-def _announced(draws: Draws, scene: Scene, case: Case | None, t_ns: NDArray[np.int64]) -> tuple[Announcement, ...]:
+def _announced(
+    draws: Draws, scene: EventScene, case: EventCase | None, t_ns: NDArray[np.int64]
+) -> tuple[Announcement, ...]:
     """Return what was written down: ordinary life, half of what is innocent, and a few windows that an attack hides in."""
     told = list(scene.lab.life) if draws.chance(0.7) else []
     if case is not None and case.activity and draws.chance(0.5):

@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.foreign.draws import Draws
-from bench.foreign.lab import Frame, Lab
+from bench.foreign.lab import DrawnLab, TraceRows
 from bench.foreign.noise import Array
 from bench.foreign.trace import Kind
 
-Act = Callable[["Scene"], str]
+Act = Callable[["EventScene"], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class EventCase:
     """One technique or innocent cause.
 
     Args:
@@ -40,7 +40,7 @@ class Case:
 
 
 @dataclass(slots=True, kw_only=True)
-class Scene:
+class EventScene:
     """What a case works on; it edits the arrays in place.
 
     Args:
@@ -52,8 +52,8 @@ class Scene:
     """
 
     lab_name: str
-    lab: Lab
-    frame: Frame
+    lab: DrawnLab
+    frame: TraceRows
     draws: Draws
     base: Array
     start: int

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench.foreign.draws import Draws
-from bench.foreign.lab import Frame, Lab, LabKind, Sensor
-from bench.foreign.labs.life import OUTSIDE, mixed, ordinary, smooth
+from bench.foreign.lab import DrawnLab, LabKind, Sensor, TraceRows
+from bench.foreign.labs.life import OUTSIDE, earlier_stop, mixed, ordinary, smooth
 from bench.foreign.noise import Array, lag, stage
 
 
 def cold_head(
-    d: Mapping[str, Array], frame: Frame, base: tuple[float, float], water0: float
+    d: Mapping[str, Array], frame: TraceRows, base: tuple[float, float], water0: float
 ) -> tuple[Array, Array, Array]:
     """Return the stages of a closed-cycle cooler, K, and how much it works, 0 to 1.
 
@@ -32,7 +32,7 @@ def cold_head(
     return first, second, works
 
 
-def _dry(draws: Draws, frame: Frame) -> Lab:
+def _dry(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = ordinary(draws, frame)
     d["still"] = np.full(frame.n, draws.within(6.0, 14.0))  # mW
     base = (draws.within(36, 52), draws.within(2.9, 4.1))
@@ -88,10 +88,10 @@ def _dry(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="cpatempo", name="oil.temperature", unit="degC", noise=0.08, step=0.1),
         Sensor(heading="cpacurr", name="compressor.current", unit="A", noise=0.05, step=0.01),
     ]
-    return Lab(drives=d, physics=physics, sensors=tuple(scanned + rest))
+    return DrawnLab(drives=d, physics=physics, sensors=tuple(scanned + rest), life=earlier_stop(draws, frame, d))
 
 
-def _wet(draws: Draws, frame: Frame) -> Lab:
+def _wet(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = ordinary(draws, frame)
     del d["tube"], d["water_flow"]
     boil, full = draws.within(0.55, 0.95), draws.within(70, 110)  # l/h, l
@@ -146,10 +146,10 @@ def _wet(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="G1 pirani", name="still.pressure", unit="mbar", relative=0.01, low=1e-3, high=1.0),
         Sensor(heading="G2 dump", name="dump.pressure", unit="mbar", noise=0.8, step=0.5),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors, life=tuple(life))
+    return DrawnLab(drives=d, physics=physics, sensors=sensors, life=tuple(life))
 
 
-def _nanowire(draws: Draws, frame: Frame) -> Lab:
+def _nanowire(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = ordinary(draws, frame)
     del d["valve"]
     d["bias"] = np.full(frame.n, draws.within(8.0, 22.0))  # µA
@@ -183,7 +183,7 @@ def _nanowire(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="H2O out", name="water.out", unit="degC", noise=0.06, step=0.1),
         Sensor(heading="I motor", name="compressor.current", unit="A", noise=0.08, step=0.1),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors, life=earlier_stop(draws, frame, d))
 
 
 KINDS = (

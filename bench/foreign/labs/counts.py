@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench.foreign.draws import Draws
-from bench.foreign.lab import Frame, Lab, LabKind, Sensor
+from bench.foreign.lab import DrawnLab, LabKind, Sensor, TraceRows
 from bench.foreign.labs.life import ordinary
 from bench.foreign.noise import Array, blocks, coloured, telegraph
 
 
-def _table(draws: Draws, frame: Frame) -> Lab:
+def _table(draws: Draws, frame: TraceRows) -> DrawnLab:
     n, qubits = frame.n, draws.pick((3, 4, 5))
     d = {"unrest": np.ones(n), "power": np.ones(n), "load": ordinary(draws, frame)["load"]}
     d |= {f"{what}{q}": np.zeros(n) for q in range(qubits) for what in ("loss", "lie", "detune", "readout")}
@@ -58,15 +58,18 @@ def _table(draws: Draws, frame: Frame) -> Lab:
             ("canary", "canary.error", "%", 0.05, 0.0, 0.001, 0.0),
         )
     )  # fmt: skip
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
-def _gateway(draws: Draws, frame: Frame) -> Lab:
+def _gateway(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = ordinary(draws, frame)
     for gone in ("tube", "water", "water_flow", "valve", "heat"):
         del d[gone]
     n = frame.n
-    d |= {name: np.zeros(n) for name in ("bytes", "calls", "refused", "polls", "shuttles", "pairs", "transpiles")}
+    d |= {
+        name: np.zeros(n)
+        for name in ("bytes", "calls", "refused", "polls", "shuttles", "pairs", "transpiles", "jobs", "again", "probes")
+    }
     out, jobs, people = draws.spread(2, 60), draws.within(2, 25), draws.within(1, 6)
     office = np.clip(np.sin(2 * np.pi * (frame.t_s / 86_400 - 0.29)), 0.12, 1) * (1 - 0.6 * frame.weekend())
     nightly = (np.abs(frame.t_s % 86_400 - draws.within(3_600, 14_400)) < 1_500).astype(float) * draws.within(2, 6)
@@ -75,9 +78,11 @@ def _gateway(draws: Draws, frame: Frame) -> Lab:
     def physics(d: Mapping[str, Array]) -> list[Array]:
         busy = (0.3 + d["load"]) * office * habit * d["power"]
         return [
-            out * (busy + nightly * d["power"]) + d["bytes"], 6 * jobs * people * busy + d["calls"], jobs * busy,
+            out * (busy + nightly * d["power"]) + d["bytes"], 6 * jobs * people * busy + d["calls"], jobs * busy + d["jobs"],
             0.4 * people * busy + d["refused"], 9 * people * busy + d["polls"], 40 + 8 * busy + d["shuttles"],
-            12 + 3 * busy + d["pairs"], 1.5 * jobs * busy + d["transpiles"], 350 * busy * (1 + 0.5 * d["load"]) + 20,
+            12 + 3 * busy + d["pairs"], 1.5 * jobs * busy + d["transpiles"], 350 * busy * (1 + 0.5 * d["load"]) + 20 + 30 * d["jobs"],
+            0.02 * jobs * busy + d["again"],
+            0.05 * jobs * busy + d["probes"],
         ]  # fmt: skip
 
     sensors = (
@@ -90,8 +95,10 @@ def _gateway(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="pair share %", name="pairs", unit="%", noise=2.0, low=0, high=100, step=0.1),
         Sensor(heading="transpile req", name="transpiles", unit="1", relative=0.2, noise=1, low=0, step=1),
         Sensor(heading="queue_s", name="queue", unit="s", relative=0.2, low=0, step=0.1, freedom=5),
+        Sensor(heading="dup ids", name="jobs.repeated", unit="1", noise=0.25, relative=0.5, low=0, step=1),
+        Sensor(heading="spectroscopy", name="jobs.spectroscopy", unit="1", noise=0.5, relative=0.4, low=0, step=1),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
 KINDS = (

@@ -9,22 +9,22 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench.foreign.draws import Draws
-from bench.foreign.lab import Drives, Frame, Lab, LabKind, Sensor
+from bench.foreign.lab import DrawnLab, Drives, LabKind, Sensor, TraceRows
 from bench.foreign.noise import Array, blocks, coloured, lag, telegraph
 
 
-def lines(draws: Draws, frame: Frame, strengths: tuple[float, ...], hertz: float) -> Array:
+def lines(draws: Draws, frame: TraceRows, strengths: tuple[float, ...], hertz: float) -> Array:
     """Return a line with harmonics whose frequency wanders a little, as mains and cold heads do."""
     wander = 1 + 2e-4 * coloured(draws.rng, frame.n, 1.5)
     turn = 2 * np.pi * np.cumsum(hertz * wander) * frame.row_s + draws.within(0, 6.28)
     return np.asarray(sum(a * np.sin((i + 1) * turn + i) for i, a in enumerate(strengths)))
 
 
-def _drives(frame: Frame, *names: str) -> Drives:
+def _drives(frame: TraceRows, *names: str) -> Drives:
     return {"unrest": np.ones(frame.n), "power": np.ones(frame.n), **{name: np.zeros(frame.n) for name in names}}
 
 
-def _timing(draws: Draws, frame: Frame) -> Lab:
+def _timing(draws: Draws, frame: TraceRows) -> DrawnLab:
     lanes = draws.pick((2, 3, 4))
     d = _drives(frame, *(f"shift{i}" for i in range(lanes)), "skew", "heat")
     sigma = [draws.spread(1, 10) for _ in range(lanes)]
@@ -53,10 +53,10 @@ def _timing(draws: Draws, frame: Frame) -> Lab:
         ),
         Sensor(heading="clk tile °C", name="clock.temperature", unit="degC", noise=0.03, step=0.01, colour=1.5),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
-def _rail(draws: Draws, frame: Frame) -> Lab:
+def _rail(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = _drives(frame, "tap", "key", "sag")
     d["load"] = lag(blocks(draws.rng, frame.n, draws.spread(30, 900), (0.1, 0.35, 0.6, 0.9, 1.0)), 3)
     volts, amps = draws.pick((0.85, 1.8, 3.3, 12.0)), draws.within(3, 22)
@@ -74,10 +74,10 @@ def _rail(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="P(W)", name="core.power", unit="W", relative=0.01, step=amps * volts / 2_048),
         Sensor(heading="shunt2", name="return.current", unit="A", noise=0.006, step=1e-3),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
-def _field(draws: Draws, frame: Frame) -> Lab:
+def _field(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = _drives(frame, "coil", "lift", "steel")
     mains = draws.pick((50.0, 60.0, 16.7))  # the last is the railway's, in some countries
     rest = [draws.within(-300, 300) for _ in range(3)]
@@ -104,10 +104,10 @@ def _field(draws: Draws, frame: Frame) -> Lab:
         )
         for axis in "xyz"
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
-def _lock(draws: Draws, frame: Frame) -> Lab:
+def _lock(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = _drives(frame, "dither", "push", "hop")
     seismic = draws.within(0.5, 2) * coloured(draws.rng, frame.n, 2.0)
     tone = draws.within(0.02, 0.08) * lines(draws, frame, (1.0, 0.4), draws.within(90, 310))
@@ -131,10 +131,10 @@ def _lock(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="beat-MHz", name="beat.frequency", unit="MHz", noise=0.02, colour=0.5, step=0.001),
         Sensor(heading="TRANS", name="cavity.transmission", unit="V", noise=0.02, step=10 / 4_096, low=0, high=10),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
-def _canary(draws: Draws, frame: Frame) -> Lab:
+def _canary(draws: Draws, frame: TraceRows) -> DrawnLab:
     qubits = draws.pick((4, 5, 6))
     d = _drives(frame, *(f"hit{i}" for i in range(qubits)), "gates", "burst", "sensing")
     d["load"] = blocks(draws.rng, frame.n, draws.spread(60, 1_500), (0.0, 0.3, 0.7, 1.0))
@@ -160,10 +160,10 @@ def _canary(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="2q gates/ms", name="gates.density", unit="1", relative=0.08, noise=3, low=0, step=1),
         Sensor(heading="idle jobs", name="jobs.idle", unit="1", noise=1.2, low=0, step=1),
     )  # fmt: skip
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
-def _readout(draws: Draws, frame: Frame) -> Lab:
+def _readout(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = _drives(frame, "memory", "mix", "glitch", "level2", "turn", "burst")
     shots = draws.pick((200, 500, 1_000))
     dark, bright = draws.within(0.6, 2.5), draws.within(94, 98.5)
@@ -212,7 +212,7 @@ def _readout(draws: Draws, frame: Frame) -> Lab:
             colour=0,
         ),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
 KINDS = (

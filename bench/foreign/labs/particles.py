@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench.foreign.draws import Draws
-from bench.foreign.lab import Frame, Lab, LabKind, Sensor
+from bench.foreign.lab import DrawnLab, LabKind, Sensor, TraceRows
 from bench.foreign.labs.life import ordinary
 from bench.foreign.noise import Array, blocks, coloured, lag
 
 
-def _ion(draws: Draws, frame: Frame) -> Lab:
+def _ion(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = ordinary(draws, frame)
     for gone in ("tube", "water_flow", "valve", "water"):
         del d[gone]
@@ -67,15 +67,21 @@ def _ion(draws: Draws, frame: Frame) -> Lab:
             heading="err 1q bench %", name="canary.error", unit="%", relative=0.05, every=draws.pick((5, 10)), phase=2
         ),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
-def _atoms(draws: Draws, frame: Frame) -> Lab:
+def _atoms(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = ordinary(draws, frame)
     for gone in ("tube", "water_flow", "valve"):
         del d[gone]
     one = np.ones(frame.n)
-    d |= {"laser": 0 * one, "light": one.copy(), "oven": one.copy(), "magnet": np.full(frame.n, draws.within(60, 140))}
+    d |= {
+        "laser": 0 * one,
+        "light": one.copy(),
+        "oven": one.copy(),
+        "near": 0 * one,
+        "magnet": np.full(frame.n, draws.within(60, 140)),
+    }
     sites, tweezer = draws.pick((49, 100, 196)), draws.within(1.2, 4.5)
     drift = draws.within(0.02, 0.15) * coloured(draws.rng, frame.n, 2.0)
 
@@ -89,7 +95,7 @@ def _atoms(draws: Draws, frame: Frame) -> Lab:
         return [
             vapour * 1e-9, light * 24, cloud * 1e7 / 1e6, tweezer * light, held * sites, off, coil,
             d["water"] + 9 * (coil / 100) ** 2,
-            21 + 14 * d["load"] * light, np.clip(1.1 + 2.5 * np.maximum(0.52 - held, 0) * 10 + 0.3 * off**2, 0, 100),
+            21 + 14 * d["load"] * light, np.clip(1.1 + 2.5 * np.maximum(0.52 - held, 0) * 10 + 0.3 * off**2 + d["near"], 0, 100),
         ]  # fmt: skip
 
     sensors = (
@@ -104,7 +110,7 @@ def _atoms(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="AOD T", name="aod.temperature", unit="degC", noise=0.08, step=0.05),
         Sensor(heading="CZ err %", name="canary.error", unit="%", relative=0.07, every=7, phase=3),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
 KINDS = (

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench.foreign.draws import Draws
-from bench.foreign.lab import Frame, Lab, LabKind, Sensor
+from bench.foreign.lab import DrawnLab, LabKind, Sensor, TraceRows
 from bench.foreign.labs.life import ordinary
 from bench.foreign.noise import Array, blocks, coloured, lag, telegraph
 
 
-def _spin(draws: Draws, frame: Frame) -> Lab:
+def _spin(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = ordinary(draws, frame)
     for gone in ("tube", "water", "water_flow", "valve"):
         del d[gone]
@@ -63,10 +63,10 @@ def _spin(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="SET I nA", name="sensor.current", unit="nA", noise=6e-3, colour=1.1, share=0.6),
         Sensor(heading="T4K", name="4k.temperature", unit="K", relative=1e-3, step=1e-3),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
-def _rack(draws: Draws, frame: Frame) -> Lab:
+def _rack(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = ordinary(draws, frame)
     for gone in ("tube", "water", "water_flow", "valve"):
         del d[gone]
@@ -99,10 +99,10 @@ def _rack(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="PPS-host (ms)", name="host.offset", unit="ms", noise=0.12, freedom=4),
         Sensor(heading="PTP jitter", name="clock.jitter", unit="us", noise=0.02, freedom=3.5, low=0),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
-def _helium(draws: Draws, frame: Frame) -> Lab:
+def _helium(draws: Draws, frame: TraceRows) -> DrawnLab:
     d = ordinary(draws, frame)
     del d["tube"]
     n = frame.n
@@ -142,7 +142,7 @@ def _helium(draws: Draws, frame: Frame) -> Lab:
         Sensor(heading="return total", name="return.flow", unit="l/min", relative=0.03, low=0),
         Sensor(heading="hall", name="room.temperature", unit="degC", noise=0.1, step=0.5),
     )
-    return Lab(drives=d, physics=physics, sensors=sensors)
+    return DrawnLab(drives=d, physics=physics, sensors=sensors)
 
 
 KINDS = (

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from bench.foreign.draws import Draws, seeds
-from bench.foreign.lab import Frame, Lab, noise_of, seen
+from bench.foreign.lab import DrawnLab, TraceRows, noise_of, seen
 from bench.foreign.labs import LABS
 from bench.foreign.noise import Array, coloured, lag, stage, stepped, tailed, telegraph
 
 SEED = next(seeds("tuned"))
-FRAME = Frame(3_000, 60.0, 0.0)
+FRAME = TraceRows(3_000, 60.0, 0.0)
 
 
 def made(
-    name: str, change: Callable[[dict[str, Array]], None] | None = None, frame: Frame = FRAME
-) -> tuple[Lab, dict[str, Array]]:
+    name: str, change: Callable[[dict[str, Array]], None] | None = None, frame: TraceRows = FRAME
+) -> tuple[DrawnLab, dict[str, Array]]:
     lab = LABS[name].build(Draws(SEED, "lab"), frame)
     drives = {key: drive.copy() for key, drive in lab.drives.items()}
     if change:
@@ -71,7 +71,7 @@ def test_a_closed_valve_lets_less_flow_and_less_pressure_at_the_still() -> None:
 
 
 def test_a_bath_boils_down_and_is_filled_before_it_is_dry() -> None:
-    lab, true = made("wet_fridge", frame=Frame(9_000, 60.0, 0.0))
+    lab, true = made("wet_fridge", frame=TraceRows(9_000, 60.0, 0.0))
     level = true["bath.level"]
     assert 3 <= len(lab.life) <= 8
     assert level.min() > 5
@@ -108,7 +108,7 @@ def test_slower_fans_make_boards_hotter_and_power_is_voltage_times_current() -> 
         d["fans"][1_500:] = 0.5
 
     assert made("control_rack", slow)[1]["awg1.temperature"][-1] > made("control_rack")[1]["awg1.temperature"][-1] + 3
-    true = made("power_rail", frame=Frame(2_000, 1e-3, 0.0))[1]
+    true = made("power_rail", frame=TraceRows(2_000, 1e-3, 0.0))[1]
     assert np.allclose(true["core.power"], true["core.voltage"] * true["core.current"])
 
 

@@ -93,7 +93,7 @@ def test_nothing_but_the_label_tells_what_happens(several: list[Trace]) -> None:
         assert not any(word in shown for word in words)
         draws = Draws(trace.seed, "lab")
         kind = LABS[trace.lab]
-        lab = kind.build(draws, make._frame(draws, kind))
+        lab = make._worn(draws, kind.build(draws, make._frame(draws, kind)))
         assert [s.heading for s in lab.sensors] == [c.heading for c in trace.channels]
 
 
