@@ -112,10 +112,10 @@ def _modulated(s: EventScene) -> str:
 
 
 def _skew(s: EventScene) -> str:
-    ms = s.draws.spread(0.01, 0.4)  # ms a second: 10 to 400 ppm
+    ms = s.draws.spread(5e-4, 0.1)  # ms a second: 0.5 to 100 ppm
     s.push("skew", ms * s.envelope(1))
     s.clock_s += np.cumsum(ms * 1e-3 * s.envelope(1)) * s.frame.row_s
-    return f"The host's time is slewed by {ms * 1e3:.0f} ppm."
+    return f"The host's time is slewed by {ms * 1e3:.1f} ppm."
 
 
 def _pushed(s: EventScene) -> str:
@@ -188,7 +188,7 @@ def _burst_out(s: EventScene) -> str:
 
 
 def _drip_out(s: EventScene) -> str:
-    size = s.draws.spread(0.25, 3) * float(np.nanmedian(s.base[: s.start, 0]))
+    size = s.draws.spread(0.8, 8) * float(np.nanmedian(s.base[: s.start, 0]))
     s.push("bytes", size * s.envelope(0))
     return f"{size:.1f} MB leave with every row."
 
@@ -238,9 +238,9 @@ CASES = (
     EventCase(label="evade.sensor_scaling", kind="attack", labs=PLANT, act=_scaled, lasts=(8 * H, 20 * H), within=12 * H, reason="before an interlock would have had to act"),
     EventCase(label="evade.sensor_frozen", kind="attack", labs=PLANT, act=_frozen, lasts=(2 * H, 20 * H), within=3 * H, reason="before an interlock would have had to act"),
     EventCase(label="evade.replay", kind="attack", labs=PLANT, act=_replayed, lasts=(3 * H, 20 * H), within=6 * H, reason="before an interlock would have had to act"),
-    EventCase(label="impair.calibration_misreport", kind="attack", labs=("chip_table",), act=_misreport, lasts=(6 * D, 11 * D), within=7 * D, reason="a week of jobs is routed by it"),
+    EventCase(label="impair.calibration_misreport", kind="attack", labs=("chip_table", "chip_days"), act=_misreport, lasts=(6 * D, 11 * D), within=7 * D, reason="a week of jobs is routed by it"),
     EventCase(label="impair.calibration_poisoned", kind="attack", labs=("chip_table",), act=_poisoned, lasts=(4 * D, 9 * D), within=2 * D, reason="two days of jobs run on it"),
-    EventCase(label="impair.device_substitution", kind="attack", labs=("chip_table",), act=_substituted, lasts=(3 * D, 9 * D), within=D, reason="a day of jobs is sold as another machine's"),
+    EventCase(label="impair.device_substitution", kind="attack", labs=("chip_table", "chip_days"), act=_substituted, lasts=(3 * D, 9 * D), within=D, reason="a day of jobs is sold as another machine's"),
     EventCase(label="exfiltrate.export_burst", kind="attack", labs=("gateway",), act=_burst_out, lasts=(0.5 * H, 4 * H), within=2 * H, reason="before all has left"),
     EventCase(label="exfiltrate.export_drip", kind="attack", labs=("gateway",), act=_drip_out, lasts=(10 * H, 30 * H), within=12 * H, reason="before half a day's telemetry has left"),
     EventCase(label="collect.polling", kind="attack", labs=("gateway",), act=_counted("polls", 8, 120, "A stranger polls jobs' times, {:.0f} more a row."), lasts=(3 * H, 20 * H), within=4 * H, reason="before a job's circuit is guessed"),

@@ -172,10 +172,12 @@ def _away(s: EventScene) -> str:
 
 
 def _step_of_clock(s: EventScene) -> str:
-    step = s.draws.within(0.3, 3) * s.frame.row_s * s.draws.pick((-0.3, 1.0))
+    if "door" in s.drives:  # the rack, which logs how far its host is off
+        step = s.draws.spread(0.005, 0.9) * s.draws.pick((-1, 1))
+        s.offset[:, s.named("host.offset")] += 1e3 * step * s.envelope(s.frame.row_s, s.length * s.frame.row_s)
+    else:
+        step = s.draws.within(0.3, 3) * s.frame.row_s * s.draws.pick((-0.3, 1.0))
     s.clock_s += step * s.after()
-    if "skew" in s.drives and "door" in s.drives:
-        s.offset[s.rows, s.named("host.offset")] += step * s.envelope(0, 3_600)[s.rows]
     return f"The host's time is stepped by {step:+.3g} s."
 
 
@@ -253,9 +255,9 @@ CASES = (
     _i("innocent.warm_up", CRYO, _warm_up, (20 * H, 30 * H), "cryostat.warmup"),
     _i("innocent.cool_down", CRYO, _cool_down, (3 * H, 12 * H), "cryostat.cooldown"),
     _i("innocent.magnet_ramp", ("spin_fridge", "ion_trap", "tweezers"), _ramp, (1.5 * H, 8 * H), "magnet.ramp"),
-    _i("innocent.recalibration", ("chip_table",), _recalibrated, (D, 2 * D), "calibration.write"),
+    _i("innocent.recalibration", ("chip_table", "chip_days"), _recalibrated, (D, 2 * D), "calibration.write"),
     _i("innocent.recalibration_fast", ("readout", "canaries", "pulse_timing"), _recalibrated, (0.02, 0.06), "calibration.write"),
-    _i("innocent.tls_jump", ("chip_table",), _tls, (2 * D, 10 * D)),
+    _i("innocent.tls_jump", ("chip_table", "chip_days"), _tls, (2 * D, 10 * D)),
     _i("innocent.tls_jump_fast", ("canaries",), _tls, _L),
     _i("innocent.radiation", ("canaries", "readout"), _radiation, _L),
     _i("innocent.hot_day", ("dry_fridge", "nanowire", "control_rack", "ion_trap", "tweezers", "helium_plant"), _heat_wave, (8 * H, 20 * H)),

@@ -1,4 +1,4 @@
-"""Slow tables: calibrations of a chip by the hour, and what its gateway counts.
+"""Slow tables: calibrations of a chip by the hour or the day, and what its gateway counts.
 
 Day-to-day scatter of ln T1 0.23 to 0.26, of errors 0.22 to 0.29; telegraphs of two-level systems (THREATS, measured there;
 Klimov et al. 2018, arXiv 1809.01043).
@@ -104,6 +104,13 @@ def _gateway(draws: Draws, frame: TraceRows) -> DrawnLab:
 KINDS = (
     LabKind(
         name="chip_table", build=_table, seconds=(900, 3_600), days=(30, 45), source="Klimov 2018, arXiv 1809.01043"
+    ),
+    LabKind(
+        name="chip_days",
+        build=_table,
+        seconds=(86_000, 87_000),
+        days=(260, 420),
+        source="Klimov 2018, arXiv 1809.01043",
     ),
     LabKind(name="gateway", build=_gateway, seconds=(60, 300), days=(6, 12)),
 )
