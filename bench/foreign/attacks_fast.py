@@ -102,6 +102,34 @@ def _two_hops(s: EventScene) -> str:
     return f"Gates two hops away cost two canaries {hit:.1f} points."
 
 
+def _both_sides(s: EventScene) -> str:
+    hit = s.draws.spread(1, 18)
+    beat = s.envelope(0) * (np.arange(s.frame.n) // s.draws.pick((5, 30, 120)) % 2 == 0)
+    s.push("hit1", hit * beat)
+    for near in ("hit0", "hit2"):
+        s.push(near, 0.15 * hit * beat)
+    s.push("gates", s.draws.within(40, 200) * beat)
+    return f"Gates on both sides of a canary cost it {hit:.1f} points."
+
+
+def _in_context(s: EventScene) -> str:
+    hit = s.draws.spread(1.5, 20)
+    s.push("hit0", hit * s.envelope(0) * (s.drives["load"] > 0.5))
+    return f"Results are altered by {hit:.1f} points while the machine is busy, and not otherwise."
+
+
+def _in_turns(s: EventScene) -> str:
+    hit, rows = s.draws.spread(1.5, 20), s.draws.pick((2, 5, 40))
+    s.push("hit3", hit * s.envelope(0) * (np.arange(s.frame.n) // rows % 2))
+    return f"A provider alters every other {rows} runs by {hit:.1f} points."
+
+
+def _residue(s: EventScene) -> str:
+    part = s.draws.spread(0.2, 4)
+    s.push("memory", part * (s.message(s.draws.pick((2, 20, 100))) + s.envelope(0)) / 2)
+    return f"A tenant reads {part:.2f} points of what the shots before left, now and then."
+
+
 def _off_resonant(s: EventScene) -> str:
     hit = s.draws.spread(1, 15)
     s.push("hit1", hit * s.envelope(0))
@@ -161,4 +189,8 @@ CASES = (
     EventCase(label="collect.reset_bypass", kind="attack", labs=("readout",), act=_bypass, lasts=_L, within=0.12, reason="before the tenant's outcome is read back"),
     EventCase(label="collect.readout_crosstalk", kind="attack", labs=("readout",), act=_readout_crosstalk, lasts=_L, within=0.12, reason="before the victim's state is known"),
     EventCase(label="impair.readout_glitch", kind="attack", labs=("readout",), act=_glitch, lasts=_L, within=0.08, reason=_JOB),
+    EventCase(label="impair.double_sided_crosstalk", kind="attack", labs=("canaries",), act=_both_sides, lasts=_L, within=0.08, reason=_JOB),
+    EventCase(label="impair.zero_knowledge_tampering", kind="attack", labs=("canaries",), act=_in_context, lasts=_L, within=0.12, reason=_JOB),
+    EventCase(label="impair.provider_tampering", kind="attack", labs=("canaries",), act=_in_turns, lasts=_L, within=0.1, reason=_JOB),
+    EventCase(label="collect.residual_state", kind="attack", labs=("readout",), act=_residue, lasts=_L, within=0.12, reason="before the tenant's outcome is read back"),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from bench.foreign.labs import LABS
 from bench.foreign.matched import matched_auc, repeat_auc
 from bench.foreign.noise import DAY_S, Array
 from bench.foreign.scene import EventCase, EventScene
+from bench.foreign.techniques import TECHNIQUE
 from bench.foreign.trace import Announcement, Kind, Trace, TraceChannel
 
 ATTACKS: tuple[EventCase, ...] = (*attacks_slow.CASES, *attacks_fast.CASES)
@@ -106,6 +107,7 @@ def trace(seed: int) -> Trace:
         values=values[rows],
         kind=case.kind if case else "quiet",
         label=case.label if case else "",
+        technique=TECHNIQUE.get(case.label, "") if case else "",
         start_ns=int(t_ns[start]),
         end_ns=int(t_ns[min(stop, last)]),
         deadline_ns=int(t_ns[min(scene.due, last)]),

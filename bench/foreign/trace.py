@@ -58,7 +58,8 @@ class Trace:
             change places with a near one. Shape (n,).
         values: In the lab's units; NaN is lost or not scanned. Shape (n, C).
         kind: Attack, innocent or quiet.
-        label: Id of the technique or of the innocent cause; empty when quiet.
+        label: Id of the kind of attack or of the innocent cause; empty when quiet.
+        technique: The catalogue's id of the attack's technique; empty where it has none, and unless an attack.
         start_ns, end_ns: The event; both the time of the last row when quiet.
         deadline_ns: Telling it until then is in time.
         deadline_reason: Why then.
@@ -77,6 +78,7 @@ class Trace:
     values: NDArray[np.float64]
     kind: Kind
     label: str
+    technique: str
     start_ns: int
     end_ns: int
     deadline_ns: int

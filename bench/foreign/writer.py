@@ -83,6 +83,7 @@ def label(trace: Trace) -> dict[str, str | int | float | None]:
         "rate_hz",
         "kind",
         "label",
+        "technique",
         "start_ns",
         "end_ns",
         "deadline_ns",

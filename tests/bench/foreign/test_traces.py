@@ -11,13 +11,15 @@ from bench.foreign.clocks import REORDERED
 from bench.foreign.draws import STRIPES, Draws, Split, seeds, split_of
 from bench.foreign.lab import LabKind
 from bench.foreign.labs import LABS
+from bench.foreign.techniques import TECHNIQUE
 from bench.foreign.trace import DETECTABLE, Trace
+from mumetal.catalog.techniques import technique
 from mumetal.core import check
 from mumetal.core.series import sorted_by_time
 from mumetal.formats.units import to_si
 
 SPLITS: tuple[Split, ...] = ("tuned", "held")
-SEVERAL = 13  # a whole turn of kinds and a few more
+SEVERAL = 9  # a whole turn of kinds
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +129,15 @@ def test_most_attacks_can_be_told_and_those_that_cannot_do_not_count(several: li
     assert all(t.counts == (t.detectable >= DETECTABLE) for t in attacks)
     assert sum(t.counts for t in attacks) >= 0.7 * len(attacks)
     assert all(np.isnan(t.detectable) and t.counts for t in several if t.kind != "attack")
+
+
+def test_techniques_are_the_catalogues_and_cases_are_named_once() -> None:
+    labels = [case.label for case in (*make.ATTACKS, *make.INNOCENTS)]
+    assert len(set(labels)) == len(labels)
+    assert TECHNIQUE.keys() <= {case.label for case in make.ATTACKS}
+    for technique_id in TECHNIQUE.values():
+        technique(technique_id)
+    assert {case.label for case in make.ATTACKS} - TECHNIQUE.keys() == {
+        "evade.clock", "evade.reference_clock", "evade.sensor_bias", "evade.sensor_frozen", "evade.sensor_scaling",
+        "evade.sensor_slow_push", "exfiltrate.power_covert", "exfiltrate.power_covert_slow",
+    }  # fmt: skip
