@@ -1,5 +1,7 @@
 """Noise and slow motion: spectra, tails, telegraphs, lags, steps of a converter."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,8 +74,8 @@ def stage(target: Array, row_s: float, warm_h: float, cool_h: float, floor_h: fl
 
 
 def stepped(x: Array, step: float) -> Array:
-    """Return x on the steps of a converter; 0 means as it is."""
-    return np.round(x / step) * step if step else x
+    """Return x on the steps of a converter, in as few digits as a logger writes; 0 means as it is."""
+    return np.round(np.round(x / step) * step, max(0, 6 - math.floor(math.log10(step)))) if step else x
 
 
 def daily(t_s: Array, phase: float) -> Array:

@@ -156,6 +156,8 @@ def test_tails_telegraphs_lags_and_steps() -> None:
     late = lag(np.r_[0.0, np.ones(400)], 100)
     assert late[100] == pytest.approx(1 - np.exp(-1), rel=0.01)
     assert set(stepped(np.linspace(0, 1, 50), 0.25)) == {0.0, 0.25, 0.5, 0.75, 1.0}
+    assert stepped(np.array([44.4161, 3e-9 + 4e-12]), 1e-3).tolist() == [44.416, 0.0]
+    assert stepped(np.array([3e-9 + 4e-12]), 1e-11).tolist() == [3e-9]
     assert np.all(
         np.diff(stage(np.full(500, 295.0) * (np.arange(500) > 0) + 4.0 * (np.arange(500) == 0), 60, 20, 3)) >= 0
     )
