@@ -12,6 +12,7 @@ from mumetal.core import LOCAL
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import MAX_CHANNELS, Channel, Series
+from mumetal.formats.absent import observed
 from mumetal.formats.rows import Refusals, build, to_channel
 from mumetal.formats.units import Conversion
 
@@ -119,7 +120,8 @@ def _read(raw: bytes | msgspec.Raw, tenant: str, refusals: Refusals, place: str)
     channels, conversions, kept = _channels(batch, refusals, place)
     values = np.empty((n, len(kept)), np.float64)
     for column, (index, conversion) in enumerate(zip(kept, conversions, strict=True)):
-        values[:, column] = conversion.array(np.array(batch.values[index], np.float64))
+        logged = np.array(batch.values[index], np.float64)
+        values[:, column] = observed(logged, channels[column], conversion, refusals)
     return build(
         tenant=tenant,
         device=batch.device,

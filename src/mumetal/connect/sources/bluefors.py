@@ -1,16 +1,20 @@
 """BlueFors log folders: what is there already, then what is appended.
 
 Each kind of file is a stream of its own, because the files are written asynchronously: ``ch6.temperature``,
-``ch6.resistance``, ``ch6.power``, ``maxigauge``, ``flowmeter``, ``status``, ``heaters``, ``channels``.
+``ch6.resistance``, ``ch6.power``, ``ch6.errors``, ``maxigauge``, ``flowmeter``, ``status``, ``heaters``, ``channels``.
 A day is closed, and forgotten by the cursor, once all of it has been read and two later days are there.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from mumetal.connect.sources.bluefors_errors import NONE, DayErrors
+from mumetal.connect.sources.bluefors_history import UnitHistory
 from mumetal.connect.sources.bluefors_names import LogName, day_of, log_name
 from mumetal.connect.sources.bluefors_parse import LogReader
+from mumetal.connect.sources.bluefors_units import QUANTITIES
 from mumetal.connect.sources.local_time import LocalTime
 from mumetal.connect.sources.spec import SourceFactory, SourceSpec
 from mumetal.connect.sources.tail import Position, read_lines, start
@@ -24,7 +28,7 @@ from mumetal.formats.rows import Refusals
 MAX_PIECES = 10_000
 OPEN_DAYS = 2
 NO_DAY = "99-99-99"
-VALUES_A_LINE = {"value": 1, "maxigauge": 12, "pairs": 40}
+VALUES_A_LINE = {"value": 1, "maxigauge": 12, "pairs": 40, "heaters": 4, "errors": 1}
 
 
 class _Cursor(msgspec.Struct, array_like=True):
@@ -32,13 +36,15 @@ class _Cursor(msgspec.Struct, array_like=True):
 
     closed: str = ""
     files: dict[str, Position] = {}
+    units: dict[str, tuple[str, str]] = {}
 
 
 class BlueForsSource:
     """Reads one log folder.
 
     Args:
-        spec: Place and options ``device`` (default: the folder's name), ``tenant``, ``tz`` (default UTC).
+        spec: Place and options ``device`` (default: the folder's name), ``tenant``, ``tz`` (default UTC), ``temperature``,
+            ``pressure`` and ``duration`` (units of a compressor's keys, where they are known).
 
     Raises:
         UnavailableError: There is no such folder.
@@ -60,6 +66,8 @@ class BlueForsSource:
         self._clock = LocalTime(zone(zone_name, where=spec.name))
         said = zone_name if "tz" in spec.options else "UTC by default, no tz given"
         self._zone_said = f"local time read as {said}"
+        self._history = UnitHistory({q: u for q in QUANTITIES if (u := spec.option(q))}, self._clock, spec.name)
+        self._errors: dict[str, DayErrors] = {}
 
     @property
     def name(self) -> str:
@@ -78,13 +86,13 @@ class BlueForsSource:
         found = files(self._place, (".log",), depth=1)
         days = sorted({_day(f) for f in found} - {NO_DAY})
         data: list[Datum] = []
-        quarantined: list[Quarantined] = []
+        found = [f for f in found if _day(f) > state.closed]
+        quarantined = self._history.learn(found, state.units, self._place.name)
+        self._learn_errors(found)
         left, more, touched = max(1, limit), False, dict(state.files)
         unread: set[str] = set()
         for file in found:
             day = _day(file)
-            if day <= state.closed:
-                continue
             if left <= 0:
                 position = touched.get(file.relative)
                 pending = start(position, file.inode, file.size).offset < file.size
@@ -107,7 +115,7 @@ class BlueForsSource:
             tenant=self._spec.tenant,
             data=tuple(data),
             quarantined=tuple(quarantined),
-            cursor=msgspec.json.encode(_Cursor(closed=done, files=kept)).decode(),
+            cursor=msgspec.json.encode(_Cursor(closed=done, files=kept, units=state.units)).decode(),
             caught_up=not more,
         )
 
@@ -121,6 +129,17 @@ class BlueForsSource:
             return msgspec.json.decode(cursor, type=_Cursor)
         except msgspec.DecodeError as error:
             raise BadInputError(f"the cursor cannot be used: {error}", where=self.name) from None
+
+    def _learn_errors(self, found: list[Found]) -> None:
+        """Read the days' errors first: the lines of the other files are judged by them."""
+        known: dict[str, DayErrors] = {}
+        for file in found:
+            name = log_name(file.path.name)
+            if name is not None and name.kind == "errors":
+                known[_day(file)] = day = self._errors.get(_day(file)) or DayErrors(name=name, clock=self._clock)
+                with suppress(UnavailableError):  # told where the file itself is read
+                    day.read_on(file)
+        self._errors = known
 
     def _file(
         self,
@@ -168,6 +187,8 @@ class BlueForsSource:
             clock=self._clock,
             last_ns=position.last_ns,
             refusals=refusals,
+            unit_of=self._history.unit_of(file) if name.kind == "pairs" else lambda _: ("", ""),
+            blind=self._errors[day].blind(name.stream) if (day := _day(file)) in self._errors else NONE,
         )
 
 
@@ -196,6 +217,11 @@ def _open(spec: SourceSpec) -> Source:
 FACTORY = SourceFactory(
     info=BlueForsSource.info,
     example="bluefors:/logs?tz=Europe/Helsinki&device=fridge-1",
-    options={"tz": "IANA zone of the computer that writes the logs; UTC when left out"},
+    options={
+        "tz": "IANA zone of the computer that writes the logs; UTC when left out",
+        "temperature": "unit of the compressor's temperatures, K or degC; told from the logs when left out",
+        "pressure": "unit of the compressor's pressures, bar or psi; told from the logs when left out",
+        "duration": "unit of the compressor's running time, h, min or s; told from the logs when left out",
+    },
     open=_open,
 )

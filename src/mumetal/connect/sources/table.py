@@ -16,6 +16,7 @@ from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import PluginInfo, Source
 from mumetal.core.series import Series
+from mumetal.formats.absent import observed
 from mumetal.formats.rows import Refusals, build
 
 MAX_PIECES = 10_000
@@ -142,8 +143,8 @@ class CsvSource:
         if not rows:
             return None
         values = np.array(rows, np.float64)
-        for column, conversion in enumerate(columns.conversions):
-            values[:, column] = conversion.array(values[:, column])
+        for column, (channel, conversion) in enumerate(zip(columns.channels, columns.conversions, strict=True)):
+            values[:, column] = observed(values[:, column], channel, conversion, refusals)
         return build(
             tenant=self._spec.tenant,
             device=self._mapping.device,

@@ -21,6 +21,7 @@ from mumetal.connect.sources.tree import Found, files, require
 from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Channel, Series
+from mumetal.formats.absent import observed
 from mumetal.formats.rows import Refusals, build, usable_times
 
 MAX_FILE = 512 * 2**20
@@ -157,8 +158,9 @@ class WholeFileSource:
         columns = self._mapping.columns(found.names, found.usable, refusals)
         times = found.times(columns.time, self._mapping.time, plain_ns=self._mapping.format in {"auto", "ns"})
         values = np.empty((times.size, len(columns.positions)), np.float64)
-        for column, (position, conversion) in enumerate(zip(columns.positions, columns.conversions, strict=True)):
-            values[:, column] = conversion.array(found.numbers(position))
+        kept = zip(columns.positions, columns.channels, columns.conversions, strict=True)
+        for column, (position, channel, conversion) in enumerate(kept):
+            values[:, column] = observed(found.numbers(position), channel, conversion, refusals)
         table = _Table(stamp, times, values)
         table.channels, table.refusals = columns.channels, refusals
         self._table = table
