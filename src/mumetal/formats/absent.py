@@ -36,9 +36,7 @@ def observed(
         if channel.unit in {"K", "Pa"} and not SIGNED.search(channel.name):
             kelvin = channel.unit == "K"
             bad |= values >= (HOTTEST_K if kelvin else HIGHEST_PA)
-            listed = np.isin(logged, _LISTED)
-            signed = bool(np.any((logged < 0.0) & ~listed))  # a gauge whose zero lies below 0 crosses -1 as well
-            bad |= values < 0.0 if kelvin else listed & ((logged > 0.0) | (not signed))
+            bad |= values < 0.0 if kelvin else np.isin(logged, _LISTED)
     bad &= np.isfinite(logged)  # what is infinite is refused by its row
     if not bad.any():
         return values

@@ -58,7 +58,7 @@ def test_csv_by_its_header_alone(tmp_path: Path) -> None:
     np.testing.assert_allclose(one.values, [[293.15, 500, 1], [np.nan, 600, np.nan]])
     assert np.diff(one.t_ns).tolist() == [1_500_000_000]
     assert [q.where for q in delivery.quarantined] == [
-        "plc log.csv column name", "plc log.csv:3", "plc log.csv:4", "plc log.csv:5",
+        "plc log.csv column name", "plc log.csv:3 x", "plc log.csv:4", "plc log.csv:5",
     ]  # fmt: skip
 
 

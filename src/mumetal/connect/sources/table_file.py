@@ -156,7 +156,9 @@ class WholeFileSource:
         for name, reason in found.refused:
             refusals.add(f" {name[:100]}", reason)
         columns = self._mapping.columns(found.names, found.usable, refusals)
-        times = found.times(columns.time, self._mapping.time, plain_ns=self._mapping.format in {"auto", "ns"})
+        if len(columns.time) > 1:
+            raise BadInputError("date and time of day in two columns are read from CSV only", where=where)
+        times = found.times(columns.time[0], self._mapping.time, plain_ns=self._mapping.format in {"auto", "ns"})
         values = np.empty((times.size, len(columns.positions)), np.float64)
         kept = zip(columns.positions, columns.channels, columns.conversions, strict=True)
         for column, (position, channel, conversion) in enumerate(kept):
