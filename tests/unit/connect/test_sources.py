@@ -188,7 +188,7 @@ def test_audit_lines_documents_and_what_is_neither(tmp_path: Path) -> None:
     (tmp_path / "e.txt").write_text("not looked at")
     delivery = poll(f"audit:{tmp_path}")
     assert ids(delivery) == ["e1", "e2", "e3", "e4", "e6", "e7"]
-    assert [q.where for q in delivery.quarantined] == ["a.jsonl:2", "b.json#1", "c.json"]
+    assert [q.where for q in delivery.quarantined] == ["e.txt", "a.jsonl:2", "b.json#1", "c.json"]
     (tmp_path / "c.json").write_text(json.dumps([event(5)], indent=1))
     (tmp_path / "b.json").write_text(json.dumps({"Records": [event(3), {"x": 1}, event(4), event(8)]}, indent=1))
     again = poll(f"audit:{tmp_path}", delivery.cursor)

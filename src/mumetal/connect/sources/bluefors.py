@@ -18,7 +18,9 @@ from mumetal.connect.sources.bluefors_units import QUANTITIES
 from mumetal.connect.sources.local_time import LocalTime
 from mumetal.connect.sources.spec import SourceFactory, SourceSpec
 from mumetal.connect.sources.tail import Position, read_lines, start
-from mumetal.connect.sources.tree import Found, files, require
+from mumetal.connect.sources.tree import Found, files, require, unread
+from mumetal.connect.sources.unpacked import SUFFIX as PACKED
+from mumetal.connect.sources.unpacked import Unpacked
 from mumetal.core.delivery import Datum, Delivery, Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.ports import PluginInfo, Source
@@ -26,6 +28,7 @@ from mumetal.formats.moments import zone
 from mumetal.formats.rows import Refusals
 
 MAX_PIECES = 10_000
+SUFFIXES = (".log", ".log" + PACKED)
 OPEN_DAYS = 2
 NO_DAY = "99-99-99"
 VALUES_A_LINE = {"value": 1, "maxigauge": 12, "pairs": 40, "heaters": 4, "errors": 1}
@@ -66,7 +69,9 @@ class BlueForsSource:
         self._clock = LocalTime(zone(zone_name, where=spec.name))
         said = zone_name if "tz" in spec.options else "UTC by default, no tz given"
         self._zone_said = f"local time read as {said}"
-        self._history = UnitHistory({q: u for q in QUANTITIES if (u := spec.option(q))}, self._clock, spec.name)
+        self._unpacked = Unpacked()
+        named = {q: u for q in QUANTITIES if (u := spec.option(q))}
+        self._history = UnitHistory(named, self._clock, self._unpacked, spec.name)
         self._errors: dict[str, DayErrors] = {}
 
     @property
@@ -83,31 +88,34 @@ class BlueForsSource:
         """
         state = self._state(cursor)
         require(self._place, folder=True)
-        found = files(self._place, (".log",), depth=1)
+        found = files(self._place, SUFFIXES, depth=1)
         days = sorted({_day(f) for f in found} - {NO_DAY})
         data: list[Datum] = []
         found = [f for f in found if _day(f) > state.closed]
-        quarantined = self._history.learn(found, state.units, self._place.name)
-        self._learn_errors(found)
+        quarantined = list(unread(self._place, SUFFIXES)) if not cursor else []
+        quarantined += self._history.learn(found, state.units, self._place.name)
+        self._learn_errors(found, days)
         left, more, touched = max(1, limit), False, dict(state.files)
-        unread: set[str] = set()
+        waiting: set[str] = set()
         for file in found:
             day = _day(file)
             if left <= 0:
                 position = touched.get(file.relative)
-                pending = start(position, file.inode, file.size).offset < file.size
-                more, unread = more or pending, unread | ({day} if pending else set())
+                pending = position is None or (
+                    not file.relative.endswith(PACKED) and start(position, file.inode, file.size).offset < file.size
+                )
+                more, waiting = more or pending, waiting | ({day} if pending else set())
                 continue
-            closed = day < days[-OPEN_DAYS] if len(days) >= OPEN_DAYS else False
+            closed = _over(file, days)
             position, count, again = self._file(
                 file, touched.get(file.relative), left, data, quarantined, closed=closed
             )
             touched[file.relative] = position
             left -= count
-            if again or position.offset < file.size:
-                unread.add(day)
+            if again or (position.offset < file.size and not file.relative.endswith(PACKED)):
+                waiting.add(day)
             more = more or again
-        done = _closed(state.closed, days, unread)
+        done = _closed(state.closed, days, waiting)
         day_of_file = {f.relative: _day(f) for f in found}
         kept = {k: p for k, p in touched.items() if day_of_file.get(k, "") > done}
         return Delivery(
@@ -120,7 +128,8 @@ class BlueForsSource:
         )
 
     def close(self) -> None:
-        """Nothing is held between polls."""
+        """Remove what was unpacked."""
+        self._unpacked.close()
 
     def _state(self, cursor: str) -> _Cursor:
         if not cursor:
@@ -130,15 +139,15 @@ class BlueForsSource:
         except msgspec.DecodeError as error:
             raise BadInputError(f"the cursor cannot be used: {error}", where=self.name) from None
 
-    def _learn_errors(self, found: list[Found]) -> None:
+    def _learn_errors(self, found: list[Found], days: list[str]) -> None:
         """Read the days' errors first: the lines of the other files are judged by them."""
         known: dict[str, DayErrors] = {}
         for file in found:
             name = log_name(file.path.name)
             if name is not None and name.kind == "errors":
                 known[_day(file)] = day = self._errors.get(_day(file)) or DayErrors(name=name, clock=self._clock)
-                with suppress(UnavailableError):  # told where the file itself is read
-                    day.read_on(file)
+                with suppress(UnavailableError, BadInputError):  # told where the file itself is read
+                    day.read_on(self._unpacked.plain(file, day.offset), closed=_over(file, days))
         self._errors = known
 
     def _file(
@@ -158,16 +167,23 @@ class BlueForsSource:
             if position is None:
                 quarantined.append(Quarantined.of(where, "no BlueFors log of a known kind; it is not read"))
             return Position(offset=file.size, inode=file.inode), 0, False
-        position = start(position, file.inode, file.size)
-        if position.offset >= file.size:
-            return position, 0, False
         try:
-            read = read_lines(file.path, position, max(1, left // VALUES_A_LINE[name.kind]), closed=closed, where=where)
+            plain = self._unpacked.plain(file, position.offset if position and position.inode == file.inode else 0)
+            position = start(position, file.inode, plain.size)
+            if position.offset >= plain.size:
+                return position, 0, False
+            read = read_lines(
+                plain.path, position, max(1, left // VALUES_A_LINE[name.kind]), closed=closed, where=where
+            )
         except UnavailableError as error:
             if not self._place.is_dir():
                 raise
             quarantined.append(Quarantined.of(where, error.message))
-            return position, 0, False
+            return position or Position(), 0, False
+        except BadInputError as error:
+            if position is None:
+                quarantined.append(Quarantined.of(where, error.message))
+            return Position(inode=file.inode), 0, False
         refusals = Refusals(where=where, limit=MAX_PIECES)
         reader = self._reader(name, file, position, refusals)
         made = reader.read(read.lines, read.first)
@@ -178,7 +194,7 @@ class BlueForsSource:
 
     def _reader(self, name: LogName, file: Found, position: Position, refusals: Refusals) -> LogReader:
         # The provenance names the kind of file, not the day: it is the same for the whole stream.
-        kind = file.path.name[: -len(" YY-MM-DD.log")]
+        kind = file.path.name.removesuffix(PACKED)[: -len(" YY-MM-DD.log")]
         return LogReader(
             name=name,
             origin=f"bluefors:{kind} log, {self._zone_said}"[:900],
@@ -199,6 +215,11 @@ def _day(file: Found) -> str:
         return folder[:8]
     name = log_name(file.path.name)
     return f"{name.day:%y-%m-%d}" if name else NO_DAY
+
+
+def _over(file: Found, days: list[str]) -> bool:
+    """Whether nobody writes to a file any more."""
+    return file.relative.endswith(PACKED) or (len(days) >= OPEN_DAYS and _day(file) < days[-OPEN_DAYS])
 
 
 def _closed(closed: str, days: list[str], unread: set[str]) -> str:

@@ -7,7 +7,6 @@ shows when it cannot measure, a plausible constant more often than not, so they 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +82,13 @@ class DayErrors:
     _times: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     _count: int = 0
 
-    def read_on(self, file: Found) -> None:
-        """Take what was appended.
+    @property
+    def offset(self) -> int:
+        """How much of the file was read."""
+        return self._position.offset
+
+    def read_on(self, file: Found, *, closed: bool = False) -> None:
+        """Take what was appended; a last line without an end counts where nobody writes any more (``closed``).
 
         Raises:
             UnavailableError: The file went away.
@@ -93,7 +97,7 @@ class DayErrors:
         if position.offset < self._position.offset:
             self._times, self._count = {}, 0
         while position.offset < file.size and self._count < MAX_ERRORS:
-            read = read_lines(Path(file.path), position, 10_000)
+            read = read_lines(file.path, position, 10_000, closed=closed)
             last_ns = position.last_ns
             for line in read.lines:
                 fields = line.split(b",")

@@ -7,6 +7,7 @@ from mumetal.connect.sources.bluefors_units import DURATION, QUANTITIES, Line, T
 from mumetal.connect.sources.local_time import LocalTime
 from mumetal.connect.sources.tail import Position, read_lines
 from mumetal.connect.sources.tree import Found
+from mumetal.connect.sources.unpacked import Unpacked
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
 
@@ -21,18 +22,19 @@ class UnitHistory:
     Args:
         named: Units that a person named, by quantity.
         clock: Zone of the lines.
+        unpacked: Unpacks what gzip packed.
         where: The source's name, for errors.
 
     Raises:
         BadInputError: A unit named is none of its quantity.
     """
 
-    def __init__(self, named: Mapping[str, str], clock: LocalTime, where: str) -> None:
+    def __init__(self, named: Mapping[str, str], clock: LocalTime, unpacked: Unpacked, where: str) -> None:
         for quantity, unit in named.items():
             if unit not in QUANTITIES[quantity]:
                 known = ", ".join(QUANTITIES[quantity])
                 raise BadInputError(f"{unit[:40]!r} is no unit of {quantity} here", where=where, hint=f"one of {known}")
-        self._named, self._clock = named, clock
+        self._named, self._clock, self._unpacked = named, clock, unpacked
         self._whole: dict[str, tuple[str, str]] = {}
         self._files: dict[tuple[str, int, int], Tally] = {}
 
@@ -90,8 +92,8 @@ class UnitHistory:
 
     def _lines(self, file: Found, name: LogName) -> Iterator[Line]:
         try:
-            lines = read_lines(file.path, Position(), MAX_LINES, closed=True).lines
-        except UnavailableError:
+            lines = read_lines(self._unpacked.plain(file).path, Position(), MAX_LINES, closed=True).lines
+        except (UnavailableError, BadInputError):
             return
         last_ns = 0
         for line in lines:

@@ -56,7 +56,8 @@ def day_of(text: str) -> date | None:
 
 
 def log_name(name: str) -> LogName | None:
-    """Read a file's name; None when it is none of the known kinds."""
+    """Read a file's name, packed or not; None when it is none of the known kinds."""
+    name = name.removesuffix(".gz")
     if found := CHANNEL_FILE.fullmatch(name):
         day = day_of(found[3])
         quantity, unit = QUANTITY[found[2].upper()]
