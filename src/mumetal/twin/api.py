@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from mumetal.twin.demonstration import NOTICE as DEMONSTRATION_NOTICE
     from mumetal.twin.demonstration import Demonstration
     from mumetal.twin.demonstration import score as score_demonstration
-    from mumetal.twin.doors import LabWriter, lab_sources
+    from mumetal.twin.doors import LabWriter
     from mumetal.twin.lab import Lab
     from mumetal.twin.lab import Pace as LabPace
     from mumetal.twin.living import LivingTwin

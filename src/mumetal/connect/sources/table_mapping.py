@@ -15,6 +15,7 @@ from mumetal.connect.sources.table_text import WHITESPACE
 from mumetal.core import check
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.series import MAX_CHANNELS, Channel
+from mumetal.formats.foreign import told_by_header
 from mumetal.formats.moments import parse_iso, whole_ns, zone
 from mumetal.formats.rows import Refusals, to_channel
 from mumetal.formats.units import Conversion
@@ -168,8 +169,11 @@ class TableMapping:
             wanted = [next((names[lower.index(t)] for t in TIME_NAMES if t in lower), "")]
         for name in wanted:
             if not name or name not in names:
+                missing = (
+                    f"no time column {name!r}" if name else "no column is called t_ns, timestamp, time or datetime"
+                )
                 raise BadInputError(
-                    f"no time column {name!r}" if name else "no column is called t_ns, timestamp, time or datetime",
+                    told_by_header(names) or missing,
                     hint="columns: " + ", ".join(names)[:300] + "; name the time column in a mapping file",
                 )
         return tuple(names.index(name) for name in wanted)
