@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mumetal.twin.scenarios import PERTURBATIONS
     from mumetal.twin.scenarios import find as find_scenario
     from mumetal.twin.scenarios.schedule import Planned, Schedule
+    from mumetal.twin.shown import check_shown
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = opened(__name__)
