@@ -204,7 +204,7 @@ def _with_nan(raw: bytes, error: Exception) -> _Lenient:
         raise BadInputError("not columnar JSON: the body is compressed", hint="send it as it is") from None
     try:
         return msgspec.convert(decode_json(raw, MAX_BYTES, nan_is_null=True), _Lenient)
-    except (msgspec.ValidationError, BadInputError):
+    except (msgspec.ValidationError, UnicodeError, BadInputError):
         raise BadInputError(f"not columnar JSON: {str(error)[:200]}{_field(raw, str(error))}") from None
 
 
