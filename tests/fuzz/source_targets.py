@@ -284,7 +284,7 @@ TARGETS = {
             b'time,a [degC],"b"\n2026-03-02T00:00:00Z,1,2\n1772434800,"3",\n',
             b"sep=;\nDate;Time;a;b;\n2026.03.02;10:00:00;1,5;2;\n",
             b"#datatype,string,long,double\n,result,table,_time,_value,_field,h\n,,0,2026-03-02T00:00:00Z,1,a,b\n",
-            b"# time a\n1772434800 5\n1772434801 nan\n",
+            b"# time,a\n1772434800,5\n1772434801,nan\n",
         ),
     ),
     "csv_packed": Target(csv_packed, (gzip.compress(b"time,a\n1772434800,5\n" * 9),)),
