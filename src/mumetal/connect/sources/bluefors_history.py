@@ -37,6 +37,7 @@ class UnitHistory:
         self._named, self._clock, self._unpacked = named, clock, unpacked
         self._whole: dict[str, tuple[str, str]] = {}
         self._files: dict[tuple[str, int, int], Tally] = {}
+        self._looked: tuple[list[tuple[str, int, int]], dict[str, tuple[str, str]]] = ([], {})
 
     def learn(self, found: Sequence[Found], whole: dict[str, tuple[str, str]], folder: str) -> list[Quarantined]:
         """Settle what is open from the files there are; ``whole`` is what was settled before, and is added to.
@@ -48,9 +49,14 @@ class UnitHistory:
         logs = [
             f for f in found if (name := log_name(f.path.name)) and name.kind == "pairs" and name.stream != "channels"
         ]
+        settled = bool(whole) and all(unit for unit, _ in whole.values())
         step = -(-len(logs) // MAX_FILES) if logs else 1
-        history, newest = Tally(), logs[-1:]
-        for file in [*logs[:-1:step], *newest]:
+        looked = logs[-1:] if settled else [*logs[:-1:step], *logs[-1:]]
+        stamps = [(f.relative, f.inode, f.size) for f in looked]
+        if (stamps, whole) == self._looked:
+            return []
+        history = Tally()
+        for file in looked:
             history.take(self._tally(file))
         said: list[Quarantined] = []
         for quantity, family in sorted(history.families):
@@ -62,6 +68,7 @@ class UnitHistory:
                 reason = f"whether its {quantity} is in {known} cannot be told; as logged, unit unknown: name it with {quantity}="
                 said.append(Quarantined.of(f"{folder} {family}", reason))
             whole[family] = unit
+        self._looked = (stamps, dict(whole))
         return said
 
     def unit_of(self, file: Found) -> KeyUnit:
