@@ -1,6 +1,7 @@
 """Fuzz targets of the formats and the sources: each takes any bytes and raises nothing but ``BadInputError``."""
 
 import atexit
+import gzip
 import io
 import json
 import shutil
@@ -25,6 +26,7 @@ from mumetal.formats.arrow import from_arrow_stream, to_arrow_stream
 from mumetal.formats.backend_properties import from_backend_properties
 from mumetal.formats.canonical import decode_json, encode
 from mumetal.formats.columnar import from_columnar_json, to_columnar_json
+from mumetal.formats.foreign import told_by
 from mumetal.formats.git_commit import read_commit
 from mumetal.formats.moments import parse_iso
 from mumetal.formats.npy import to_npy
@@ -40,7 +42,7 @@ DAY = date(2026, 3, 2)
 
 def bluefors(data: bytes) -> None:
     lines = data.split(b"\n")
-    for kind, unit in (("value", "K"), ("maxigauge", "1"), ("pairs", "1")):
+    for kind, unit in (("value", "K"), ("maxigauge", "1"), ("pairs", "1"), ("heaters", "1"), ("errors", "1")):
         refusals = Refusals(where="f")
         reader = LogReader(
             name=LogName(kind=kind, stream="s", day=DAY, unit=unit),
@@ -61,6 +63,28 @@ def csv_file(data: bytes) -> None:
     path = FOLDER / "t.csv"
     path.write_bytes(data)
     open_source(f"csv:{path}").poll("", 1_000)
+
+
+def csv_packed(data: bytes) -> None:
+    path = FOLDER / "t.csv.gz"
+    path.write_bytes(data)
+    source = open_source(f"csv:{path}")
+    try:
+        source.poll("", 1_000)
+    finally:
+        source.close()
+
+
+def log_folder(data: bytes) -> None:
+    day = FOLDER / "logs" / f"{DAY:%y-%m-%d}"
+    day.mkdir(parents=True, exist_ok=True)
+    for name in ("Status_", "Errors ", "CH6 T "):
+        (day / f"{name}{DAY:%y-%m-%d}.log").write_bytes(data)
+    open_source(f"bluefors:{day.parent}").poll("", 1_000)
+
+
+def foreign(data: bytes) -> None:
+    told_by(decode_json(data, nan_is_null=True))
 
 
 def parquet_file(data: bytes) -> None:
@@ -254,7 +278,24 @@ TARGETS = {
     "bluefors": Target(bluefors, (_LOG,)),
     "canonical": Target(canonical, (_json(_OCSF), b'[1e3,-0.0,"\\u20ac\\n",null,true,{"a":[]}]')),
     "columnar": Target(columnar, (to_columnar_json([_series()]), to_columnar_json([_series(), _series()]))),
-    "csv_file": Target(csv_file, (b'time,a [degC],"b"\n2026-03-02T00:00:00Z,1,2\n1772434800,"3",\n',)),
+    "csv_file": Target(
+        csv_file,
+        (
+            b'time,a [degC],"b"\n2026-03-02T00:00:00Z,1,2\n1772434800,"3",\n',
+            b"sep=;\nDate;Time;a;b;\n2026.03.02;10:00:00;1,5;2;\n",
+            b"#datatype,string,long,double\n,result,table,_time,_value,_field,h\n,,0,2026-03-02T00:00:00Z,1,a,b\n",
+            b"# time,a\n1772434800,5\n1772434801,nan\n",
+        ),
+    ),
+    "csv_packed": Target(csv_packed, (gzip.compress(b"time,a\n1772434800,5\n" * 9),)),
+    "foreign": Target(foreign, (_json(_PLATFORM), _json({"a": {"braketSchemaHeader": {}}}), _json([_OCSF]))),
+    "log_folder": Target(
+        log_folder,
+        (
+            b"02-03-26,10:00:00,cptempwi,1.69E+1,cpavgh,268,cpttime,5\n" * 6,
+            b" 02-03-26,10:00:00,Ch6,T. OVER\n02-03-26,10:00:00,4.2\n",
+        ),
+    ),
     "edge_file": Target(edge_file, (_EDGE,)),
     "event": Target(event, (_json(_OCSF), _json(_TRAIL))),
     "mapping": Target(mapping, (_MAPPING,)),

@@ -9,6 +9,8 @@ FEWER = {  # in `make test`; the whole in `make test-full`
     "audit_file": 2_000,
     "bluefors": 2_000,
     "csv_file": 2_000,
+    "csv_packed": 500,
+    "log_folder": 500,
     "hdf5_file": 12,  # a process for each file; 10,000 of them: mumetal bench doors --hdf5 10000
     "mapping": 2_000,
     "numpy_file": 2_000,

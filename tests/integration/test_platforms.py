@@ -20,7 +20,7 @@ from mumetal.core.finding import Finding
 from mumetal.core.incident import IncidentState
 from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.respond.triage import Inventory
-from mumetal.serve.cli.watch.once import spec_of
+from mumetal.serve.cli.watch.recognised import specs_of
 from mumetal.trust.ledger import opening as ledgers
 
 ORDINARY = 45
@@ -37,7 +37,7 @@ def lab(tmp_path: Path) -> Lab:
 
 def look(lab: Lab, scratch: Path, options: str = "") -> Replayed:
     scratch.mkdir(parents=True)
-    source = open_source(spec_of(str(lab.folder)) + options)
+    source = open_source(specs_of(str(lab.folder))[0] + options)
     try:
         return replay(Settings(), Inventory(), [source], scratch, lambda what, rows: None)
     finally:
@@ -51,7 +51,7 @@ def judged(done: Replayed, rule: str = COMMITS) -> list[Finding]:
 def test_an_ordinary_history_is_quiet_and_an_edit_in_it_is_found_with_its_commit_and_author(
     lab: Lab, tmp_path: Path
 ) -> None:
-    assert spec_of(str(lab.folder)) == f"platforms:{lab.folder}"
+    assert specs_of(str(lab.folder)) == [f"platforms:{lab.folder}"]
     assert not judged(look(lab, tmp_path / "quiet"))
     edit = lab.edit()
     for _ in range(3):

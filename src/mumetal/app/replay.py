@@ -48,6 +48,7 @@ POLL_VALUES = 500_000
 CHUNK_ROWS = 2_000
 TOGETHER_NS = 600 * 10**9
 MOST = 1_000_000
+MAX_REFUSED = 1_000
 FOREVER_NS = 7_258_118_399 * 10**9
 
 
@@ -59,7 +60,8 @@ class Replayed:
         incidents: Ranked.
         findings: Of all incidents.
         streams: How each stream ended.
-        quarantined: What was refused.
+        quarantined: What was refused, the newest of it.
+        more_quarantined: Whether there is more of it than is listed.
         rows: Rows read.
     """
 
@@ -67,6 +69,7 @@ class Replayed:
     findings: Sequence[Finding]
     streams: Sequence[StreamHealth]
     quarantined: Sequence[Quarantined]
+    more_quarantined: bool = False
     rows: int
 
 
@@ -154,13 +157,15 @@ def replay(
         tenants = sorted({*ground.store.tenants(), *(owner for owner, _ in ground.store.calibrated()), *read})
         data = _by_time(in_order(ground.store, tenant) for tenant in tenants)
         watch = ground.score(data, progress)
+        refused = [ground.store.quarantine(tenant, MAX_REFUSED) for tenant in tenants]
         owners = [agent_scope(tenant, AGENT) for tenant in ground.kept.tenants(whole_stack_scope(AGENT))]
         incidents = [i for scope in owners for i in ground.kept.incidents(scope, limit=10_000)]
         return Replayed(
             incidents=incidents,
             findings=[f for i in incidents for f in ground.kept.findings(agent_scope(i.tenant, AGENT), i.findings)],
             streams=watch.status(),
-            quarantined=[q for tenant in tenants for q in ground.store.quarantine(tenant, 1_000)],
+            quarantined=[q for pieces in refused for q in pieces],
+            more_quarantined=any(len(pieces) == MAX_REFUSED for pieces in refused),
             rows=rows,
         )
 

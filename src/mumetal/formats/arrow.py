@@ -27,6 +27,7 @@ from mumetal.core import LOCAL
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import MAX_CHANNELS, Channel, Series
+from mumetal.formats.absent import observed
 from mumetal.formats.arrow_frames import Heading, Rows, floats, read_stream, times
 from mumetal.formats.rows import Refusals, build, to_channel
 from mumetal.formats.units import Conversion
@@ -130,14 +131,15 @@ def _series(rows: Rows, head: _Head, tenant: str, refusals: Refusals) -> Series 
             raise BadInputError(f"{head.width} channels are named for lists of shape {values.shape}")
         if len(head.kept) < head.width:
             values = np.ascontiguousarray(values[:, [index for index, _ in head.kept]])
-        for column, conversion in enumerate(head.conversions):
-            if conversion.factor != 1.0 or conversion.offset != 0.0:
+        for column, (channel, conversion) in enumerate(zip(head.channels, head.conversions, strict=True)):
+            read = observed(values[:, column], channel, conversion, refusals)
+            if read.base is not values:
                 values = values if values.flags.writeable else values.copy()
-                values[:, column] = conversion.array(values[:, column])
+                values[:, column] = read
     else:
         values = np.empty((rows.length, len(head.kept)), np.float64)
-        columns = [c.array(numbers(name)) for (_, name), c in zip(head.kept, head.conversions, strict=True)]
-        np.stack(columns, axis=1, out=values)
+        kept = zip(head.kept, head.channels, head.conversions, strict=True)
+        np.stack([observed(numbers(name), ch, c, refusals) for (_, name), ch, c in kept], axis=1, out=values)
     return build(
         tenant=tenant,
         device=head.device,

@@ -22,6 +22,8 @@ from mumetal.core import LOCAL
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.snapshot import MAX_PARAMETERS, DeviceSnapshot, Parameter
+from mumetal.formats.canonical import decode_json
+from mumetal.formats.foreign import told_by
 from mumetal.formats.moments import parse_iso
 from mumetal.formats.units import Conversion, to_si
 
@@ -66,6 +68,14 @@ class _Properties(msgspec.Struct):
 _PROPERTIES = msgspec.json.Decoder(_Properties)
 _GATE = msgspec.json.Decoder(_Gate)
 _FIGURE = msgspec.json.Decoder(_Figure)
+
+
+def _known(data: bytes) -> str:
+    """Return what a document of another kind is, where that is known."""
+    try:
+        return told_by(decode_json(data, MAX_BYTES, nan_is_null=True))[1]
+    except BadInputError:
+        return ""
 
 
 class _Reading:
@@ -204,8 +214,9 @@ def from_backend_properties(
     try:
         document = _PROPERTIES.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = _known(data) or str(error)[:200]
         raise BadInputError(
-            f"not BackendProperties JSON: {str(error)[:200]}", where=where, hint="save backend.properties().to_dict()"
+            f"not BackendProperties JSON: {why}", where=where, hint="save backend.properties().to_dict()"
         ) from None
     reading = _Reading(where, naive)
     published = parse_iso(document.last_update_date, naive, where=where)

@@ -1,5 +1,6 @@
 """The push door's columnar JSON: one list per channel, decoded typed and bounded (see docs/reference/sources.md)."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from mumetal.core import LOCAL
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import MAX_CHANNELS, Channel, Series
+from mumetal.formats.absent import observed
+from mumetal.formats.canonical import decode_json
 from mumetal.formats.rows import Refusals, build, to_channel
 from mumetal.formats.units import Conversion
 
@@ -55,6 +58,8 @@ class _Lenient(msgspec.Struct):
 _ONE = msgspec.json.Decoder(Batch)
 _LENIENT = msgspec.json.Decoder(_Lenient)
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+BYTE = re.compile(r"\(byte (\d+)\)")
+KEYS = re.compile(rb'"(device|stream|channels|t_ns|values|seq|source)"\s*:')
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -119,7 +124,8 @@ def _read(raw: bytes | msgspec.Raw, tenant: str, refusals: Refusals, place: str)
     channels, conversions, kept = _channels(batch, refusals, place)
     values = np.empty((n, len(kept)), np.float64)
     for column, (index, conversion) in enumerate(zip(kept, conversions, strict=True)):
-        values[:, column] = conversion.array(np.array(batch.values[index], np.float64))
+        logged = np.array(batch.values[index], np.float64)
+        values[:, column] = observed(logged, channels[column], conversion, refusals)
     return build(
         tenant=tenant,
         device=batch.device,
@@ -165,7 +171,8 @@ def _rescue(raw: bytes | msgspec.Raw, error: Exception, refusals: Refusals, plac
     try:
         loose = _LENIENT.decode(raw)
     except _BROKEN:
-        raise BadInputError(f"not columnar JSON: {str(error)[:200]}") from None
+        loose = _with_nan(bytes(raw), error)
+        refusals.add(place, "NaN and Infinity are no JSON; taken as null, not observed")
     n = len(loose.t_ns)
     seq: list[object] = list(loose.seq) if loose.seq is not None else [0] * n
     if len(seq) != n or any(len(column) != n for column in loose.values):
@@ -185,6 +192,36 @@ def _rescue(raw: bytes | msgspec.Raw, error: Exception, refusals: Refusals, plac
             for index, column in enumerate(loose.values)
         ],
     )
+
+
+def _with_nan(raw: bytes, error: Exception) -> _Lenient:
+    """Decode what some writers make of NaN.
+
+    Raises:
+        BadInputError: It is broken in another way; names the field and the entry.
+    """
+    if raw[:2] == b"\x1f\x8b":
+        raise BadInputError("not columnar JSON: the body is compressed", hint="send it as it is") from None
+    try:
+        return msgspec.convert(decode_json(raw, MAX_BYTES, nan_is_null=True), _Lenient)
+    except (msgspec.ValidationError, UnicodeError, BadInputError):
+        raise BadInputError(f"not columnar JSON: {str(error)[:200]}{_field(raw, str(error))}") from None
+
+
+def _field(raw: bytes, said: str) -> str:
+    """Return the field and entry that a decoder's ``(byte N)`` lies in; empty where it names none."""
+    found = BYTE.search(said)
+    if found is None:
+        return ""
+    before = raw[: int(found[1])]
+    keys = list(KEYS.finditer(before))
+    if not keys:
+        return ", before the first field"
+    inside = before[keys[-1].end() :]
+    lists = inside.count(b"[") - 1 if keys[-1][1] == b"values" else -1
+    entry = inside[inside.rfind(b"[") + 1 :].count(b",") if b"[" in inside else -1
+    channel = f", list {max(lists - 1, 0)}" if lists >= 0 else ""
+    return f", in {keys[-1][1].decode()}{channel}{f', row {entry}' if entry >= 0 else ''}"
 
 
 def _row_usable(t_ns: object, seq: object) -> bool:

@@ -17,6 +17,7 @@ from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.snapshot import MAX_PARAMETERS, DeviceSnapshot, Parameter
 from mumetal.formats.canonical import Json, decode_json
+from mumetal.formats.names import encoded
 
 FILES = ("parameters.json", "calibration.json")
 MAX_BYTES = 16 * 2**20
@@ -126,7 +127,8 @@ def figure_of(path: Path, value: float, qubits: Container[str]) -> Parameter | N
         raise BadInputError(f"a key is empty or has more than {LONGEST} characters")
     component, rest = _placed(path, qubits)
     first, bracket, index = rest[0].partition("[")
-    name = ".".join((RENAMED.get(first, first) + bracket + index, *rest[1:]))
+    component = encoded(component)
+    name = encoded(".".join((RENAMED.get(first, first) + bracket + index, *rest[1:])))
     if found := UNCERTAIN.fullmatch(name):
         name = name[:-3] + (".uncertainty" if found[1] == "1" else "")
     if name in LIFETIMES and value == 0:

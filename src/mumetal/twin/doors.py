@@ -17,14 +17,6 @@ FRIDGE = "cryostat"
 FRIDGE_FOLDER, SETS_FOLDER, TRAIL = "bluefors", "calibrations", "audit.jsonl"
 
 
-def lab_sources(folder: Path) -> list[str]:
-    """Return the sources of a folder that :class:`LabWriter` wrote, KIND:PLACE each; none where it is no such folder."""
-    places = {"bluefors": folder / FRIDGE_FOLDER, "ibm": folder / SETS_FOLDER, "audit": folder / TRAIL}
-    if not all(place.exists() for place in places.values()):
-        return []
-    return [f"{kind}:{place}" for kind, place in places.items()]
-
-
 class LabWriter:
     """Writes what a lab would write, under one folder.
 

@@ -58,7 +58,7 @@ def test_csv_by_its_header_alone(tmp_path: Path) -> None:
     np.testing.assert_allclose(one.values, [[293.15, 500, 1], [np.nan, 600, np.nan]])
     assert np.diff(one.t_ns).tolist() == [1_500_000_000]
     assert [q.where for q in delivery.quarantined] == [
-        "plc log.csv column name", "plc log.csv:3", "plc log.csv:4", "plc log.csv:5",
+        "plc log.csv column name", "plc log.csv:3 x", "plc log.csv:4", "plc log.csv:5",
     ]  # fmt: skip
 
 
@@ -188,7 +188,7 @@ def test_audit_lines_documents_and_what_is_neither(tmp_path: Path) -> None:
     (tmp_path / "e.txt").write_text("not looked at")
     delivery = poll(f"audit:{tmp_path}")
     assert ids(delivery) == ["e1", "e2", "e3", "e4", "e6", "e7"]
-    assert [q.where for q in delivery.quarantined] == ["a.jsonl:2", "b.json#1", "c.json"]
+    assert [q.where for q in delivery.quarantined] == ["e.txt", "a.jsonl:2", "b.json#1", "c.json"]
     (tmp_path / "c.json").write_text(json.dumps([event(5)], indent=1))
     (tmp_path / "b.json").write_text(json.dumps({"Records": [event(3), {"x": 1}, event(4), event(8)]}, indent=1))
     again = poll(f"audit:{tmp_path}", delivery.cursor)

@@ -179,3 +179,27 @@ def test_arrow_streams_that_lie_are_refused() -> None:
         from_arrow_stream(arrow({"t_ns": [0.5], "mxc": [1.0]}, HEAD))
     with pytest.raises(BadInputError, match="more than 5"):
         from_arrow_stream(good, limit=5)
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ('"values": [[1, 2, x]]', "in values, list 0, row 2"),
+        ('"values": [[1, 2, 3], [1, 2 3]]', "in values, list 1, row 1"),
+        ('"t_ns": [1, 01, 3]', "in t_ns, row 1"),
+    ],
+)
+def test_a_broken_body_is_named_by_its_field_and_row(broken: str, words: str) -> None:
+    body = f'{{"device": "d", "stream": "s", "channels": [{{"name": "a", "unit": "K"}}], {broken}}}'
+    with pytest.raises(BadInputError, match=words):
+        from_columnar_json(body.encode())
+
+
+def test_what_python_writes_for_nan_is_not_observed_and_said() -> None:
+    head = '"device": "d", "stream": "s", "channels": [{"name": "a", "unit": "K"}]'
+    body = f'{{{head}, "t_ns": [{T0}, {T0 + 1}], "values": [[NaN, 4.0]]}}'
+    delivery = from_columnar_json(body.encode())
+    np.testing.assert_array_equal(only(delivery).values, [[np.nan], [4.0]])
+    assert "taken as null" in delivery.quarantined[0].reason
+    with pytest.raises(BadInputError, match="compressed"):
+        from_columnar_json(b"\x1f\x8b\x08")

@@ -97,7 +97,7 @@ def test_names_that_cannot_be_used_cost_their_figure_only() -> None:
     long = "x" * 50_000
     text = json.dumps({"single_qubits": {"0": {"t1": 5.0, long: {str(i): i for i in range(300)}, "a b": 1}}})
     snapshot, refused = from_qibolab({"calibration.json": text.encode()}, WHEN, device="chip", where="w")
-    assert [p.channel for p in snapshot.parameters] == ["q0.T1"]
+    assert [p.channel for p in snapshot.parameters] == ["q0.T1", "q0.a_b"]
     assert len(refused) == 50
     assert all(len(q.where) < 300 for q in refused)
 

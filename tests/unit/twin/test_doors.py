@@ -21,10 +21,10 @@ from mumetal.formats.backend_properties import from_backend_properties
 from mumetal.formats.columnar import from_columnar_json
 from mumetal.formats.ocsf import read_event
 from mumetal.redteam.virtual_clock import VirtualClock
-from mumetal.serve.cli.watch.once import specs_of
+from mumetal.serve.cli.watch.recognised import specs_of
 from mumetal.twin import bluefors, push
 from mumetal.twin.demo import backfill, run
-from mumetal.twin.doors import LabWriter, lab_sources
+from mumetal.twin.doors import LabWriter
 from mumetal.twin.lab import Pace
 
 
@@ -73,16 +73,17 @@ def received(door: Door) -> list[Series]:
     return [s for d in deliveries for s in d.data if isinstance(s, Series)]
 
 
-def test_what_was_written_is_known_again_as_a_lab(tmp_path: Path) -> None:
-    LabWriter(tmp_path / "lab").close()
-    places = [
-        f"bluefors:{tmp_path}/lab/bluefors",
-        f"ibm:{tmp_path}/lab/calibrations",
-        f"audit:{tmp_path}/lab/audit.jsonl",
-    ]
-    assert specs_of(str(tmp_path / "lab")) == places
+def test_what_was_written_is_known_again_by_what_is_in_it(tmp_path: Path) -> None:
+    writer = LabWriter(tmp_path / "lab")
+    twin = lab()
+    writer.write(twin.advance(60.0))
+    (tmp_path / "lab" / "calibrations" / "set.json").write_text('{"backend_name": "x", "qubits": []}')
+    writer.close()
+    (tmp_path / "lab" / "truth.json").write_text("[]")
+    trail, logs, *calibrations = specs_of(str(tmp_path / "lab"))
+    assert (trail, logs) == (f"audit:{tmp_path}/lab/audit.jsonl", f"bluefors:{tmp_path}/lab/bluefors")
+    assert [c.startswith(f"ibm:{tmp_path}/lab/calibrations") for c in calibrations] == [True]
     (tmp_path / "lab" / "audit.jsonl").rename(tmp_path / "other.jsonl")
-    assert not lab_sources(tmp_path / "lab")
     assert specs_of(str(tmp_path / "other.jsonl")) == [f"audit:{tmp_path}/other.jsonl"]
 
 

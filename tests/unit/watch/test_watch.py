@@ -93,6 +93,23 @@ def test_learning_says_how_long_it_takes_and_a_new_channel_map_learns_anew() -> 
     assert "channels changed" in room.status()[0].reason
 
 
+@pytest.mark.parametrize("between", [[3], [3, 1], [3, 1, 3]])
+def test_channels_that_drop_out_go_on_where_they_were_when_they_come_back(between: list[int]) -> None:
+    room = watch()
+    values = gaussian(np.random.default_rng(3), 2_000, 2)
+    values[1_600:1_700, 1] += 12
+    series = stream(values, hz=4.0)
+    feed(room, series.rows(0, 1_000))
+    assert room.status()[0].state == "watching"
+    for i, width in enumerate(between):
+        start_ns = int(series.t_ns[999]) + (i + 1) * 10**7
+        assert feed(room, stream(gaussian(np.random.default_rng(4), 5, width), hz=1_000.0, start_ns=start_ns)) == []
+        assert room.status()[0].state == "learning"
+    found = feed(room, series.rows(1_000, 2_000))
+    assert room.status()[0].state == "watching"
+    assert {f.start_ns // 10**9 for f in found} & {int(t) // 10**9 for t in series.t_ns[1_600:1_640]}
+
+
 def test_a_changed_rate_learns_anew_and_an_unseen_channel_degrades() -> None:
     room = watch()
     feed(room, stream(gaussian(np.random.default_rng(5), 800, 3)))

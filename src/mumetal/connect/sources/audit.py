@@ -1,20 +1,26 @@
 """Audit and job events: OCSF and CloudTrail, as JSON lines or as JSON documents, a file or a folder, tailed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from mumetal.connect.sources.spec import SourceFactory, SourceSpec
 from mumetal.connect.sources.tail import Position, read_lines, start
-from mumetal.connect.sources.tree import Found, files, require
+from mumetal.connect.sources.tree import Found, files, require, unread
+from mumetal.connect.sources.unpacked import SUFFIX as PACKED
+from mumetal.connect.sources.unpacked import unpack
 from mumetal.core.delivery import Datum, Delivery, Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.ports import PluginInfo, Source
 from mumetal.formats.canonical import Json, decode_json
 from mumetal.formats.ocsf import event_of, read_event
 
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".log")
+PLAIN = (".json", ".jsonl", ".ndjson", ".log")
+SUFFIXES = (*PLAIN, *(suffix + PACKED for suffix in PLAIN))
+Record: TypeAlias = "Json | bytes"
 MAX_DOCUMENT = 64 * 2**20
 MAX_FILES = 10_000
 
@@ -79,6 +85,7 @@ class AuditSource:
         if len(found) > MAX_FILES:
             raise BadInputError(f"more than {MAX_FILES} event files", where=self.name, hint="split the folder")
         batch = _Batch(data=[], quarantined=[], left=max(1, limit))
+        batch.quarantined += unread(self._place, SUFFIXES) if not cursor else ()
         positions = {f.relative: state.files[f.relative] for f in found if f.relative in state.files}
         more = False
         for file in found:
@@ -106,9 +113,10 @@ class AuditSource:
     def _file(self, file: Found, position: Position, batch: _Batch) -> tuple[Position, bool]:
         try:
             # A document is read anew when it grows; ``skipping`` marks its position, which no line reader follows.
-            if position.skipping or (file.path.suffix.lower() == ".json" and position.offset == 0):
+            packed = file.path.name.lower().endswith(PACKED)
+            if position.skipping or (position.offset == 0 and (packed or file.path.suffix.lower() == ".json")):
                 try:
-                    records = _document(file)
+                    records = _packed(file) if packed else _document(file)
                 except BadInputError as error:
                     batch.quarantined.append(Quarantined.of(file.relative, error.message))
                     return msgspec.structs.replace(position, offset=file.size, skipping=True), False
@@ -130,13 +138,20 @@ class AuditSource:
         batch.left -= max(1, len(read.lines))
         return read.position, read.more
 
-    def _records(self, records: list[Json], file: Found, position: Position, batch: _Batch) -> tuple[Position, bool]:
+    def _records(
+        self, records: Sequence[Record], file: Found, position: Position, batch: _Batch
+    ) -> tuple[Position, bool]:
         """Take the records from number ``position.line`` on."""
         stop = min(len(records), position.line + batch.left)
         for index in range(position.line, stop):
             where = f"{file.relative}#{index}"
             try:
-                batch.data.append(event_of(records[index], tenant=self._spec.tenant, where=where))
+                record = records[index]
+                tenant = self._spec.tenant
+                if isinstance(record, bytes):
+                    batch.data.append(read_event(record, tenant=tenant, where=where))
+                else:
+                    batch.data.append(event_of(record, tenant=tenant, where=where))
             except BadInputError as error:
                 batch.quarantined.append(Quarantined.of(where, error.message))
         batch.left -= max(1, stop - position.line)
@@ -153,6 +168,21 @@ def _document(file: Found) -> list[Json] | None:
     """
     with file.path.open("rb") as opened:
         content = opened.read(MAX_DOCUMENT + 1)
+    return _of_document(content, file)
+
+
+def _packed(file: Found) -> Sequence[Record]:
+    """Return the records of a file that gzip packed, which does not grow: a document's, or the lines themselves.
+
+    Raises:
+        BadInputError: It is none, or unpacks to more than 64 MiB.
+    """
+    content = unpack(file.path, MAX_DOCUMENT)
+    records = _of_document(content, file)
+    return [line for line in content.splitlines() if line.strip()] if records is None else records
+
+
+def _of_document(content: bytes, file: Found) -> list[Json] | None:
     if _is_object(content.split(b"\n", 1)[0]):
         return None
     value = decode_json(content, MAX_DOCUMENT, where=file.relative)

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from mumetal.connect.sources.spec import SourceFactory, SourceSpec
-from mumetal.connect.sources.tree import Found, files, require
+from mumetal.connect.sources.tree import Found, files, require, unread
+from mumetal.connect.sources.unpacked import SUFFIX as PACKED
+from mumetal.connect.sources.unpacked import unpack
 from mumetal.core.delivery import Datum, Delivery, Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.ports import PluginInfo, Source
@@ -18,6 +20,7 @@ from mumetal.formats.moments import zone
 
 MAX_FILES = 5_000
 LIVE = "live/"
+SUFFIXES = (".json", ".json" + PACKED)
 
 
 class _Cursor(msgspec.Struct, array_like=True):
@@ -66,11 +69,11 @@ class IbmSource:
             BadInputError: The cursor is not this source's, or the folder holds more than 5,000 files.
         """
         state = _state(cursor, self.name)
-        found = files(self._place, () if self._place.is_file() else (".json",))
+        found = files(self._place, () if self._place.is_file() else SUFFIXES)
         if len(found) > MAX_FILES:
             raise BadInputError(f"more than {MAX_FILES} calibration files", where=self.name, hint="split the folder")
         data: list[Datum] = []
-        quarantined: list[Quarantined] = []
+        quarantined: list[Quarantined] = list(unread(self._place, SUFFIXES)) if not cursor else []
         seen = {f.relative: state.seen[f.relative] for f in found if f.relative in state.seen}
         left, more = max(1, limit), False
         for file in found:
@@ -106,7 +109,8 @@ class IbmSource:
         if file.size > MAX_BYTES:
             raise BadInputError(f"{file.size} bytes of calibration, more than {MAX_BYTES}")
         try:
-            content = file.path.read_bytes()
+            packed = file.path.name.lower().endswith(PACKED)
+            content = unpack(file.path, MAX_BYTES) if packed else file.path.read_bytes()
         except OSError as error:
             require(self._place)
             raise BadInputError(f"cannot be read: {error.strerror}") from None

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
+from mumetal.formats.foreign import WAY
 from mumetal.formats.git_commit import MAX_BYTES as COMMIT_BYTES
 from mumetal.formats.git_commit import Commit, read_commit
 from mumetal.formats.qibolab import FILES, MAX_BYTES
@@ -20,6 +21,10 @@ from mumetal.git.repository import Git
 
 REGULAR = (b"100644", b"100755")
 WHERE = tuple(f":(glob)**/{name}" for name in FILES)
+FOREIGN = {
+    "it looks like a QUAM repository, for which there is no source": frozenset(("quam.json", "quam_state.json", "state.json", "wiring.json")),
+    "it looks like a QubiC repository, for which there is no source": frozenset(("qubitcfg.json", "qubic_cfg.json")),
+}  # fmt: skip
 MAX_MERGED = 200  # commits whose authors a merge is said to have
 
 
@@ -74,6 +79,14 @@ class PlatformHistory:
         except BadInputError as error:
             hint = "see `git branch --all` for what is there; a new repository has no commit yet"
             raise BadInputError(error.message, where=error.where, hint=hint) from None
+
+    def nothing(self, tip: str) -> str:
+        """Return why a history without a step holds no platform, and what it is where that is known."""
+        below = [prefix] if (prefix := self._git.prefix()) else []
+        told = self._git.ask("ls-tree", "-r", "-z", "--name-only", "--full-tree", tip, *below)
+        names = {path.rpartition(b"/")[2].decode("utf-8", "replace") for path in told.split(b"\0")}
+        known = next((words for words, files in FOREIGN.items() if names & files), "")
+        return f"no {' or '.join(FILES)} was ever committed{f'; {known}: {WAY}' if known else ''}"
 
     def steps(self, since: str, tip: str, most: int) -> tuple[list[Step], bool]:
         """Return at most ``most`` steps that follow ``since`` (empty: from the first), and whether there are more.

@@ -103,6 +103,8 @@ class PlatformsSource:
         tip = history.tip()
         steps, more = history.steps(state.tip, tip, MAX_STEPS) if tip != state.tip else ([], False)
         batch = _Batch(left=max(1, limit), last_ns=state.last_ns)
+        if not steps and not state.tip:
+            batch.quarantined.append(Quarantined.of(f"git:{tip[:12]}", history.nothing(tip)))
         commits = history.commits([s.commit for s in steps])
         contents = history.contents(steps, batch.quarantined)
         before, done = state.tip, 0

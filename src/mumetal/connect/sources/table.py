@@ -1,21 +1,25 @@
 """CSV files of any layout, by a mapping; read to the end, then tailed. A row's ``seq`` is its line number."""
 
-import csv
-import math
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from mumetal.connect.sources.spec import SourceFactory, SourceSpec
+from mumetal.connect.sources.table_influx import Row, read_value, series_of
 from mumetal.connect.sources.table_mapping import Columns, TableMapping
-from mumetal.connect.sources.tail import Position, read_lines, start
+from mumetal.connect.sources.table_text import MAX_HEAD, Head, TableText, head_of
+from mumetal.connect.sources.tail import Lines, Position, read_lines, start
 from mumetal.connect.sources.tree import files, require
-from mumetal.core.delivery import Delivery
+from mumetal.connect.sources.unpacked import Unpacked
+from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import PluginInfo, Source
 from mumetal.core.series import Series
+from mumetal.formats.absent import observed
 from mumetal.formats.rows import Refusals, build
 
 MAX_PIECES = 10_000
@@ -26,11 +30,20 @@ OPTIONS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """How the rows of the file are read."""
+
+    head: Head
+    text: TableText
+    columns: Columns | None  # None where each row is one value and says its channel
+
+
 class CsvSource:
-    """Reads one CSV file with a header line; a field may be quoted and may not hold a line end.
+    """Reads one CSV file, also one that gzip packed; a field may be quoted and may not hold a line end.
 
     Args:
-        spec: Place and options ``mapping``, ``device``, ``stream``, ``tz``, ``delimiter``, ``tenant``.
+        spec: Place and options ``mapping``, ``device``, ``stream``, ``tz``, ``delimiter``, ``decimal``, ``tenant``.
 
     Raises:
         UnavailableError: There is no such file.
@@ -44,6 +57,7 @@ class CsvSource:
         self._place = Path(spec.place)
         require(self._place, folder=False)
         self._mapping = TableMapping(spec)
+        self._unpacked = Unpacked()
 
     @property
     def name(self) -> str:
@@ -62,120 +76,150 @@ class CsvSource:
         except msgspec.DecodeError as error:
             raise BadInputError(f"the cursor cannot be used: {error}", where=self.name) from None
         file = files(self._place)[0]
+        file = self._unpacked.plain(file, saved.offset if saved is not None and saved.inode == file.inode else 0)
         position = start(saved, file.inode, file.size)
         refusals = Refusals(where=self._place.name, limit=MAX_PIECES)
-        header = self._head(position, refusals)
-        if header is None:
+        if position.offset >= file.size and saved is not None:
+            return self._delivery((), (), position, done=True)
+        layout = self._layout(file.path, position, refusals)
+        if layout is None:
             return Delivery(source=self.name, tenant=self._spec.tenant, cursor=cursor)
-        width, columns, after = header
         if position.offset == 0:
-            position = msgspec.structs.replace(after, inode=file.inode)
-        read = read_lines(self._place, position, max(1, limit // len(columns.channels)), where=self._place.name)
-        series = self._rows(read.lines, read.first, width, columns, refusals)
+            skipped = read_lines(file.path, Position(), layout.head.lines) if layout.head.lines else None
+            position = msgspec.structs.replace(skipped.position if skipped else position, inode=file.inode)
+        width = len(layout.columns.channels) if layout.columns else 1
+        closed = file.path != self._place  # what was packed does not grow
+        read = read_lines(file.path, position, max(1, limit // width), closed=closed, where=self._place.name)
+        read = self._until_another_header(file.path, position, read, layout)
+        series = self._rows(read, layout, refusals)
+        return self._delivery(series, (*read.quarantined, *refusals.all()), read.position, done=not read.more)
+
+    def close(self) -> None:
+        """Remove what was unpacked."""
+        self._unpacked.close()
+
+    def _delivery(
+        self, data: Sequence[Series], refused: Sequence[Quarantined], after: Position, *, done: bool
+    ) -> Delivery:
         return Delivery(
             source=self.name,
             tenant=self._spec.tenant,
-            data=() if series is None else (series,),
-            quarantined=(*read.quarantined, *refusals.all()),
-            cursor=msgspec.json.encode(read.position).decode(),
-            caught_up=not read.more,
+            data=tuple(data),
+            quarantined=tuple(refused),
+            cursor=msgspec.json.encode(after).decode(),
+            caught_up=done,
         )
 
-    def close(self) -> None:
-        """Nothing is held between polls."""
-
-    def _head(self, position: Position, refusals: Refusals) -> tuple[int, Columns, Position] | None:
+    def _layout(self, path: Path, position: Position, refusals: Refusals) -> _Layout | None:
         """Settle the columns by the header and the first row; None until both are there."""
-        head = read_lines(self._place, Position(), 1, where=self._place.name)
-        if not head.lines:
-            return None
-        first = read_lines(self._place, head.position, 1, where=self._place.name)
-        if not first.lines:
-            return None
-        names = self._fields(head.lines[0].removeprefix(b"\xef\xbb\xbf"))
-        try:
-            cells = self._fields(first.lines[0])
-        except BadInputError:
-            cells = []  # the row is quarantined when it is read
-        usable = [_numeric(cells[i]) if i < len(cells) else True for i in range(len(names))]
+        mapping = self._mapping
+        lines = read_lines(path, Position(), MAX_HEAD + 1, closed=path != self._place, where=self._place.name).lines
         # Columns are refused once, when the file is read from its start.
         said = refusals if position.offset == 0 else Refusals(where="")
         try:
-            columns = self._mapping.columns(names, usable, said)
+            head = head_of(lines, mapping.delimiter, mapping.header)
+            if head is None:
+                return None
+            text = TableText(delimiter=head.delimiter, decimal=mapping.decimal)
+            if head.influx and "_value" in head.names and "_time" in head.names:
+                return _Layout(head=head, text=text, columns=None)
+            usable = [_reason(text, head.first[i]) if i < len(head.first) else "" for i in range(len(head.names))]
+            columns = mapping.columns(head.names, [not why for why in usable], said, usable)
         except BadInputError as error:
             raise BadInputError(error.message, where=f"{self._place}:1", hint=error.hint) from None
-        return len(names), columns, head.position
+        return _Layout(head=head, text=text, columns=columns)
 
-    def _fields(self, line: bytes) -> list[str]:
-        try:
-            text = line.decode()
-            if '"' not in text:
-                return text.split(self._mapping.delimiter)
-            return next(csv.reader([text], delimiter=self._mapping.delimiter, strict=True), [])
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise BadInputError(f"no line of a table: {str(error)[:100]}", where=str(self._place)) from None
+    def _until_another_header(self, path: Path, position: Position, read: Lines, layout: _Layout) -> Lines:
+        """Return the lines before a table with other columns, as an InfluxDB export may hold; refuse it when it is next.
 
-    def _row(self, line: bytes, width: int) -> list[str]:
-        fields = self._fields(line)
-        if len(fields) != width:
-            raise BadInputError(f"{len(fields)} fields where {width} are expected")
-        return fields
+        Raises:
+            BadInputError: The next line is such a header.
+        """
+        if not layout.head.influx:
+            return read
+        for at, line in enumerate(read.lines):
+            with suppress(BadInputError):
+                cells = layout.text.cells(line)
+                if "_time" not in cells or cells[: len(layout.head.names)] == list(layout.head.names):
+                    continue
+                if at == 0:
+                    break
+                return read_lines(path, position, at, where=self._place.name)
+        else:
+            return read
+        raise BadInputError(
+            "a second table of the file has other columns",
+            where=f"{self._place}:{read.first}",
+            hint="export one table a file, or pivot them into one",
+        )
 
-    def _rows(
-        self, lines: Sequence[bytes], first: int, width: int, columns: Columns, refusals: Refusals
-    ) -> Series | None:
+    def _rows(self, read: Lines, layout: _Layout, refusals: Refusals) -> list[Series]:
+        head, columns, text = layout.head, layout.columns, layout.text
+        width = len(head.names)
         times: list[int] = []
         seq: list[int] = []
         rows: list[list[float]] = []
-        for number, line in enumerate(lines, first):
-            if not line.strip():
+        single: list[Row] = []
+        for number, line in enumerate(read.lines, read.first):
+            if not line.strip() or line.startswith(b"#"):
                 continue
             try:
-                fields = self._row(line, width)
-                t_ns = self._mapping.time(fields[columns.time])
+                fields = text.row(line, width)
+                if columns is None:
+                    if fields != list(head.names):
+                        t_ns = self._mapping.time(fields[head.names.index("_time")])
+                        single.append((t_ns, number, *read_value(head.names, fields, text)))
+                    continue
+                t_ns = self._mapping.moment([fields[i].strip() for i in columns.time])
             except BadInputError as error:
                 refusals.add(f":{number}", error.message, line)
                 continue
             times.append(t_ns)
             seq.append(number)
-            rows.append([self._cell(fields[i], number, refusals) for i in columns.positions])
+            rows.append(
+                [
+                    self._cell(fields[i], text, f":{number} {head.names[i].strip()[:60]}", refusals)
+                    for i in columns.positions
+                ]
+            )
+        mapping = self._mapping
+        if columns is None:
+            return series_of(
+                single, mapping.units, tenant=self._spec.tenant, device=mapping.device, stream=mapping.stream,
+                origin=mapping.origin, refusals=refusals,
+            )  # fmt: skip
         if not rows:
-            return None
+            return []
         values = np.array(rows, np.float64)
-        for column, conversion in enumerate(columns.conversions):
-            values[:, column] = conversion.array(values[:, column])
-        return build(
+        for column, (channel, conversion) in enumerate(zip(columns.channels, columns.conversions, strict=True)):
+            values[:, column] = observed(values[:, column], channel, conversion, refusals)
+        made = build(
             tenant=self._spec.tenant,
-            device=self._mapping.device,
-            stream=self._mapping.stream,
+            device=mapping.device,
+            stream=mapping.stream,
             channels=columns.channels,
             t_ns=np.array(times, np.int64),
             values=values,
             seq=np.array(seq, np.int64),
             refusals=refusals,
         )
+        return [] if made is None else [made]
 
-    def _cell(self, text: str, number: int, refusals: Refusals) -> float:
+    def _cell(self, cell: str, text: TableText, place: str, refusals: Refusals) -> float:
         try:
-            value = float(text)
-        except ValueError:
-            if text.strip():
-                refusals.add(f":{number}", "a value is no number", text.encode())
-            return math.nan
-        if "_" in text or math.isinf(value):
-            refusals.add(f":{number}", "a value is no finite number", text.encode())
-            return math.nan
-        return value
+            return text.number(cell)
+        except BadInputError as error:
+            refusals.add(place, error.message, cell.encode())
+            return np.nan
 
 
-def _numeric(text: str) -> bool:
-    if not text.strip():
-        return True
+def _reason(text: TableText, cell: str) -> str:
+    """Return why a cell is no number; empty where it is one, or stands for none."""
     try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text
+        text.number(cell)
+    except BadInputError as error:
+        return error.message
+    return ""
 
 
 def _open(spec: SourceSpec) -> Source:
@@ -185,6 +229,10 @@ def _open(spec: SourceSpec) -> Source:
 FACTORY = SourceFactory(
     info=CsvSource.info,
     example="csv:plc.csv?tz=Europe/Berlin",
-    options=OPTIONS | {"delimiter": "one character between fields; a comma when left out"},
+    options=OPTIONS
+    | {
+        "delimiter": "one character between fields, or whitespace; a comma when left out",
+        "decimal": "a point or a comma; a point when left out",
+    },
     open=_open,
 )

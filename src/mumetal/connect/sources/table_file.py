@@ -7,6 +7,7 @@ then put into quarantine, so that it does not hold up the rest.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -17,10 +18,11 @@ from mumetal.connect.sources.spec import SourceSpec
 from mumetal.connect.sources.table import MAX_PIECES
 from mumetal.connect.sources.table_columns import FileColumns
 from mumetal.connect.sources.table_mapping import TableMapping
-from mumetal.connect.sources.tree import Found, files, require
+from mumetal.connect.sources.tree import Found, files, require, unread
 from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.series import Channel, Series
+from mumetal.formats.absent import observed
 from mumetal.formats.rows import Refusals, build, usable_times
 
 MAX_FILE = 512 * 2**20
@@ -90,16 +92,18 @@ class WholeFileSource:
         if self._place.is_file():
             return self._rows(found[0], state, limit, "")
         left = [f for f in found if f.relative >= state.file]
+        others = unread(self._place, self._suffixes) if not cursor else ()
         if not left:
-            return Delivery(source=self.name, tenant=self._spec.tenant, cursor=cursor)
+            return Delivery(source=self.name, tenant=self._spec.tenant, quarantined=others, cursor=cursor)
         state = state if left[0].relative == state.file else _Cursor()
         after = left[1].relative if len(left) > 1 else ""
         try:
-            return self._rows(left[0], state, limit, after)
+            first = self._rows(left[0], state, limit, after)
+            return replace(first, quarantined=(*others, *first.quarantined))
         except BadInputError as error:
             if not after:
                 raise
-            refused = (Quarantined.of(left[0].relative, error.message),)
+            refused = (*others, Quarantined.of(left[0].relative, error.message))
             return self._delivery((), refused, _Cursor(file=after), done=False)
 
     def _delivery(
@@ -155,10 +159,13 @@ class WholeFileSource:
         for name, reason in found.refused:
             refusals.add(f" {name[:100]}", reason)
         columns = self._mapping.columns(found.names, found.usable, refusals)
-        times = found.times(columns.time, self._mapping.time, plain_ns=self._mapping.format in {"auto", "ns"})
+        if len(columns.time) > 1:
+            raise BadInputError("date and time of day in two columns are read from CSV only", where=where)
+        times = found.times(columns.time[0], self._mapping.time, plain_ns=self._mapping.format in {"auto", "ns"})
         values = np.empty((times.size, len(columns.positions)), np.float64)
-        for column, (position, conversion) in enumerate(zip(columns.positions, columns.conversions, strict=True)):
-            values[:, column] = conversion.array(found.numbers(position))
+        kept = zip(columns.positions, columns.channels, columns.conversions, strict=True)
+        for column, (position, channel, conversion) in enumerate(kept):
+            values[:, column] = observed(found.numbers(position), channel, conversion, refusals)
         table = _Table(stamp, times, values)
         table.channels, table.refusals = columns.channels, refusals
         self._table = table

@@ -5,30 +5,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from mumetal.connect.sources.spec import SourceSpec
+from mumetal.connect.sources.table_text import WHITESPACE
 from mumetal.core import check
 from mumetal.core.errors import BadInputError, UnavailableError
 from mumetal.core.series import MAX_CHANNELS, Channel
+from mumetal.formats.foreign import told_by_header
 from mumetal.formats.moments import parse_iso, whole_ns, zone
 from mumetal.formats.rows import Refusals, to_channel
 from mumetal.formats.units import Conversion
 
 MAX_MAPPING = 1_000_000
-TIME_NAMES = ("t_ns", "timestamp", "time", "datetime")
+TIME_NAMES = ("t_ns", "timestamp", "time", "datetime", "_time")
 NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 HEADER = re.compile(r"(.*?)\s*[\[(]([^\[\]()]{1,20})[\])]\s*", re.DOTALL)
+CLOCK = re.compile(r"\d{1,2}:\d\d.*", re.ASCII)
+YEAR_FIRST = re.compile(r"^(\d{4})[./](\d\d)[./](\d\d)(?=[ T])", re.ASCII)
 SCALE = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 class TimeMapping(msgspec.Struct, forbid_unknown_fields=True):
-    """The time column: ``format`` is ``iso``, ``s``, ``ms``, ``us``, ``ns`` (since 1970 UTC), ``auto``, or strptime's."""
+    """The time column, and one with the time of day if that stands apart (``clock``): ``format`` is ``iso``, ``s``, ``ms``, ``us``, ``ns`` (since 1970 UTC), ``auto``, or strptime's."""
 
     column: str
+    clock: str = ""
     format: str = "auto"
     tz: str = ""
 
@@ -47,7 +52,9 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True):
     channels: Annotated[dict[str, ChannelMapping], Meta(min_length=1, max_length=MAX_CHANNELS)]
     device: str = ""
     stream: str = ""
-    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
+    delimiter: str = ""
+    decimal: Literal["", ".", ","] = ""
+    header: Annotated[list[str], Meta(max_length=MAX_CHANNELS)] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +62,13 @@ class Columns:
     """What was settled for one table.
 
     Args:
-        time: Position of the time column.
+        time: Position of the time column, and of the one with the time of day where that stands apart.
         positions: Positions of the channels' columns.
         channels: The channels, in SI.
         conversions: From the file's units.
     """
 
-    time: int
+    time: tuple[int, ...]
     positions: tuple[int, ...]
     channels: tuple[Channel, ...]
     conversions: tuple[Conversion, ...]
@@ -82,48 +89,49 @@ class TableMapping:
     def __init__(self, spec: SourceSpec) -> None:
         place = Path(spec.place)
         self.given = _load(spec, place)
-        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", place.stem).strip("_.-") or "table"
+        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", place.stem.removesuffix(".csv")).strip("_.-") or "table"
         self.device = spec.device(self.given.device if self.given and self.given.device else stem)
         self.stream = spec.option("stream", self.given.stream if self.given and self.given.stream else stem)
         check.name(self.stream, "stream")
-        self.delimiter = self.given.delimiter if self.given else spec.option("delimiter", ",")
-        if len(self.delimiter) != 1:
-            raise BadInputError("a delimiter is one character", where=spec.name)
+        self.delimiter = spec.option("delimiter", (self.given.delimiter if self.given else "") or ",")
+        self.decimal = spec.option("decimal", (self.given.decimal if self.given else "") or ".")
+        if len(self.delimiter) != 1 and self.delimiter != WHITESPACE:
+            raise BadInputError("a delimiter is one character, or whitespace", where=spec.name)
+        if self.decimal not in {".", ","}:
+            raise BadInputError("a decimal mark is a point or a comma", where=spec.name)
+        self.header = self.given.header if self.given else []
+        self.units = {name: said.unit for name, said in self.given.channels.items()} if self.given else {}
         self.format = self.given.time.format if self.given else "auto"
         zone_name = spec.option("tz", (self.given.time.tz if self.given else "") or "UTC")
         self.zone: tzinfo = zone(zone_name, where=spec.name)
         self.origin = f"{spec.kind}:{place.name}"[:200]
 
-    def columns(self, header: Sequence[str], usable: Sequence[bool], refusals: Refusals) -> Columns:
+    def columns(
+        self, header: Sequence[str], usable: Sequence[bool], refusals: Refusals, reasons: Sequence[str] = ()
+    ) -> Columns:
         """Settle the columns of a table.
 
         Args:
             header: Column names.
             usable: Whether each column can hold numbers.
             refusals: Receives the columns that cannot be used.
+            reasons: Why each column cannot, where that is known.
 
         Raises:
             BadInputError: No time column or no channel; says which columns there are.
         """
         names = [name.strip() for name in header]
-        if self.given is not None:
-            wanted = self.given.time.column
-        else:
-            lower = [name.lower() for name in names]
-            wanted = next((names[lower.index(t)] for t in TIME_NAMES if t in lower), "")
-        if wanted not in names:
-            raise BadInputError(
-                f"no time column {wanted!r}" if wanted else "no column is called t_ns, timestamp, time or datetime",
-                hint="columns: " + ", ".join(names)[:300] + "; name the time column in a mapping file",
-            )
-        time = names.index(wanted)
+        time = self._time_columns(names)
         made: list[tuple[int, Channel, Conversion]] = []
         taken: set[str] = set()
+        first = ""
         for position, name in enumerate(names):
-            if position == time or (self.given is not None and name not in self.given.channels):
+            if position in time or (self.given is not None and name not in self.given.channels):
                 continue
             if not usable[position]:
-                refusals.add(f" column {name[:60]}", "holds no numbers; it is not read")
+                why = reasons[position] if reasons else ""
+                first = first or why
+                refusals.add(f" column {name[:60]}", f"holds no numbers; it is not read{f' ({why})' if why else ''}")
                 continue
             try:
                 channel, conversion = self._channel(name)
@@ -139,13 +147,36 @@ class TableMapping:
             if name not in names:
                 refusals.add(f" column {name[:60]}", "is named in the mapping and not in the table")
         if not made:
-            raise BadInputError("no column of the table can be used as a channel")
+            why = f": {first}" if first else ""
+            hint = 'decimal = "," in the mapping or decimal=, in the source' if "comma" in why else ""
+            raise BadInputError(f"no column of the table can be used as a channel{why}", hint=hint)
         return Columns(
             time=time,
             positions=tuple(m[0] for m in made),
             channels=tuple(m[1] for m in made),
             conversions=tuple(m[2] for m in made),
         )
+
+    def _time_columns(self, names: Sequence[str]) -> tuple[int, ...]:
+        lower = [name.lower() for name in names]
+        if self.given is not None:
+            wanted = (
+                [self.given.time.column, self.given.time.clock] if self.given.time.clock else [self.given.time.column]
+            )
+        elif {"date", "time"} <= set(lower):
+            wanted = [names[lower.index("date")], names[lower.index("time")]]
+        else:
+            wanted = [next((names[lower.index(t)] for t in TIME_NAMES if t in lower), "")]
+        for name in wanted:
+            if not name or name not in names:
+                missing = (
+                    f"no time column {name!r}" if name else "no column is called t_ns, timestamp, time or datetime"
+                )
+                raise BadInputError(
+                    told_by_header(names) or missing,
+                    hint="columns: " + ", ".join(names)[:300] + "; name the time column in a mapping file",
+                )
+        return tuple(names.index(name) for name in wanted)
 
     def _channel(self, column: str) -> tuple[Channel, Conversion]:
         origin = f"{self.origin} column {column[:100]}"
@@ -157,6 +188,15 @@ class TableMapping:
             return to_channel(_plain(bracketed[1]), bracketed[2], origin)
         return to_channel(_plain(column), "1", f"{origin}, unit not stated")
 
+    def moment(self, cells: Sequence[str]) -> int:
+        """Read one time from its column, or from a date's and a time of day's; a whole time beside a date is enough.
+
+        Raises:
+            BadInputError: It is no such time.
+        """
+        apart = len(cells) > 1 and (self.given is not None or CLOCK.fullmatch(cells[1]))
+        return self.time(" ".join(cells) if apart else cells[-1])
+
     def time(self, text: str) -> int:
         """Read one time as the mapping says.
 
@@ -166,6 +206,7 @@ class TableMapping:
         text = text.strip()
         form = self.format
         if form == "auto":
+            text = YEAR_FIRST.sub(r"\1-\2-\3", text, count=1)
             form = "number" if NUMBER.fullmatch(text) else "iso"
         if form == "iso":
             return parse_iso(text, self.zone)

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mumetal.core.delivery import Quarantined
 from mumetal.core.errors import BadInputError, UnavailableError
 
 MAX_FILES = 50_000
 MAX_DEPTH = 8
+MAX_NAMED = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,24 @@ def files(place: Path, suffixes: tuple[str, ...] = (), depth: int = MAX_DEPTH) -
     if len(found) > MAX_FILES:
         raise BadInputError(f"more than {MAX_FILES} files", where=str(place), hint="point at a smaller folder")
     return found
+
+
+def unread(place: Path, suffixes: tuple[str, ...], depth: int = MAX_DEPTH) -> tuple[Quarantined, ...]:
+    """Return the files of a folder that a source leaves, each with the reason; hidden ones are nobody's data.
+
+    Raises:
+        UnavailableError: The place is away.
+        BadInputError: More than 50,000 files.
+    """
+    if place.is_file():
+        return ()
+    others = [f.relative for f in files(place, (), depth) if not f.path.name.lower().endswith(suffixes)]
+    others = [name for name in others if not any(part.startswith(".") for part in name.split("/"))]
+    reason = f"not read: its name ends with none of {', '.join(suffixes)}"
+    more = (
+        (Quarantined.of("", f"{len(others) - MAX_NAMED} more files are not read"),) if len(others) > MAX_NAMED else ()
+    )
+    return (*(Quarantined.of(name, reason) for name in others[:MAX_NAMED]), *more)
 
 
 def _walk(folder: Path, prefix: str, suffixes: tuple[str, ...], depth: int) -> Iterator[Found]:

@@ -13,6 +13,8 @@ from msgspec import Struct
 from mumetal.core.errors import MumetalError
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
 
+SHOWN = 5
+
 SourceList = Annotated[list[str] | None, typer.Option("--source", help="Also check this source, KIND:PLACE.")]
 
 
@@ -51,7 +53,7 @@ def check(
     from mumetal.app.lost import lost
     from mumetal.app.parts import load_plugins
     from mumetal.connect.api import open_source
-    from mumetal.core.errors import RejectedError
+    from mumetal.core.errors import BadInputError, RejectedError
     from mumetal.trust.api import (
         FORMER_LEDGER,
         LEDGER_FOLDER,
@@ -82,7 +84,11 @@ def check(
             first = opened.poll("", 1_000)
         finally:
             opened.close()
-        return f"{len(first.data)} pieces read, {len(first.quarantined)} refused at first sight"
+        refused = [f"{q.where}: {q.reason}" for q in first.quarantined]
+        named = "; ".join(refused[:SHOWN]) + (f"; and {len(refused) - SHOWN} more" if len(refused) > SHOWN else "")
+        if not first.data:
+            raise BadInputError(f"nothing was read; {named or 'there is no file that it reads yet'}", where=opened.name)
+        return f"{len(first.data)} pieces read, {len(refused)} refused at first sight{': ' if named else ''}{named}"
 
     for spec in chosen.sources:
         _try(lines, f"source {spec}", partial(probe, spec))

@@ -1,6 +1,6 @@
 """Watches fast streams: the listed detectors, learnt from each stream's own quiet past."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -20,15 +20,49 @@ from mumetal.watch.quality.silence import Silence
 from mumetal.watch.settings import WatchSettings
 from mumetal.watch.watchers.per_subject import CALIBRATION, Key, PerSubject, health_of, key_of, of_stream, outside
 
+CHANGED = "channels changed, learning anew until they come back"
 CLOSED_AFTER_S = 60.0  # a stream silent for longer has no open alert
 
 
 @dataclass(slots=True, kw_only=True)
 class WatchedStream:
-    """What watches one stream, and the rhythm in which it arrives."""
+    """What watches one stream, and the rhythm in which it arrives.
+
+    A stream whose keys drop out for a while, or that has one batch with another unit, is watched meanwhile as what it is then;
+    what was learnt of it goes on when the channels come back. Of several such maps the one that was learnt is kept, in memory.
+
+    Args:
+        monitor: Watches the channels of now.
+        rhythm: When it is heard of.
+        epoch: Their map; empty before the first row and after a restart.
+        other: What watched other channels before.
+        other_epoch: The map of those.
+    """
 
     monitor: StreamMonitor
     rhythm: Silence
+    epoch: str = ""
+    other: StreamMonitor | None = None
+    other_epoch: str = ""
+
+    def turn_to(self, epoch: str, fresh: Callable[[], StreamMonitor]) -> list[Finding]:
+        """Watch the channels of ``epoch`` from now on; returns what is closed with the former ones."""
+        if epoch == self.epoch or not self.epoch:
+            self.epoch = epoch
+            return []
+        closed = self.monitor.finish("the channel map changed")
+        if epoch == self.other_epoch and self.other is not None:
+            self.monitor, self.other = self.other, self.monitor
+            self.epoch, self.other_epoch = epoch, self.epoch
+            return closed
+        if self.other is None or self.other.state == "learning":
+            if self.other is not None:
+                self.other.leave()
+            self.other, self.other_epoch = self.monitor, self.epoch
+        else:
+            self.monitor.leave()
+        self.monitor, self.epoch = fresh(), epoch
+        return closed
 
 
 class StreamWatcher(PerSubject[WatchedStream]):
@@ -52,14 +86,14 @@ class StreamWatcher(PerSubject[WatchedStream]):
         models: Models = no_models,
         codes: tuple[Watching, ...] = (),
     ) -> None:
-        def make(key: Key) -> WatchedStream:
+        def monitor(key: Key) -> StreamMonitor:
             def watching() -> tuple[Watching, ...]:
                 return (*(models() if key[0] == LOCAL else ()), *codes)
 
-            monitor = StreamMonitor(settings, budget, background, watching)
-            return WatchedStream(monitor=monitor, rhythm=Silence(settings.silence_factor))
+            return StreamMonitor(settings, budget, background, watching)
 
-        super().__init__(make)
+        super().__init__(lambda key: WatchedStream(monitor=monitor(key), rhythm=Silence(settings.silence_factor)))
+        self._monitor = monitor
         self._barred: tuple[Span, ...] = ()
 
     def wants(self, kind: DatumKind, subject: Subject) -> bool:
@@ -71,8 +105,9 @@ class StreamWatcher(PerSubject[WatchedStream]):
         out = Observed()
         for datum in data:
             assert isinstance(datum, Series)
-            kept = self.of(key_of(datum))
-            found = kept.monitor.observe(datum) if len(datum) else []
+            key = key_of(datum)
+            kept = self.of(key)
+            found = [*self._turn(key, kept, datum), *kept.monitor.observe(datum)] if len(datum) else []
             interval = 1 / kept.monitor.rate_hz if kept.monitor.rate_hz > 0 else 0.0
             kept.rhythm.heard(now_ns, interval)
             closed = {f.finding_id for f in found} - kept.monitor.out
@@ -85,8 +120,17 @@ class StreamWatcher(PerSubject[WatchedStream]):
         found: list[Finding] = []
         for datum in data:
             assert isinstance(datum, Series)
-            found += self.of(key_of(datum)).monitor.late(datum)
+            kept = self.of(key_of(datum))
+            known = kept.other if kept.other is not None and datum.epoch == kept.other_epoch else kept.monitor
+            found += known.late(datum)
         return Observed(findings=tuple(found), closed=frozenset(f.finding_id for f in found))
+
+    def _turn(self, key: Key, kept: WatchedStream, datum: Series) -> list[Finding]:
+        former = kept.monitor
+        closed = kept.turn_to(datum.epoch, lambda: self._monitor(key))
+        if kept.monitor is not former:
+            kept.monitor.bar(of_stream(self._barred, key))
+        return closed
 
     def tick(self, now_ns: int) -> Observed:
         """Close what is open on streams that fell silent."""
@@ -129,13 +173,19 @@ class StreamWatcher(PerSubject[WatchedStream]):
                 self._kept.pop(key).monitor.leave()
             fresh.add(key)
             if calm is not None:
-                self.of(key).monitor.prime(calm)
+                kept = self.of(key)
+                self._turn(key, kept, calm)
+                kept.monitor.prime(calm)
 
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
         """Say how every stream is doing."""
         del now_ns
-        each = ((key, kept.monitor) for key, kept in self._kept.items())
-        return [replace(health_of(key, monitor), budget_note=monitor.budget_note) for key, monitor in each]
+        told: list[StreamHealth] = []
+        for key, kept in self._kept.items():
+            one = replace(health_of(key, kept.monitor), budget_note=kept.monitor.budget_note)
+            changed = kept.other is not None and one.state == "learning"
+            told.append(replace(one, reason=f"{CHANGED}; {one.reason}") if changed else one)
+        return told
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Return the best of its detectors' answers."""

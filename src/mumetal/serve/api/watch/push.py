@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from anyio import CapacityLimiter, WouldBlock, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 from fastapi import APIRouter, Request
 
 from mumetal.app.desk import Desk
@@ -15,6 +15,8 @@ from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.wire import ReceiptOut, receipt_out
 
 MAX_AT_ONCE = 4
+MAX_WAITING = 64
+PATIENCE_S = 10.0
 COLUMNAR = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -49,10 +51,7 @@ def push_router(desk: Desk, *, max_body: int, columnar: Decode, arrow: Decode) -
         given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if given != media_type:
             raise BadInputError(f"this door takes {media_type}, not {given[:80]!r}", where="Content-Type")
-        try:
-            at_once.acquire_nowait()
-        except WouldBlock:
-            raise UnavailableError(f"{MAX_AT_ONCE} pushes are under way", hint="keep the data and try again") from None
+        await _enter(at_once)
         try:
             body = await read_body(request, max_body)
             return await to_thread.run_sync(_commit(desk, decode, body, caller.tenant))
@@ -70,6 +69,18 @@ def push_router(desk: Desk, *, max_body: int, columnar: Decode, arrow: Decode) -
         return await take(request, arrow, ARROW)
 
     return router
+
+
+async def _enter(at_once: CapacityLimiter) -> None:
+    """Wait for a turn, without having read the body: a client that sends one push after another is not refused for others'.
+
+    Raises:
+        UnavailableError: Too many wait, or none came in time.
+    """
+    with move_on_after(PATIENCE_S if at_once.statistics().tasks_waiting < MAX_WAITING else 0.0) as patience:
+        await at_once.acquire()
+    if patience.cancelled_caught:
+        raise UnavailableError(f"{MAX_AT_ONCE} pushes are under way", hint="keep the data and try again")
 
 
 def _commit(desk: Desk, decode: Decode, body: bytes, tenant: str) -> Callable[[], ReceiptOut]:

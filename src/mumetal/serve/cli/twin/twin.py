@@ -18,6 +18,7 @@ HapOption = Annotated[
     list[str] | None,
     typer.Option("--happening", help="NAME@START+LASTING, such as cryostat_sabotage@4h+1h. May be repeated."),
 ]
+CALIBRATION_S = 3_600.0
 MOST_S = 31 * 86_400.0
 
 
@@ -39,7 +40,7 @@ def record(
     from mumetal.catalog import calibrations
     from mumetal.core.clock import SystemClock
     from mumetal.serve.cli import show
-    from mumetal.twin.api import Lab, LabPace, LabWriter, Schedule, backfill
+    from mumetal.twin.api import Lab, LabPace, LabWriter, Schedule, backfill, check_shown
 
     length_s = seconds(lasting)
     if not 1.0 <= length_s <= MOST_S:
@@ -47,13 +48,15 @@ def record(
     if directory.exists() and any(directory.iterdir()):
         raise BadInputError("the folder is not empty", where=str(directory), hint="name a new one")
     planned = tuple(_planned(text) for text in happening or ())
+    for one in planned:
+        check_shown(one, length_s=length_s, calibration_s=CALIBRATION_S)
     pace = LabPace(
         control_hz=0.0,
         cryostat_hz=rate_hz,
         qubits_hz=0.0,
         queue_hz=0.0,
         supply_hz=0.0,
-        calibration_s=3_600.0,
+        calibration_s=CALIBRATION_S,
         drift=1.0,
     )
     start_ns = SystemClock().now_ns() - round(length_s * 1e9)

@@ -1,6 +1,5 @@
 """``mumetal watch``: look through recorded data once and print a report."""
 
-import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,71 +8,15 @@ import msgspec
 import typer
 
 from mumetal.core import LOCAL
-from mumetal.core.errors import BadInputError
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption
+from mumetal.serve.cli.watch.recognised import specs_of
 
 if TYPE_CHECKING:
     from mumetal.app.replay import Replayed
     from mumetal.core.stream_health import StreamHealth
 
-BLUEFORS_DAY = re.compile(r"\d\d-\d\d-\d\d")
-KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-BY_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".jsonl": "audit", ".ndjson": "audit"}
 MANY = 10
 UNJUDGED = 3  # as where a scan could not read all
-
-
-def specs_of(text: str) -> list[str]:
-    """Return the source specs for a path: those of its parts where it is a folder that ``mumetal twin record`` wrote.
-
-    Raises:
-        BadInputError: The place is not there, or is nothing that is known.
-    """
-    from mumetal.twin.api import lab_sources
-
-    return lab_sources(Path(text)) or [spec_of(text)]
-
-
-def spec_of(text: str) -> str:
-    """Return the source spec for a path, by what it looks like; a spec stays as it is.
-
-    Raises:
-        BadInputError: The place is not there, or is nothing that is known.
-    """
-    kind, colon, _ = text.partition(":")
-    if colon and KIND.fullmatch(kind) and not Path(text).exists():
-        return text
-    path = Path(text)
-    if not path.exists():
-        raise BadInputError("there is nothing here", where=text, hint="name a file, a folder or KIND:PLACE")
-    if path.suffix.lower() in BY_SUFFIX and path.is_file():
-        return f"{BY_SUFFIX[path.suffix.lower()]}:{path}"
-    if path.suffix.lower() == ".json" and path.is_file():
-        head = path.open("rb").read(4_096)
-        return f"{'audit' if b'Records' in head else 'ibm'}:{path}"
-    if path.is_dir() and _holds_platforms(path):
-        return f"platforms:{path}"
-    if path.is_dir():
-        names = [p.name for _, p in zip(range(1_000), sorted(path.iterdir()), strict=False)]
-        if any(BLUEFORS_DAY.fullmatch(n) for n in names) or BLUEFORS_DAY.fullmatch(path.name):
-            return f"bluefors:{path}"
-        for suffix, found in ((".jsonl", "audit"), (".json", "ibm"), (".csv", "csv"), (".parquet", "parquet")):
-            if any(n.endswith(suffix) for n in names):
-                return f"{found}:{path}"
-    raise BadInputError(
-        "what this is cannot be told from its name",
-        where=text,
-        hint="say it: bluefors:DIR, ibm:PATH, csv:FILE, parquet:FILE, audit:FILE, platforms:REPOSITORY",
-    )
-
-
-def _holds_platforms(folder: Path) -> bool:
-    """Whether a folder is a bare repository, or part of a repository and holds a platform's file."""
-    if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
-        return True
-    if not any((up / ".git").exists() for up in (folder.resolve(), *folder.resolve().parents)):
-        return False
-    return any(next(folder.glob(f"{depth}parameters.json"), None) for depth in ("", "*/", "*/*/"))
 
 
 def watch(
@@ -149,7 +92,7 @@ def verdict(done: "Replayed") -> str:
     explained = sum(i.state.value == "explained" for i in done.incidents)
     return (
         f"{done.rows:,} rows of {len(done.streams)} streams: {waiting} incidents that nothing innocent explains, "
-        f"{explained} explained, {len(done.quarantined)} pieces of input refused"
+        f"{explained} explained, {'at least ' if done.more_quarantined else ''}{len(done.quarantined):,} pieces of input refused"
     )
 
 
