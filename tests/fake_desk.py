@@ -18,6 +18,7 @@ from mumetal.core.event import Event, EventClass, Status
 from mumetal.core.finding import Attribution, CauseVerdict, Finding, Severity
 from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState, Label, TimelineEntry
+from mumetal.core.operation import OperatingMode, OperatingState
 from mumetal.core.ports import Truth
 from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot, Parameter
@@ -497,6 +498,17 @@ class FakeDesk:
         if tenant != LOCAL or device not in DEVICES:
             return []
         return [e for e in sorted(_events(device), key=lambda e: e.t_ns) if start_ns <= e.t_ns < stop_ns][:limit]
+
+    def states(self, tenant: str, device: str) -> Sequence[OperatingState]:
+        if tenant != LOCAL or device != DEVICES[0]:
+            return []
+        since = ((OperatingMode.CIRCULATING, 90), (OperatingMode.WARMING, 30), (OperatingMode.CIRCULATING, 26))
+        return [
+            OperatingState(
+                device=device, mode=mode, entered_ns=NOW - hours * 3_600 * S, reason="4k 3.1 K (cold: 3.1 K)"
+            )
+            for mode, hours in since
+        ]
 
     def snapshots(
         self, tenant: str, device: str, limit: int = 10, until_ns: int = LATEST_NS

@@ -10,6 +10,7 @@ from mumetal.core.event import Event
 from mumetal.core.finding import Finding
 from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState, Label
+from mumetal.core.operation import OperatingState
 from mumetal.core.ports import Truth
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
@@ -103,6 +104,10 @@ class Desk(Protocol):
 
     def events(self, tenant: str, device: str, start_ns: int, stop_ns: int, limit: int = 200) -> Sequence[Event]:
         """Return a device's events in order of time."""
+        ...
+
+    def states(self, tenant: str, device: str) -> Sequence[OperatingState]:
+        """Return what a device has been doing over the last weeks, oldest first; the last of them holds."""
         ...
 
     def snapshots(

@@ -46,6 +46,7 @@ from mumetal.core.finding import Finding
 from mumetal.core.identity import Scope
 from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.logs import RoomLogger
+from mumetal.core.operation import OperatingState
 from mumetal.core.part import Part, Running
 from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Store, Truth
 from mumetal.core.records import Records, SightingRecords
@@ -378,6 +379,10 @@ class Stack:
         """Return a device's events in order of time."""
         found = self.store.events(tenant, start_ns, stop_ns, EVENTS)
         return [e for e in found if e.device in {device, "-"}][-limit:]
+
+    def states(self, tenant: str, device: str) -> Sequence[OperatingState]:
+        """Return what a device has been doing, oldest first."""
+        return self._incidents.states.listed(agent_scope(tenant, DESK_AGENT), device)
 
     def snapshots(
         self, tenant: str, device: str, limit: int = 10, until_ns: int = LATEST_NS

@@ -115,11 +115,17 @@ class Slow:
     def judged_until(self, datum: Series) -> int:
         return int(datum.t_ns[-1])
 
+    def entered(self) -> list[str]:
+        return []
+
 
 class Taker:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.first = threading.Event()
+
+    def entered(self, states: list[str]) -> None:
+        assert not states
 
     def take(self, findings: list[str]) -> None:
         self.taken += findings

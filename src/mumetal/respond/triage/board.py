@@ -30,6 +30,7 @@ from mumetal.respond.triage.inventory import Inventory
 from mumetal.respond.triage.moves import TRIAGE, changed, noted, touched_by_a_person
 
 LONGEST = 30
+STANDS = 5  # times ``join_s`` that what goes on is near to from when it began, however early it was last told of
 BELONGS = ": belongs to "
 MAX_INCIDENTS = 2_000
 MAX_TRACES = 100_000
@@ -49,7 +50,7 @@ class Triage:
     def __init__(self, settings: TriageSettings, inventory: Inventory) -> None:
         self._alike = Alike(round(settings.join_s * 1e9), round(settings.repeat_s * 1e9), settings.storm_devices)
         join_ns = round(settings.join_s * 1e9)
-        self._longest_ns = LONGEST * join_ns
+        self._longest_ns, self._stands_ns = LONGEST * join_ns, STANDS * join_ns
         self._inventory = inventory
         self._near: Adjacency[str] = Adjacency(join_ns)
         self._groups: dict[str, Group] = {}
@@ -162,7 +163,7 @@ class Triage:
             group.incident = noted(group.incident, now_ns, TRIAGE, f"{verb} by {trace.rule}: {trace.title}")
         group.add(trace)
         self._remember(trace.finding_id, group.incident.incident_id, explained=trace.explained)
-        self._near.put(group.incident.incident_id, trace.keys, trace.start_ns, trace.stop_ns)
+        self._put(group, trace)
         return out
 
     def _alike_groups(self, trace: Trace, tenant: str) -> list[Group]:
@@ -189,7 +190,7 @@ class Triage:
         group.add(trace)
         self._remember(trace.finding_id, group.incident.incident_id, explained=trace.explained)
         if group.open_end:
-            self._near.put(group.incident.incident_id, trace.keys, trace.start_ns, trace.stop_ns)
+            self._put(group, trace)
         return [group.incident.incident_id]
 
     def _update(self, group: Group, trace: Trace, now_ns: int) -> list[str]:
@@ -209,7 +210,7 @@ class Triage:
             others = [g for g in self._hosts(trace, group.start_ns, group.last_ns) if g is not group]
             if group.open_end:
                 out += self._join(group, others, now_ns)
-                self._near.put(group.incident.incident_id, trace.keys, trace.start_ns, trace.stop_ns)
+                self._put(group, trace)
         return out
 
     def _hosts(self, trace: Trace, start_ns: int, last_ns: int) -> list[Group]:
@@ -290,6 +291,10 @@ class Triage:
         group = Group(incident=incident, born=self._born)
         self._groups[incident.incident_id] = group
         return group
+
+    def _put(self, group: Group, trace: Trace) -> None:
+        reach = trace.start_ns + self._stands_ns if trace.standing else 0
+        self._near.put(group.incident.incident_id, trace.keys, trace.start_ns, max(trace.stop_ns, reach))
 
     def _seal(self, group: Group) -> None:
         group.open_end = False

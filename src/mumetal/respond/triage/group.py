@@ -33,6 +33,7 @@ class Trace:
     stop_ns: int
     keys: tuple[Key, ...]
     lead: str = ""  # the channel that carries it most
+    standing: bool = False  # whether it goes on, as far as its watcher knows
     hosts: tuple[str, ...] = ()  # streams whose findings belong to it while it lasts: it is about the device as a whole
 
     @classmethod
@@ -55,13 +56,15 @@ class Trace:
             stop_ns=finding.stop_ns,
             keys=keys_of(finding),
             lead=finding.attribution[0].channel if finding.attribution else "",
+            standing=finding.standing,
             hosts=_hosts(finding),
         )
 
     @property
-    def weight(self) -> tuple[float, int, int, str]:
-        """Order by which one finding speaks for the incident; total, so that arrival does not matter."""
-        return (self.likelihood * self.impact, int(self.severity), -self.start_ns, self.finding_id)
+    def weight(self) -> tuple[bool, float, int, int, str]:
+        """Order by which one finding speaks for the incident, one about the whole device first; total, so that arrival does not matter."""
+        grave = self.likelihood * self.impact
+        return (bool(self.hosts), grave, int(self.severity), -self.start_ns, self.finding_id)
 
 
 def _hosts(finding: Finding) -> tuple[str, ...]:

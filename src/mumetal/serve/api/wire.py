@@ -10,6 +10,7 @@ from mumetal.core.delivery import Delivery, Receipt
 from mumetal.core.event import EventClass, Status
 from mumetal.core.finding import Severity
 from mumetal.core.incident import IncidentState, Label
+from mumetal.core.operation import OperatingMode
 from mumetal.core.series import Series
 from mumetal.core.stream_health import StreamState
 
@@ -39,6 +40,16 @@ class StreamOut(_Out):
     rate_hz: Number
     last_ns: int
     score: Number
+
+
+class StateOut(_Out):
+    """What a device does since a time."""
+
+    device: str
+    mode: OperatingMode
+    entered_ns: int
+    confidence: Number
+    reason: str
 
 
 class OverviewOut(_Out):

@@ -22,6 +22,7 @@ from mumetal.serve.api.wire import (
     OverviewOut,
     QuarantinedOut,
     SeriesOut,
+    StateOut,
     TruthOut,
     series_out,
 )
@@ -186,6 +187,11 @@ def _device_routes(router: APIRouter, desk: Desk, live: LiveDoor) -> None:
         tenant = caller_of(request).tenant
         start, stop = span(desk, tenant, start_ns, stop_ns)
         return [EventOut.model_validate(e) for e in desk.events(tenant, device, start, stop, limit)]
+
+    @router.get("/devices/{device}/states", tags=["devices"])
+    def states(request: Request, device: str) -> list[StateOut]:
+        """What a device has been doing, oldest first; the last of them holds."""
+        return [StateOut.model_validate(s) for s in desk.states(caller_of(request).tenant, device)]
 
     @router.get("/devices/{device}/live", tags=["devices"])
     def follow(request: Request, device: str, stream: str = "") -> StreamingResponse:

@@ -162,6 +162,7 @@ def _device(router: APIRouter, desk: Desk) -> None:
             "now_ns": now.now_ns,
             "tile": tile,
             "stream": chosen,
+            "states": list(desk.states(tenant, device))[-8:][::-1],
             "snapshot": snapshots[-1] if snapshots else None,
             "calibration": views.calibration(snapshots[-1]) if snapshots else (),
             "changed": views.changed(snapshots[-2], snapshots[-1]) if len(snapshots) > 1 else (),
