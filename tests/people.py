@@ -1,6 +1,6 @@
 """Principals, scopes and decisions for tests."""
 
-from mumetal.access.api import acting_scope
+from mumetal.access.api import agent_scope, person_scope
 from mumetal.core import LOCAL
 from mumetal.core.identity import Principal, Scope
 from mumetal.core.ports import Decision, Request
@@ -8,7 +8,7 @@ from mumetal.core.ports import Decision, Request
 
 def scope(name: str = "operator", tenant: str = LOCAL) -> Scope:
     """Return the scope of somebody by name; an agent where the name is one."""
-    return acting_scope(tenant, name)
+    return agent_scope(tenant, name) if name.startswith("mumetal.") else person_scope(tenant, name)
 
 
 def who(name: str = "operator", tenant: str = LOCAL) -> Principal:

@@ -58,14 +58,6 @@ def whole_stack(name: str) -> Scope:
     return Scope(tenant=WHOLE_STACK, principal=_agent(name, None))
 
 
-def acting(tenant: str, actor: str) -> Scope:
-    """Return the scope of somebody known by name only: an agent when the name is one of theirs, else a person.
-
-    For calls that carry a name which a connection or the operating system established before.
-    """
-    return agent(tenant, actor) if actor.startswith(AGENTS) else person(tenant, actor)
-
-
 def _agent(name: str, sent_by: Principal | None) -> Principal:
     if not name.startswith(AGENTS):
         raise RejectedError("this is no agent of the stack", where=name[:80], hint=f"their names begin with {AGENTS}")
