@@ -238,6 +238,16 @@ def test_what_befalls_a_device_takes_in_what_its_streams_show_while_it_lasts(tri
     assert len(triage.pages()) == 2
 
 
+def test_a_gap_that_ends_where_much_begins_parts_nothing(triage: Triage) -> None:
+    day = 86_400
+    for n in range(4):
+        gap = finding(0, stream=f"s{n}", rule="gap", severity=Severity.LOW, lasts_s=3 * day)
+        triage.add([gap, finding(3 * day, stream=f"s{n}", rule="new")], T0 + 3 * day * S)
+    open_ones = [i for i in triage.incidents() if i.state is IncidentState.OPEN]
+    assert sorted(len(i.findings) for i in open_ones) == [4, 4]
+    assert len(triage.pages()) == 1
+
+
 def test_the_same_rule_on_ever_more_channels_of_a_stream_is_news_twice(triage: Triage) -> None:
     for n in range(8):
         lead = (Attribution(channel=f"c{n}", share=1.0, method="own-score"),)

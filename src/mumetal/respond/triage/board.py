@@ -104,10 +104,10 @@ class Triage:
                 if group.open_end and not self._alike.again(trace, incident.tenant):
                     self._alike.begun(trace, incident.tenant, incident.incident_id)
                 if group.open_end:
-                    for other in self._near.touching(trace.keys, trace.start_ns, trace.stop_ns):
+                    for other in self._near.touching(trace.keys, trace.start_ns, self._reach(trace)):
                         if other != incident.incident_id:
                             self._seal(self._groups[other])
-                    self._near.put(incident.incident_id, trace.keys, trace.start_ns, trace.stop_ns)
+                    self._put(group, trace)
         self._forget()
 
     def change(
@@ -221,7 +221,7 @@ class Triage:
             start_ns: When the first of what is to be joined began.
             last_ns: When the last of it began.
         """
-        near = self._near.touching(trace.keys, trace.start_ns, trace.stop_ns)
+        near = self._near.touching(trace.keys, trace.start_ns, self._reach(trace))
         groups = sorted((self._groups[i] for i in near), key=_seniority)
         hosts: list[Group] = []
         for group in groups:
@@ -293,8 +293,12 @@ class Triage:
         return group
 
     def _put(self, group: Group, trace: Trace) -> None:
-        reach = trace.start_ns + self._stands_ns if trace.standing else 0
-        self._near.put(group.incident.incident_id, trace.keys, trace.start_ns, max(trace.stop_ns, reach))
+        self._near.put(group.incident.incident_id, trace.keys, trace.start_ns, self._reach(trace))
+
+    def _reach(self, trace: Trace) -> int:
+        """Return until when others are near to a finding: an hour from when it began at most, unless it hosts them."""
+        lasts = max(trace.stop_ns, trace.start_ns + self._stands_ns if trace.standing else 0)
+        return lasts if trace.hosts else min(lasts, trace.start_ns + self._longest_ns)
 
     def _seal(self, group: Group) -> None:
         group.open_end = False

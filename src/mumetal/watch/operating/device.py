@@ -3,6 +3,9 @@
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
 
 from mumetal.core.finding import Finding
 from mumetal.core.operation import OperatingMode, OperatingState
@@ -18,7 +21,8 @@ QUBIT = re.compile(r"^q\d+\b|canary|queue|pulse\.|reference\.", re.IGNORECASE)
 LEVELS = (4.2, 20.0, 77.0, 150.0, 250.0)  # K: passing one of them is told
 HOUR = 60  # minutes after which a stop that goes on is told anew
 SILENT_NS = 15 * MINUTE_NS
-BACK = 60  # minutes at most that are gone through at once: what is older is past
+BACK = 180  # minutes at most that are gone through at once: what is older is past
+TURN_NS = 30 * MINUTE_NS  # rows of so long are looked at at once: a trail holds hours only
 MOST = 256  # thermometers, and streams, of one device
 
 
@@ -44,6 +48,16 @@ class Device:
 
     def observe(self, rows: Series, now_ns: int) -> Observed:
         """Look at rows of one stream that came at ``now_ns``; each minute is judged once all thermometers have told of it."""
+        turns = np.flatnonzero(np.diff(rows.t_ns // TURN_NS)) + 1
+        seen = [self._piece(rows.rows(a, b), now_ns) for a, b in pairwise([0, *turns.tolist(), len(rows)])]
+        found = {f.finding_id: f for each in seen for f in each.findings}
+        return Observed(
+            findings=tuple(found.values()),
+            closed=frozenset(i for each in seen for i in each.closed),
+            states=tuple(s for each in seen for s in each.states),
+        )
+
+    def _piece(self, rows: Series, now_ns: int) -> Observed:
         self._take(rows, now_ns)
         heard = [newest for newest, came in self.thermometers.values() if now_ns - came <= SILENT_NS]
         complete = min(heard, default=0) // MINUTE_NS - 1
@@ -79,7 +93,7 @@ class Device:
     def _said(self, rows: Series, mode: OperatingMode | None) -> Finding | None:
         fridge, stop, over = self.refrigerator, self.stop, self.refrigerator.mode is not OperatingMode.WARMING
         if stop is None:
-            if mode is not OperatingMode.WARMING:
+            if mode is not OperatingMode.WARMING and not (mode is OperatingMode.ROOM and fridge.known):
                 return None
             stop = self.stop = Stop(finding=begun(rows, fridge, self.switches, self.minute))
         level = sum(self._warmest() >= each for each in LEVELS)

@@ -36,6 +36,11 @@ class Refrigerator:
         self.mode = OperatingMode.UNKNOWN
         self.since_ns = 0
 
+    @property
+    def known(self) -> bool:
+        """Whether it was seen cold."""
+        return any(trail.base > 0 for trail in self.plates.values())
+
     def step(self, minute: int) -> OperatingMode | None:
         """Judge a minute, counted since 1970 UTC; returns what it does now when that is something else than before."""
         now = {name: trail.at(minute) for name, trail in self.plates.items() if _is_plate(trail)}

@@ -57,7 +57,7 @@ def begun(rows: Series, fridge: Refrigerator, switches: Switches, minute: int) -
         subject=Subject(kind=SubjectKind.DEVICE, name=rows.device, device=rows.device),
         rule=INFO.plugin_id,
         identity=f"cooling {start_ns}",
-        title=f"Cooling of {rows.device} stopped: it is warming up",
+        title=f"Cooling of {rows.device} stopped: it is {fridge.mode}",
         detail="",
         remedy=REMEDY,
         start_ns=start_ns,
