@@ -26,6 +26,7 @@ from mumetal.app.pipeline.intake import SourceRunner, close_source
 from mumetal.app.pipeline.judge import Judge, Rooms
 from mumetal.app.pipeline.learnt import Learnt
 from mumetal.app.pipeline.live import LiveFeed
+from mumetal.app.pipeline.newcomers import Newcomers
 from mumetal.app.pipeline.rates import Rates
 from mumetal.app.pipeline.remembering import Remembering
 from mumetal.app.pipeline.scorer import Scorer
@@ -136,6 +137,7 @@ class Stack:
             history.restore(triage, self._incidents)
             self._feed = LiveFeed()
             self._rates = Rates()
+            self._newcomers = Newcomers(store, settings.store.max_streams, self.report, clock)
             self.backlog = Backlog(clock)
             self._marks = Watermarks(directory / "scored.json", clock)
             self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
@@ -279,6 +281,7 @@ class Stack:
     def _commit(self, delivery: Delivery, wait_s: float) -> Receipt:
         try:
             self.backlog.admit(wait_s)
+            delivery = self._newcomers.admitted(delivery)
             receipt = self.store.append(delivery)
         except MumetalError as error:
             _log.warning("commit.refused", source=delivery.source, tenant=delivery.tenant, reason=str(error))
@@ -334,7 +337,7 @@ class Stack:
         now_ns = self._clock.now_ns()
         found = self._incidents.incidents(agent_scope(tenant, DESK_AGENT))
         status = [s for s in self._watch.status() if s.tenant == tenant]
-        devices = sorted({device for device, _ in self.store.streams(tenant)} | {s.device for s in status})
+        devices = sorted(device for owner, device in self.store.calibrated() if owner == tenant)
         snapshots = [s for device in devices for s in self.store.snapshots(tenant, device, 2)]
         return Overview(
             now_ns=now_ns,

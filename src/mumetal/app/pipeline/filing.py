@@ -104,7 +104,7 @@ class Filing:
         rows = self._rooms.incidents.sightings
         known = rows.of_target(scope, report.target, report.mode, report.repository)
         if report.repository:
-            told = {t.fingerprint for t in (*report.findings, *report.baselined)}
+            told = {t.fingerprint for t in report.findings} | {b.fingerprint for b in report.baselined}
             before = rows.of_target(scope, report.target, report.mode)
             known = {**{mark: seen for mark, seen in before.items() if mark in told}, **known}
         return known

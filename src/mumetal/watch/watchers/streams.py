@@ -132,9 +132,9 @@ class StreamWatcher(PerSubject[WatchedStream]):
                 self.of(key).monitor.prime(calm)
 
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
-        """Say how every stream is doing."""
+        """Say how every stream is doing; asked by other threads than the one that watches."""
         del now_ns
-        each = ((key, kept.monitor) for key, kept in self._kept.items())
+        each = ((key, kept.monitor) for key, kept in self._kept.copy().items())
         return [replace(health_of(key, monitor), budget_note=monitor.budget_note) for key, monitor in each]
 
     def power(self, technique: str, conditions: Conditions) -> Power:

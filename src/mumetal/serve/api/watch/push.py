@@ -4,13 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from anyio import CapacityLimiter, WouldBlock, to_thread
+from anyio import to_thread
 from fastapi import APIRouter, Request
 
 from mumetal.app.desk import Desk
 from mumetal.core.delivery import Delivery
-from mumetal.core.errors import BadInputError, UnavailableError
-from mumetal.serve.api.body import read_body
+from mumetal.core.errors import BadInputError
+from mumetal.serve.api.body import BodyRoom
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.wire import ReceiptOut, receipt_out
 
@@ -41,23 +41,16 @@ def push_router(desk: Desk, *, max_body: int, columnar: Decode, arrow: Decode) -
         arrow: Decoder of an Arrow IPC stream.
     """
     router = APIRouter(prefix="/api/v1/push", tags=["push"])
-    # each push may hold a whole body and its decoded arrays: a bound on how many also bounds the memory
-    at_once = CapacityLimiter(MAX_AT_ONCE)
+    # each push holds a whole body, and then its decoded arrays: a bound on both bounds the memory
+    room = BodyRoom(max_body, MAX_AT_ONCE)
 
     async def take(request: Request, decode: Decode, media_type: str) -> ReceiptOut:
         caller = caller_of(request)
         given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if given != media_type:
             raise BadInputError(f"this door takes {media_type}, not {given[:80]!r}", where="Content-Type")
-        try:
-            at_once.acquire_nowait()
-        except WouldBlock:
-            raise UnavailableError(f"{MAX_AT_ONCE} pushes are under way", hint="keep the data and try again") from None
-        try:
-            body = await read_body(request, max_body)
+        async with room.body(request, (caller.tenant, caller.actor)) as body:
             return await to_thread.run_sync(_commit(desk, decode, body, caller.tenant))
-        finally:
-            at_once.release()
 
     @router.post("/columnar", openapi_extra=_takes(COLUMNAR))
     async def push_columnar(request: Request) -> ReceiptOut:
