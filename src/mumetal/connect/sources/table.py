@@ -3,6 +3,7 @@
 import csv
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from mumetal.connect.sources.spec import SourceFactory, SourceSpec
 from mumetal.connect.sources.table_mapping import Columns, TableMapping
 from mumetal.connect.sources.tail import Position, read_lines, start
 from mumetal.connect.sources.tree import files, require
-from mumetal.core.delivery import Delivery
+from mumetal.core.delivery import Delivery, Quarantined
 from mumetal.core.errors import BadInputError
 from mumetal.core.ports import PluginInfo, Source
 from mumetal.core.series import Series
@@ -62,15 +63,38 @@ class CsvSource:
         except msgspec.DecodeError as error:
             raise BadInputError(f"the cursor cannot be used: {error}", where=self.name) from None
         file = files(self._place)[0]
-        position = start(saved, file.inode, file.size)
-        refusals = Refusals(where=self._place.name, limit=MAX_PIECES)
-        header = self._head(position, refusals)
+        if saved is not None and saved.inode not in {0, file.inode} and (rest := self._rest(saved, limit)) is not None:
+            return rest
+        return self._read(self._place, start(saved, file.inode, file.size), file.inode, cursor, limit)
+
+    def _rest(self, saved: Position, limit: int) -> Delivery | None:
+        """Return rows that were written to the file before it was renamed; None where there are no more."""
+        renamed = next((f for f in files(self._place.parent, depth=0) if f.inode == saved.inode), None)
+        if renamed is None:
+            why = f"it was replaced, and is not beside it: what was written past byte {saved.offset} is not read"
+            lost = Quarantined.of(f"{self._place.name}:{saved.line}", why)
+            begin = msgspec.json.encode(Position()).decode()
+            return Delivery(
+                source=self.name, tenant=self._spec.tenant, quarantined=(lost,), cursor=begin, caught_up=False
+            )
+        if renamed.size <= saved.offset:
+            return None
+        read = self._read(renamed.path, saved, saved.inode, "", limit, closed=True)
+        moved = msgspec.json.decode(read.cursor, type=Position) if read.cursor else saved
+        return replace(read, caught_up=False) if moved.offset > saved.offset else None
+
+    def _read(
+        self, place: Path, position: Position, inode: int, cursor: str, limit: int, *, closed: bool = False
+    ) -> Delivery:
+        refusals = Refusals(where=place.name, limit=MAX_PIECES)
+        header = self._head(place, position, refusals)
         if header is None:
             return Delivery(source=self.name, tenant=self._spec.tenant, cursor=cursor)
         width, columns, after = header
         if position.offset == 0:
-            position = msgspec.structs.replace(after, inode=file.inode)
-        read = read_lines(self._place, position, max(1, limit // len(columns.channels)), where=self._place.name)
+            position = msgspec.structs.replace(after, inode=inode)
+        most = max(1, limit // len(columns.channels))
+        read = read_lines(place, position, most, closed=closed, where=place.name)
         series = self._rows(read.lines, read.first, width, columns, refusals)
         return Delivery(
             source=self.name,
@@ -84,12 +108,12 @@ class CsvSource:
     def close(self) -> None:
         """Nothing is held between polls."""
 
-    def _head(self, position: Position, refusals: Refusals) -> tuple[int, Columns, Position] | None:
+    def _head(self, place: Path, position: Position, refusals: Refusals) -> tuple[int, Columns, Position] | None:
         """Settle the columns by the header and the first row; None until both are there."""
-        head = read_lines(self._place, Position(), 1, where=self._place.name)
+        head = read_lines(place, Position(), 1, where=place.name)
         if not head.lines:
             return None
-        first = read_lines(self._place, head.position, 1, where=self._place.name)
+        first = read_lines(place, head.position, 1, where=place.name)
         if not first.lines:
             return None
         names = self._fields(head.lines[0].removeprefix(b"\xef\xbb\xbf"))
@@ -103,7 +127,7 @@ class CsvSource:
         try:
             columns = self._mapping.columns(names, usable, said)
         except BadInputError as error:
-            raise BadInputError(error.message, where=f"{self._place}:1", hint=error.hint) from None
+            raise BadInputError(error.message, where=f"{place}:1", hint=error.hint) from None
         return len(names), columns, head.position
 
     def _fields(self, line: bytes) -> list[str]:
