@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from tests.integration.test_restart import all_of, lab, push, quiet, running
 
 from mumetal.app import wiring
-from mumetal.app.pipeline import store_space
 from mumetal.app.settings import Settings
 from mumetal.connect.settings import StoreSettings
 from mumetal.connect.sources.spec import parse_spec
@@ -41,7 +41,7 @@ def test_a_full_disk_refuses_new_data_while_it_can_still_be_told(
     series = lab(quiet(100))
     with running(tmp_path, series) as stack:
         push(stack, series.rows(0, 10))
-        monkeypatch.setattr(store_space.shutil, "disk_usage", lambda _folder: FULL)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _folder: FULL)
         stack._space._looked_s = -1e9
         for _ in range(3):
             with pytest.raises(UnavailableError, match="the disk is full") as refused:
@@ -137,3 +137,37 @@ def test_a_damaged_database_of_records_says_what_to_do(tmp_path: Path) -> None:
     assert "restore it from a copy" in refused.value.hint
     with pytest.raises(sqlite3.DatabaseError):
         sqlite3.connect(place).execute("SELECT * FROM sqlite_master")
+
+
+def values_of(folder: Path) -> list[float]:
+    series = lab(quiet(700))
+    with running(folder, series) as stack:
+        found = list(stack.store.series(LOCAL, "lab", series.stream, 0, 1 << 62))
+    return [float(v) for s in found for v in s.values[:, 0]]
+
+
+def test_bytes_flipped_in_the_hot_tier_cost_a_start_at_most_and_no_row(tmp_path: Path) -> None:
+    series = lab(quiet(700))
+    with running(tmp_path / "whole", series) as stack:
+        for start in range(0, 700, 100):
+            push(stack, series.rows(start, start + 100))
+    rng, first = np.random.default_rng(2), 0
+    for trial in range(6):
+        folder = tmp_path / str(trial)
+        shutil.copytree(tmp_path / "whole", folder)
+        hot = next(folder.rglob("hot.duckdb"))
+        data = bytearray(hot.read_bytes())
+        for at in rng.integers(0, len(data), 100):
+            data[at] ^= 0xFF
+        hot.write_bytes(data)
+        hint = ""
+        try:
+            found = values_of(folder)
+        except UnavailableError as error:
+            hint = error.hint
+        if hint:
+            assert "start again" in hint
+            found = values_of(folder)
+            first += 1
+        assert found == series.values[:, 0].tolist()
+    assert first < 6

@@ -64,7 +64,8 @@ class Reader:
                 inner, values = both()
             yield cursor, (outer.replace("BOTH", inner), [*values, *more])
         except duckdb.Error as error:
-            raise UnavailableError(f"the store cannot be read: {str(error)[:200]}", hint="try again") from None
+            hint = self._hot.note(error)
+            raise UnavailableError(f"the store cannot be read: {str(error)[:200]}", hint=hint) from None
         finally:
             cursor.close()
 
