@@ -103,8 +103,9 @@ class FakeSightings:
                 body = msgspec.json.encode(s)
                 self._log.write(scope, RecordKind.SIGHTING_CHANGED, s.finding_id, body, s.incident_id)
 
-    def of_target(self, scope: Scope, target: str, mode: str) -> dict[str, Sighting]:
-        return {s.fingerprint: s for s in self._mine(scope) if (s.target, s.mode) == (target, mode)}
+    def of_target(self, scope: Scope, target: str, mode: str, repository: str = "") -> dict[str, Sighting]:
+        mine = [s for s in self._mine(scope) if (s.mode, s.repository) == (mode, repository)]
+        return {s.fingerprint: s for s in mine if repository or s.target == target}
 
     def get(self, scope: Scope, finding_id: str) -> Sighting:
         return _only([s for s in self._mine(scope) if s.finding_id == finding_id])

@@ -26,16 +26,19 @@ from mumetal.app.pipeline.intake import SourceRunner, close_source
 from mumetal.app.pipeline.judge import Judge, Rooms
 from mumetal.app.pipeline.learnt import Learnt
 from mumetal.app.pipeline.live import LiveFeed
+from mumetal.app.pipeline.newcomers import Newcomers
+from mumetal.app.pipeline.outages import Outages
 from mumetal.app.pipeline.rates import Rates
 from mumetal.app.pipeline.remembering import Remembering
 from mumetal.app.pipeline.scorer import Scorer
+from mumetal.app.pipeline.store_space import StoreSpace
 from mumetal.app.pipeline.watching import watching_parts
 from mumetal.app.pipeline.watermarks import Watermarks
 from mumetal.app.running_parts import RunningParts
 from mumetal.app.settings import Settings
 from mumetal.app.verbs import VerbDesk
 from mumetal.connect.api import Outbox
-from mumetal.core import LOCAL, check
+from mumetal.core import LOCAL
 from mumetal.core.acts import Acts
 from mumetal.core.check import LATEST_NS
 from mumetal.core.clock import Clock
@@ -52,7 +55,6 @@ from mumetal.core.ports import Authorizer, Ledger, Sink, Source, Store, Truth
 from mumetal.core.records import Records, SightingRecords
 from mumetal.core.series import Series
 from mumetal.core.snapshot import DeviceSnapshot
-from mumetal.core.subject import Subject, SubjectKind
 from mumetal.respond.api import Inventory, Triage
 from mumetal.trust.api import ApprovalDemand, LedgerWatch, SignedFolder
 from mumetal.watch.api import TimingCodes
@@ -62,7 +64,6 @@ DOOR_WAIT_S = 3_600.0
 TICK_S = 1.0
 MAINTAIN_S = 60.0
 JOIN_S = 10.0
-DAY_NS = 86_400 * 10**9
 EVENTS = 100_000
 OUTBOX_AGENT, DESK_AGENT = "mumetal.outbox", "mumetal.desk"
 _log = RoomLogger("app")
@@ -137,6 +138,8 @@ class Stack:
             history.restore(triage, self._incidents)
             self._feed = LiveFeed()
             self._rates = Rates()
+            self._newcomers = Newcomers(store, settings.store.max_streams, self.report, clock)
+            self._space = StoreSpace(store, directory, settings.store.reserve_mib, self.report, clock)
             self.backlog = Backlog(clock)
             self._marks = Watermarks(directory / "scored.json", clock)
             self._fitting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fitting")
@@ -189,8 +192,11 @@ class Stack:
             self.scorer = Scorer(
                 self._watch, self._judge, self.backlog, self._feed, self._marks, clock, self._fail, self._remembering
             )
+            over = Outages(records, self._judge).over
             self._runners = [
-                SourceRunner(source, tenant, self.store.cursor(source.name), self._commit_patiently, self.report, clock)
+                SourceRunner(
+                    source, tenant, self.store.cursor(source.name), self._commit_patiently, self.report, clock, over
+                )
                 for source, tenant in sources
             ]
             self._stopping = clock.flag()
@@ -252,34 +258,17 @@ class Stack:
             while not self._stopping.wait(TICK_S):
                 self._living.run_due()
                 if self._clock.monotonic_ns() - last >= MAINTAIN_S * 1e9:
-                    self._compact()
+                    self._space.compact()
                     last = self._clock.monotonic_ns()
         except BaseException as caught:
             self._fail(caught)
             raise
 
-    def _compact(self) -> None:
-        now_ns = self._clock.now_ns()
-        try:
-            self.store.maintain(now_ns)
-        except (OSError, UnavailableError) as error:  # the watching goes on
-            _log.warning("store.maintenance_failed", reason=str(error))
-            self.scorer.report(
-                Finding(
-                    subject=Subject(kind=SubjectKind.STORE, name="telemetry"),
-                    rule="serve.maintenance_failed",
-                    title="The store cannot be compacted",
-                    detail=check.readable(str(error))[:4_000],
-                    remedy="Free space on the disk of the store; it is tried again every minute.",
-                    start_ns=now_ns - now_ns % DAY_NS,
-                    stop_ns=now_ns,
-                    confidence=1.0,
-                )
-            )
-
     def _commit(self, delivery: Delivery, wait_s: float) -> Receipt:
         try:
             self.backlog.admit(wait_s)
+            self._space.demand()
+            delivery = self._newcomers.admitted(delivery)
             receipt = self.store.append(delivery)
         except MumetalError as error:
             _log.warning("commit.refused", source=delivery.source, tenant=delivery.tenant, reason=str(error))
@@ -335,7 +324,7 @@ class Stack:
         now_ns = self._clock.now_ns()
         found = self._incidents.incidents(agent_scope(tenant, DESK_AGENT))
         status = [s for s in self._watch.status() if s.tenant == tenant]
-        devices = sorted({device for device, _ in self.store.streams(tenant)} | {s.device for s in status})
+        devices = sorted(device for owner, device in self.store.calibrated() if owner == tenant)
         snapshots = [s for device in devices for s in self.store.snapshots(tenant, device, 2)]
         return Overview(
             now_ns=now_ns,

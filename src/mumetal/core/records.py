@@ -77,8 +77,8 @@ class SightingRecords(Protocol):
     def put(self, scope: Scope, sightings: Sequence[Sighting]) -> None:
         """Write all of it or nothing; what is there already is replaced."""
 
-    def of_target(self, scope: Scope, target: str, mode: str) -> dict[str, Sighting]:
-        """Return everything known of a target, by fingerprint."""
+    def of_target(self, scope: Scope, target: str, mode: str, repository: str = "") -> dict[str, Sighting]:
+        """Return everything known of a repository, whatever it is called; without one, of that name. By fingerprint."""
 
     def get(self, scope: Scope, finding_id: str) -> Sighting:
         """Return one sighting by its finding's id; raises BadInputError when the tenant has none of that id."""

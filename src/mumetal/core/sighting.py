@@ -12,7 +12,8 @@ class Sighting(Struct, frozen=True, kw_only=True):
 
     Args:
         tenant: Whose it is.
-        target: Name of what was scanned.
+        target: Name of what was scanned, as people call it.
+        repository: What tells what was scanned from others of that name; empty in stores from before, and where the name does.
         mode: ``"tree"``, ``"history"`` or ``"stream"``.
         fingerprint: 32 hex digits that last when lines move.
         finding_id: Id of the finding in the store.
@@ -39,6 +40,7 @@ class Sighting(Struct, frozen=True, kw_only=True):
 
     tenant: str
     target: str
+    repository: str = ""
     mode: str
     fingerprint: str
     finding_id: str

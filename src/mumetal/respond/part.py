@@ -10,6 +10,9 @@ PART = Part(
         Command(name="incidents", place="mumetal.serve.cli.triage.incident:incidents"),
         Command(name="incident", place="mumetal.serve.cli.triage.incident:incident"),
     ),
-    agents=(Agent(name="mumetal.triage", verbs=("incident.page",)),),
+    agents=(
+        Agent(name="mumetal.triage", verbs=("incident.page",)),
+        Agent(name="mumetal.sources", verbs=("incident.change",)),
+    ),
     actions=("incident.change",),
 )

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from mumetal.scan.report.cards import Card as RuleCard
     from mumetal.scan.report.cards import card_of
     from mumetal.scan.report.coverage import Coverage as ScanCoverage
-    from mumetal.scan.report.coverage import reaches
+    from mumetal.scan.report.coverage import left_out_by, reaches
     from mumetal.scan.report.entry import plain
     from mumetal.scan.report.junit import encode as encode_junit
     from mumetal.scan.report.outcome import Outcome as ScanOutcome

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import translate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,9 +19,10 @@ from mumetal.core.settings import read_toml
 from mumetal.scan import SCANNERS
 from mumetal.scan.engine import Progress, ScanConfig, scan_blobs
 from mumetal.scan.report.baseline import Baseline
-from mumetal.scan.report.coverage import Coverage
+from mumetal.scan.report.coverage import MAX_SCOPE, Coverage, left_out_by
 from mumetal.scan.report.entry import Entry, Remembering, entries
 from mumetal.scan.report.outcome import Outcome, ranked
+from mumetal.scan.repository_id import is_shallow, repository_id
 from mumetal.scan.secrets.scanner import SecretScanner
 from mumetal.scan.settings import ScanSettings
 from mumetal.scan.sources import Changes, History, Limits, Report, Stream, WorkTree
@@ -160,13 +160,15 @@ def plain_name(name: str) -> str:
     return re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.-]+", "-", name)).strip("-._")[:200] or "here"
 
 
-def coverage_of(where: Where, target: str, t_ns: int) -> Coverage:
+def coverage_of(where: Where, target: str, t_ns: int, excluded: Sequence[str] = (), *, kept: bool = True) -> Coverage:
     """Return what such a scan covers.
 
     Args:
         where: What is scanned.
         target: Its name; empty takes that of the folder from which it is scanned.
         t_ns: When the scan begins, nanoseconds since 1970 UTC.
+        excluded: Patterns of paths that are left out.
+        kept: Whether somebody keeps what is found: only then is it asked which repository it is.
 
     Raises:
         BadInputError: The name is no plain one.
@@ -174,11 +176,26 @@ def coverage_of(where: Where, target: str, t_ns: int) -> Coverage:
     name = target or plain_name(Path.cwd().name)
     if where.stdin is not None or where.payload is not None:
         return Coverage(target=name, mode="stream", t_ns=t_ns)
-    if where.history or where.pushed:
+    past = where.history or bool(where.pushed)
+    repository = repository_id(where.paths, target, history=past) if kept else ""
+    left_out = tuple(excluded[:MAX_SCOPE])
+    complete = kept and len(excluded) <= MAX_SCOPE  # nothing is concluded from what nobody knows the bounds of
+    if past:
         # the paths of two repositories cannot be told apart, so that nothing is concluded from what is not there
-        return Coverage(target=name, mode="history", whole=where.history and len(where.paths) == 1, t_ns=t_ns)
-    scope = tuple("" if p == Path() else p.as_posix() for p in where.paths)
-    return Coverage(target=name, whole=not (where.staged or where.diff), scope=scope, t_ns=t_ns)
+        whole = complete and where.history and len(where.paths) == 1 and not is_shallow(where.paths[0])
+        scope: tuple[str, ...] = ("",)
+    else:
+        whole = complete and not (where.staged or where.diff)
+        scope = tuple("" if p == Path() else p.as_posix() for p in where.paths)
+    return Coverage(
+        target=name,
+        repository=repository,
+        mode="history" if past else "tree",
+        whole=whole,
+        scope=scope,
+        excluded=left_out,
+        t_ns=t_ns,
+    )
 
 
 def source_of(where: Where, chosen: ScanSettings, clock: Clock, report: Report) -> BlobSource:
@@ -299,14 +316,13 @@ class Excluding:
 
     def __init__(self, sources: Sequence[BlobSource], patterns: Sequence[str]) -> None:
         self._sources = tuple(sources)
-        whole = [f"{p}*" if p.endswith("/") else p for p in (*patterns, ".mumetal/")]
-        self._left_out = re.compile("|".join(translate(q) for p in whole for q in (p, f"*/{p}"))).match
+        self._left_out = left_out_by((*patterns, ".mumetal/"))
 
     def blobs(self) -> Iterator[Artefact]:
         """Yield what matches no pattern."""
         for source in self._sources:
             for artefact in source.blobs():
-                if not self._left_out(artefact.uri.removeprefix("./")):
+                if not self._left_out(artefact.uri):
                     yield artefact
 
 

@@ -2,11 +2,14 @@
 
 Rules, in order:
 
-1. A finding is recognised by its fingerprint within its target: the same one again is seen again, never a new incident.
+1. A finding is recognised by its fingerprint within its repository, or within its target where none is known: the same
+   one again is seen again, never a new incident. What was filed before repositories were known belongs to the first in
+   which it is found again.
 2. New findings of one scan belong together by kind (secrets, code, …): a first scan of a large repository is a handful of
    incidents, not one per line.
 3. What a scan looked for where it was, and did not find, is closed with the reason; an incident whose findings are all
-   closed is resolved. A scan of a part, one that looked into nothing, or one that could not read the file, closes nothing.
+   closed is resolved. A scan of a part, one that could not read the file or left it out, and one that read nothing at
+   all or does not know its repository close nothing there.
 4. What a person said of an incident stays said, as long as its findings stand. A finding that was gone and is back opens
    its incident again.
 """
@@ -29,7 +32,7 @@ from mumetal.core.incident import Incident, IncidentState
 from mumetal.core.ports import Request
 from mumetal.core.sighting import Sighting
 from mumetal.core.subject import Subject
-from mumetal.scan.api import ScanReport, ToldFinding, reaches
+from mumetal.scan.api import ScanReport, ToldFinding, left_out_by, reaches
 
 SCAN_AGENT = "mumetal.scan"
 NOTED = 5
@@ -87,7 +90,7 @@ class Filing:
             self._acts.act(request, f"{len(report.findings)} findings of a scan of {report.mode}") as begun,
         ):
             scope = agent_scope(tenant, SCAN_AGENT, sent_by=who)
-            known = rooms.incidents.sightings.of_target(scope, report.target, report.mode)
+            known = self._known(scope, report)
             now_ns = rooms.clock.now_ns()
             found = [_sighting(t, report, tenant, known.get(t.fingerprint)) for t in report.findings]
             findings = {
@@ -96,6 +99,15 @@ class Filing:
             filed = self._keep(scope, found, findings, known, _gone(known.values(), report), now_ns)
             begun.said = f"{filed.new} new, {filed.known} known, {filed.closed} closed, {filed.back} back"
         return filed
+
+    def _known(self, scope: Scope, report: ScanReport) -> dict[str, Sighting]:
+        rows = self._rooms.incidents.sightings
+        known = rows.of_target(scope, report.target, report.mode, report.repository)
+        if report.repository:
+            told = {t.fingerprint for t in report.findings} | {b.fingerprint for b in report.baselined}
+            before = rows.of_target(scope, report.target, report.mode)
+            known = {**{mark: seen for mark, seen in before.items() if mark in told}, **known}
+        return known
 
     def _keep(
         self,
@@ -165,7 +177,8 @@ def _sighting(told: ToldFinding, report: ScanReport, tenant: str, before: Sighti
     first = before.first_ns if before else report.t_ns
     seen = Sighting(
         tenant=tenant,
-        target=report.target,
+        target=before.target if before else report.target,
+        repository=report.repository,
         mode=report.mode,
         fingerprint=told.fingerprint,
         finding_id="",
@@ -183,11 +196,17 @@ def _sighting(told: ToldFinding, report: ScanReport, tenant: str, before: Sighti
         detail=told.detail,
         remedy=told.remedy,
         techniques=told.techniques,
-        identity=before.identity if before else "",
+        identity=before.identity if before else _identity(told, report),
         first_ns=first,
         last_ns=max(first, report.t_ns),
     )
     return msgspec.structs.replace(seen, finding_id=finding_of(seen, report).finding_id)
+
+
+def _identity(told: ToldFinding, report: ScanReport) -> str:
+    return (
+        f"{report.repository}:{told.fingerprint}" if report.repository else ""
+    )  # two may have one name and one secret
 
 
 def finding_of(seen: Sighting, report: ScanReport) -> Finding:
@@ -227,13 +246,15 @@ def _gone(known: Iterable[Sighting], report: ScanReport) -> list[tuple[Sighting,
     found = {t.fingerprint for t in report.findings}
     baselined = {b.fingerprint: b.reason for b in report.baselined}
     unread = tuple("" if p.where in {".", ""} else p.where for p in report.problems)
+    whole = report.whole and bool(report.repository) and report.artefacts > 0
+    left_out = left_out_by(report.excluded)
     gone = []
     for seen in known:
         if not seen.stands or seen.fingerprint in found:
             continue
         if seen.fingerprint in baselined:
             gone.append((seen, f"excused: {baselined[seen.fingerprint] or 'no reason given'}"))
-        elif report.whole and _looked_at(seen, report, unread):
+        elif whole and not left_out(_path(seen)) and _looked_at(seen, report, unread):
             gone.append((seen, "no longer found"))
     return gone
 
@@ -244,8 +265,12 @@ def _looked_at(seen: Sighting, report: ScanReport, unread: tuple[str, ...]) -> b
         return False
     if report.mode == "history" and unread:
         return False
-    path = seen.path.split(":", 2)[-1] if seen.path.startswith("git:") else seen.path
+    path = _path(seen)
     return reaches(report.scope, path) and not reaches(unread, path)
+
+
+def _path(seen: Sighting) -> str:
+    return seen.path.split(":", 2)[-1] if seen.path.startswith("git:") else seen.path
 
 
 def _differs(seen: Sighting, before: Sighting) -> bool:

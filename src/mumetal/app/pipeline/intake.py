@@ -16,6 +16,7 @@ POLL_VALUES = 200_000
 POLL_PAUSE_S = 0.5
 RETRY_FIRST_S = 1.0
 RETRY_MOST_S = 60.0
+TRIES = 60  # readings after which what was told of its absence is surely judged
 _log = RoomLogger("app")
 
 
@@ -52,6 +53,7 @@ class SourceRunner:
         commit: Makes a delivery durable and queues it for scoring.
         report: Takes the finding that the source is away.
         clock: Time.
+        over: Told the name and the tenant of a source that is read again; returns whether anything was over by it.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class SourceRunner:
         commit: Callable[[Delivery], Receipt],
         report: Callable[[Finding], None],
         clock: Clock,
+        over: Callable[[str, str], bool] = lambda _source, _tenant: True,
     ) -> None:
         self._source = source
         self._tenant = tenant
@@ -72,6 +75,7 @@ class SourceRunner:
         self._stop = clock.flag()
         self._thread = clock.thread(self._run, f"source {source.name}")
         self.away = ""
+        self._over, self._tries = over, 1  # a former run may have left it away
         self.caught_up = clock.flag()
 
     def start(self) -> None:
@@ -103,6 +107,8 @@ class SourceRunner:
                 _log.info("source.recovered", source=self._source.name, tenant=self._tenant)
             self.away = ""
             pause = RETRY_FIRST_S
+            if self._tries:
+                self._tries = 0 if self._over(self._source.name, self._tenant) else self._tries - 1
             if delivery.caught_up:
                 self.caught_up.set()
                 self._stop.wait(POLL_PAUSE_S)
@@ -119,4 +125,4 @@ class SourceRunner:
         if not self.away:
             _log.warning("source.unavailable", source=self._source.name, tenant=self._tenant, reason=str(error))
             self._report(unavailable_finding(self._source, self._tenant, error, self._clock.now_ns()))
-        self.away = str(error)
+        self.away, self._tries = str(error), TRIES

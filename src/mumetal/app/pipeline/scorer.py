@@ -18,8 +18,8 @@ from mumetal.core.series import Series
 
 TICK_S = 0.5
 LATENCIES = 100_000
-DRAIN_S = 60.0  # so long a stop waits for what is committed and not scored
-LEAVE_S = 30.0  # then for the datum in hand
+DRAIN_S = 4.0  # so long a stop waits for what is committed and not scored
+LEAVE_S = 3.0  # then for the datum in hand
 
 
 class Scorer:

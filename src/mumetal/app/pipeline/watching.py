@@ -74,6 +74,7 @@ class Watching:
         self._causes, self._budget, self._clock = causes, budget, clock
         self._arrivals: dict[StreamKey, Arrivals] = {}
         self._told: dict[StreamKey, str] = {}
+        self._said: dict[int, tuple[StreamHealth, ...]] = {}
         self._untold = list(untold)
         self._entered: list[OperatingState] = []
         self._wanted: dict[tuple[DatumKind, Subject], list[Watcher]] = {}
@@ -113,6 +114,9 @@ class Watching:
 
     def _tell_states(self, now_ns: int) -> None:
         """Tell the log which streams are in another state than at the last tick."""
+        for watcher in self.watchers:
+            if id(watcher) in self._guests:
+                self._said[id(watcher)] = self._of(watcher, partial(self._health, watcher, now_ns), ())
         for key, health in self._healths(now_ns).items():
             before = self._told.get(key, "new")
             if health.state != before:
@@ -189,8 +193,9 @@ class Watching:
     def _healths(self, now_ns: int) -> dict[StreamKey, StreamHealth]:
         told: dict[StreamKey, StreamHealth] = {}
         for watcher in self.watchers:
-            none: tuple[StreamHealth, ...] = ()
-            for health in self._of(watcher, partial(self._health, watcher, now_ns), none):
+            # a guest is asked by the thread that watches only, at each tick: no other one may call into its state
+            guest = id(watcher) in self._guests
+            for health in self._said.get(id(watcher), ()) if guest else self._health(watcher, now_ns):
                 key = (health.tenant, health.device, health.stream)
                 told[key] = told[key].joined(health) if key in told else health
         return told

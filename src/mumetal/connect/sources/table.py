@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -76,21 +76,41 @@ class CsvSource:
         except msgspec.DecodeError as error:
             raise BadInputError(f"the cursor cannot be used: {error}", where=self.name) from None
         file = files(self._place)[0]
+        if saved is not None and saved.inode not in {0, file.inode} and (rest := self._rest(saved, limit)) is not None:
+            return rest
         file = self._unpacked.plain(file, saved.offset if saved is not None and saved.inode == file.inode else 0)
         position = start(saved, file.inode, file.size)
-        refusals = Refusals(where=self._place.name, limit=MAX_PIECES)
         if position.offset >= file.size and saved is not None:
             return self._delivery((), (), position, done=True)
-        layout = self._layout(file.path, position, refusals)
+        packed = file.path != self._place  # what was packed does not grow
+        return self._read(file.path, position, file.inode, limit, closed=packed) or Delivery(
+            source=self.name, tenant=self._spec.tenant, cursor=cursor
+        )
+
+    def _rest(self, saved: Position, limit: int) -> Delivery | None:
+        """Return rows that were written to the file before it was renamed; None where there are no more."""
+        renamed = next((f for f in files(self._place.parent, depth=0) if f.inode == saved.inode), None)
+        if renamed is None:
+            why = f"it was replaced, and is not beside it: what was written past byte {saved.offset} is not read"
+            lost = Quarantined.of(f"{self._place.name}:{saved.line}", why)
+            return self._delivery((), (lost,), Position(), done=False)
+        if renamed.size <= saved.offset:
+            return None
+        read = self._read(renamed.path, saved, saved.inode, limit, closed=True)
+        moved = msgspec.json.decode(read.cursor, type=Position) if read is not None else saved
+        return replace(read, caught_up=False) if read is not None and moved.offset > saved.offset else None
+
+    def _read(self, path: Path, position: Position, inode: int, limit: int, *, closed: bool) -> Delivery | None:
+        refusals = Refusals(where=self._place.name, limit=MAX_PIECES)
+        layout = self._layout(path, position, refusals, closed=closed)
         if layout is None:
-            return Delivery(source=self.name, tenant=self._spec.tenant, cursor=cursor)
+            return None
         if position.offset == 0:
-            skipped = read_lines(file.path, Position(), layout.head.lines) if layout.head.lines else None
-            position = msgspec.structs.replace(skipped.position if skipped else position, inode=file.inode)
+            skipped = read_lines(path, Position(), layout.head.lines) if layout.head.lines else None
+            position = msgspec.structs.replace(skipped.position if skipped else position, inode=inode)
         width = len(layout.columns.channels) if layout.columns else 1
-        closed = file.path != self._place  # what was packed does not grow
-        read = read_lines(file.path, position, max(1, limit // width), closed=closed, where=self._place.name)
-        read = self._until_another_header(file.path, position, read, layout)
+        read = read_lines(path, position, max(1, limit // width), closed=closed, where=self._place.name)
+        read = self._until_another_header(path, position, read, layout)
         series = self._rows(read, layout, refusals)
         return self._delivery(series, (*read.quarantined, *refusals.all()), read.position, done=not read.more)
 
@@ -110,10 +130,10 @@ class CsvSource:
             caught_up=done,
         )
 
-    def _layout(self, path: Path, position: Position, refusals: Refusals) -> _Layout | None:
+    def _layout(self, path: Path, position: Position, refusals: Refusals, *, closed: bool) -> _Layout | None:
         """Settle the columns by the header and the first row; None until both are there."""
         mapping = self._mapping
-        lines = read_lines(path, Position(), MAX_HEAD + 1, closed=path != self._place, where=self._place.name).lines
+        lines = read_lines(path, Position(), MAX_HEAD + 1, closed=closed, where=self._place.name).lines
         # Columns are refused once, when the file is read from its start.
         said = refusals if position.offset == 0 else Refusals(where="")
         try:

@@ -97,6 +97,11 @@ class Disk:
             os.close(fd)
 
 
+def damaged_mark(path: Path) -> Path:
+    """Return the file that says that a hot tier is damaged: it is made anew when it is opened next."""
+    return path.with_suffix(".damaged")
+
+
 def lock(folder: Path) -> int:
     """Take a folder for this process alone; the lock goes when the returned descriptor is closed or the process dies.
 

@@ -16,6 +16,7 @@ import duckdb
 import msgspec
 import numpy as np
 
+from mumetal.connect.stores.disk import damaged_mark
 from mumetal.connect.stores.identity import Key, fingerprint, key_of
 from mumetal.core.delivery import Delivery
 from mumetal.core.errors import UnavailableError, first_line
@@ -23,6 +24,7 @@ from mumetal.core.event import Event
 from mumetal.core.series import Channel, Series
 from mumetal.core.snapshot import DeviceSnapshot
 
+DAMAGED = "Corrupt database file"
 VERSION = 1
 WIDTHS = (8, 16, 32, 64)
 LONG = 0
@@ -132,12 +134,12 @@ class Hot:
 
     def __init__(self, path: Path, memory_mib: int = 192) -> None:
         self._path = path
+        connection: duckdb.DuckDBPyConnection | None = None
         try:
-            self._writer = duckdb.connect(str(path))
+            self._writer = connection = duckdb.connect(str(path))
+            temp = str(path.with_suffix(".tmp")).replace("'", "''")
             for line in SETUP:
-                self._writer.execute(
-                    line.format(memory=memory_mib, temp=str(path.with_suffix(".tmp")).replace("'", "''"))
-                )
+                self._writer.execute(line.format(memory=memory_mib, temp=temp))
             if not self._writer.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'meta'").fetchone():
                 self._make()
             if self._meta("version") != VERSION:
@@ -145,7 +147,16 @@ class Hot:
             self.epochs = {e.key: e for e in self._load_epochs()}
             self.committed = self._meta("committed")
         except (duckdb.Error, msgspec.DecodeError) as error:
+            if connection is not None:
+                connection.close()  # DuckDB would hand the same broken instance out for the same file
             raise UnavailableError(f"the hot tier cannot be read: {first_line(error)}", where=str(path)) from None
+
+    def note(self, error: duckdb.Error) -> str:
+        """Mark the file as damaged where an error says so, and return what to do."""
+        if not isinstance(error, duckdb.FatalException | duckdb.InternalException) and DAMAGED not in str(error):
+            return "try again"
+        damaged_mark(self._path).touch()
+        return "start again: the hot tier is damaged, and is then made anew from the log"
 
     def _make(self) -> None:
         self._writer.execute("BEGIN")
@@ -215,6 +226,7 @@ class Hot:
             self._writer.execute("COMMIT")
         except duckdb.Error as error:
             self.epochs = known
+            self.note(error)
             self._roll_back()
             raise UnavailableError(
                 f"the hot tier cannot be written: {first_line(error)}", where=str(self._path)

@@ -64,7 +64,8 @@ class Reader:
                 inner, values = both()
             yield cursor, (outer.replace("BOTH", inner), [*values, *more])
         except duckdb.Error as error:
-            raise UnavailableError(f"the store cannot be read: {first_line(error)}", hint="try again") from None
+            hint = self._hot.note(error)
+            raise UnavailableError(f"the store cannot be read: {first_line(error)}", hint=hint) from None
         finally:
             cursor.close()
 

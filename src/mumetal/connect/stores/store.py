@@ -21,7 +21,7 @@ from pathlib import Path
 from mumetal.connect.settings import StoreSettings
 from mumetal.connect.stores.archive import Archive
 from mumetal.connect.stores.committer import Committer
-from mumetal.connect.stores.disk import Disk, lock
+from mumetal.connect.stores.disk import Disk, damaged_mark, lock
 from mumetal.connect.stores.frames import MAX_BODY
 from mumetal.connect.stores.hot import Hot, Record
 from mumetal.connect.stores.identity import Identity, Staged
@@ -82,19 +82,20 @@ class LogStore:
             archived = self._archive.manifest.archived
             self._wal = Wal(directory / "log", self._disk, archived=archived, segment_bytes=segment_bytes)
             self._rebuilt = ""
-            self._hot = self._open_hot()
-            replay(self._wal, self._hot)
+            try:
+                self._take_up()
+            except UnavailableError:
+                if not damaged_mark(self._hot_path).exists():
+                    raise
+                self._hot.close()
+                self._take_up()
         except OSError as error:
             os.close(self._lock)
             raise UnavailableError(f"the store cannot be opened: {error.strerror}", where=str(directory)) from None
         except BaseException:
             os.close(self._lock)
             raise
-        self._reader = Reader(self._hot, self._archive, self._swap)
         self._maps = ChannelMaps()
-        self._identity = Identity(self._reader.identities, round(settings.lateness_s * 1e9))
-        self._identity.load(self._reader.covered(), self._reader.prints())
-        self._cursors = {source: (0, cursor) for source, cursor in self._hot.cursors().items()}
         self._unsynced: deque[tuple[int, Staged]] = deque()
         self._wal.on_lost = self._forget
         self._rows = self._values = self._repeats = self._late = 0
@@ -102,6 +103,15 @@ class LogStore:
         self._committer = Committer(self._hot, settings.queue_mib << 20, lambda: self._wal.synced, self._writing)
 
     # Opening
+
+    def _take_up(self) -> None:
+        """Open the hot tier, bring it to where the log is, and learn what is known."""
+        self._hot = self._open_hot()
+        replay(self._wal, self._hot)
+        self._reader = Reader(self._hot, self._archive, self._swap)
+        self._identity = Identity(self._reader.identities, round(self._settings.lateness_s * 1e9))
+        self._identity.load(self._reader.covered(), self._reader.prints())
+        self._cursors = {source: (0, cursor) for source, cursor in self._hot.cursors().items()}
 
     @property
     def _hot_path(self) -> Path:
@@ -113,6 +123,10 @@ class LogStore:
 
     def _open_hot(self) -> Hot:
         manifest = self._archive.manifest
+        if damaged_mark(self._hot_path).exists():
+            self._rebuilt = "the hot tier was damaged"
+            self._remove_hot()
+            damaged_mark(self._hot_path).unlink()
         new = not self._hot_path.exists()
         try:
             hot = Hot(self._hot_path)

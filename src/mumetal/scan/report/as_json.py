@@ -14,6 +14,7 @@ from mumetal.core.finding import Finding
 from mumetal.scan.report.coverage import MAX_SCOPE, Mode
 from mumetal.scan.report.entry import Entry
 from mumetal.scan.report.outcome import Outcome
+from mumetal.scan.repository_id import PATTERN
 
 VERSION = 1
 MAX_FINDINGS = 100_000
@@ -65,9 +66,11 @@ class Report(Struct, frozen=True, kw_only=True):
     mumetal_scan: int = VERSION
     version: Line
     target: Annotated[str, Meta(max_length=200)] = ""
+    repository: Annotated[str, Meta(pattern=PATTERN)] = ""
     mode: Mode = "tree"
     whole: bool = False
     scope: Annotated[tuple[Text, ...], Meta(max_length=MAX_SCOPE)] = ()
+    excluded: Annotated[tuple[Text, ...], Meta(max_length=MAX_SCOPE)] = ()
     t_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     findings: Annotated[tuple[Told, ...], Meta(max_length=MAX_FINDINGS)]
     counts: dict[str, int]
@@ -111,9 +114,11 @@ def report_of(outcome: Outcome) -> Report:
     return Report(
         version=outcome.version,
         target=covered.target if covered else "",
+        repository=covered.repository if covered else "",
         mode=covered.mode if covered else "tree",
         whole=covered.whole if covered else False,
         scope=covered.scope if covered else (),
+        excluded=covered.excluded if covered else (),
         t_ns=covered.t_ns if covered else 0,
         findings=tuple(told(e) for e in outcome.entries),
         counts=outcome.counts,

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from OpenSSL import SSL
@@ -21,18 +22,56 @@ from mumetal.serve.api.tls import SealedProtocol, server_context
 
 START_S = 10.0
 STOP_S = 5.0
+HEAD_S = 20.0  # longer than a connection is kept open between two requests
+MAX_CONNECTIONS = 512
 _log = RoomLogger("serve")
 
 
 class PeerProtocol(H11Protocol):
-    """HTTP/1.1 that puts the client certificate's subject where :func:`identity.caller_of` finds it."""
+    """HTTP/1.1 that puts the client certificate's subject where :func:`identity.caller_of` finds it.
+
+    A request's head must be whole within :data:`HEAD_S`, and at most :data:`MAX_CONNECTIONS` are open: what comes later, or
+    beyond, is closed.
+    """
+
+    _head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Note who is at the far end, once per connection."""
         super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+            return
+        self._head = self.loop.call_later(HEAD_S, transport.abort)
         peer = peer_of_certificate(transport.get_extra_info("peer_certificate"))
         if peer is not None:
             self.app_state = {**self.app_state, PEER: peer}
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; the first ones of a request start the time it has for its head."""
+        super().data_received(data)
+        self._wait_for_head()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request; one whose body was refused half-way has none."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            self.transport.close()
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        super().connection_lost(exc)
+        if self._head is not None:
+            self._head.cancel()
+
+    def _wait_for_head(self) -> None:
+        waits = self.conn.their_state is h11.IDLE
+        if waits and self._head is None:
+            self._head = self.loop.call_later(HEAD_S, self.transport.abort)
+        elif not waits and self._head is not None:
+            self._head.cancel()
+            self._head = None
 
 
 def tls_of(settings: ServeSettings) -> SSL.Context | None:

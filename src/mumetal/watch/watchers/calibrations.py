@@ -67,7 +67,7 @@ class CalibrationWatcher(PerSubject[SnapshotMonitor]):
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
         """Say how the calibrations of each device are doing."""
         del now_ns
-        return [health_of(key, kept) for key, kept in self._kept.items() if kept.last_ns]
+        return [health_of(key, kept) for key, kept in self._kept.copy().items() if kept.last_ns]
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Return the better answer of its two detectors."""

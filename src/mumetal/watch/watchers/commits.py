@@ -62,7 +62,7 @@ class CommitWatcher(PerSubject[CommitMonitor]):
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
         """Say how each platform is doing."""
         del now_ns
-        return [health_of(key, kept) for key, kept in self._kept.items()]
+        return [health_of(key, kept) for key, kept in self._kept.copy().items()]
 
     def power(self, technique: str, conditions: Conditions) -> Power:
         """Say how few figures an attack must change to stand out."""

@@ -69,6 +69,6 @@ class SilenceWatcher(PerSubject[Heard]):
                 state=StreamState.SILENT,
                 reason=f"silent for {kept.rhythm.quiet_s(now_ns):.0f} s",
             )
-            for key, kept in self._kept.items()
+            for key, kept in self._kept.copy().items()
             if (INFO.plugin_id, *key) in self._ongoing
         ]

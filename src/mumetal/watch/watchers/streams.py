@@ -178,10 +178,10 @@ class StreamWatcher(PerSubject[WatchedStream]):
                 kept.monitor.prime(calm)
 
     def health(self, now_ns: int) -> Sequence[StreamHealth]:
-        """Say how every stream is doing."""
+        """Say how every stream is doing; asked by other threads than the one that watches."""
         del now_ns
         told: list[StreamHealth] = []
-        for key, kept in self._kept.items():
+        for key, kept in self._kept.copy().items():
             one = replace(health_of(key, kept.monitor), budget_note=kept.monitor.budget_note)
             changed = kept.other is not None and one.state == "learning"
             told.append(replace(one, reason=f"{CHANGED}; {one.reason}") if changed else one)

@@ -141,7 +141,13 @@ def _write(db: Connection, lines: Sequence[tuple[str, LogLine]], now_ns: int) ->
     db.execute(insert(LOG), [row_of(r) for r in rows])
 
 
+_REPOSITORIES = (
+    "ALTER TABLE sightings ADD COLUMN repository VARCHAR(100) NOT NULL DEFAULT ''",
+    "CREATE INDEX sightings_of_repository ON sightings (tenant, repository, mode)",
+)
+
 CORE = (
     Migration(prefix="core", number=1, name="findings, incidents, labels, users, outbox, sightings", work=_first),
     Migration(prefix="core", number=2, name="subjects of findings, one log, cursors, states, jobs, assets", work=_log),
+    Migration(prefix="core", number=3, name="which repository a sighting is of", work=_REPOSITORIES),
 )

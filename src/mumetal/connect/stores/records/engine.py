@@ -52,7 +52,11 @@ def session(engine: Engine, where: str = "incident store", *, reads: bool = Fals
     except exc.OperationalError as error:
         raise UnavailableError(f"the incident store is away: {error.orig}", where=where) from error
     except exc.DatabaseError as error:
-        raise BadInputError(f"the incident store cannot be used: {error.orig}", where=where) from error
+        raise BadInputError(
+            f"the incident store cannot be used: {error.orig}",
+            where=where,
+            hint="restore it from a copy, or move it away: a new one is then made, without what was kept in it",
+        ) from error
 
 
 def upsert(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

@@ -44,11 +44,12 @@ class SightingRows:
                 upsert(db, SIGHTINGS, [_row(s) for s in part])
                 self._log.write(db, scope, [_line(s) for s in changed])
 
-    def of_target(self, scope: Scope, target: str, mode: str) -> dict[str, Sighting]:
-        """Return everything known of a target, by fingerprint."""
-        query = select(SIGHTINGS.c.body).where(
-            SIGHTINGS.c.tenant == scope.one_tenant(), SIGHTINGS.c.target == target, SIGHTINGS.c.mode == mode
-        )
+    def of_target(self, scope: Scope, target: str, mode: str, repository: str = "") -> dict[str, Sighting]:
+        """Return everything known of a repository, whatever it is called; without one, of that name. By fingerprint."""
+        t = SIGHTINGS.c
+        query = select(t.body).where(t.tenant == scope.one_tenant(), t.mode == mode, t.repository == repository)
+        if not repository:
+            query = query.where(t.target == target)
         with session(self._engine, reads=True) as db:
             found = [decoded(body, Sighting) for body in db.execute(query).scalars()]
         return {s.fingerprint: s for s in found}
@@ -128,6 +129,7 @@ def _row(s: Sighting) -> dict[str, object]:
         "tenant": s.tenant,
         "finding_id": s.finding_id,
         "target": s.target,
+        "repository": s.repository,
         "mode": s.mode,
         "incident_id": s.incident_id,
         "rule": s.rule,

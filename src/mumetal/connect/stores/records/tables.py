@@ -1,4 +1,4 @@
-"""The tables as they are now: those of core/1, what core/2 changed of them, and what it added."""
+"""The tables as they are now: those of core/1, what was changed of them since, and what core/2 added."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
@@ -15,6 +15,8 @@ OUTBOX = tables_1.OUTBOX.to_metadata(METADATA)
 SIGHTINGS = tables_1.SIGHTINGS.to_metadata(METADATA)
 
 LABELS.append_column(Column("basis", String(200), nullable=False, server_default=""))
+SIGHTINGS.append_column(Column("repository", String(100), nullable=False, server_default=""))
+Index("sightings_of_repository", SIGHTINGS.c.tenant, SIGHTINGS.c.repository, SIGHTINGS.c.mode)
 
 LOG = Table(
     "record_log",

@@ -13,7 +13,7 @@ from mumetal.core.finding import Severity
 from mumetal.core.identity import Scope
 from mumetal.core.sighting import Choice, Sighting
 from mumetal.scan.api import decode_report
-from mumetal.serve.api.body import read_body
+from mumetal.serve.api.body import BodyRoom
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.faces import Faces
 
@@ -99,6 +99,7 @@ def opened(scans: Scans | None) -> Scans:
 def scans_router(scans: Scans | None, *, max_body: int) -> APIRouter:
     """Return the routes; a report has at most ``max_body`` bytes."""
     router = APIRouter(prefix="/api/v1", tags=["scans"])
+    room = BodyRoom(max_body, 1)  # reports are filed one at a time
     schema = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 
     @router.post("/push/scan", openapi_extra=schema)
@@ -107,13 +108,13 @@ def scans_router(scans: Scans | None, *, max_body: int) -> APIRouter:
         caller = caller_of(request)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise BadInputError("a report is application/json", where="Content-Type")
-        body = await read_body(request, max_body)
+        async with room.body(request, (caller.tenant, caller.actor)) as body:
 
-        def act() -> FiledOut:
-            filed = opened(scans).filing.file(decode_report(body, "body"), caller.scope)
-            return FiledOut.model_validate(filed)
+            def act() -> FiledOut:
+                filed = opened(scans).filing.file(decode_report(body, "body"), caller.scope)
+                return FiledOut.model_validate(filed)
 
-        return await to_thread.run_sync(act)
+            return await to_thread.run_sync(act)
 
     @router.get("/scans/findings")
     def findings(

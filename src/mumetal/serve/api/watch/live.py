@@ -1,12 +1,13 @@
 """Live samples as server-sent events: a blocking iterator, read in a thread, that ends when the reader goes."""
 
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from mumetal.core.errors import UnavailableError
 from mumetal.core.series import Series
@@ -28,6 +29,7 @@ class LiveDoor:
         self._stopping = stopping
         self._limiter = CapacityLimiter(MAX_STREAMS)
         self._open = 0
+        self._lock = threading.Lock()
 
     def answer(self, request: Request, samples: Iterator[Series | None], stream: str) -> StreamingResponse:
         """Return a response that writes ``samples`` of ``stream`` (all when empty) as they come.
@@ -35,16 +37,20 @@ class LiveDoor:
         Raises:
             UnavailableError: Too many streams are open.
         """
-        if self._open >= MAX_STREAMS:
-            raise UnavailableError(f"{MAX_STREAMS} live streams are open already", hint="close one, or poll the series")
-        return StreamingResponse(
+        with self._lock:
+            if self._open >= MAX_STREAMS:
+                raise UnavailableError(
+                    f"{MAX_STREAMS} live streams are open already", hint="close one, or poll the series"
+                )
+            self._open += 1  # here, not where the first line is written: many may be asked for before that
+        return _Counted(
             self._lines(request, samples, stream),
+            left=self._left,
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
     async def _lines(self, request: Request, samples: Iterator[Series | None], stream: str) -> AsyncIterator[bytes]:
-        self._open += 1
         tap = _Tap(samples)
         try:
             yield b"retry: 2000\n\n"
@@ -57,8 +63,27 @@ class LiveDoor:
                 else:
                     yield b": nothing yet\n\n"
         finally:
-            self._open -= 1
             tap.close()
+
+    def _left(self) -> None:
+        with self._lock:
+            self._open -= 1
+
+
+class _Counted(StreamingResponse):
+    """Says when it is over, begun or not."""
+
+    def __init__(
+        self, content: AsyncIterator[bytes], *, left: Callable[[], None], media_type: str, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(content, media_type=media_type, headers=headers)
+        self._left = left
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._left()
 
 
 class _Tap:

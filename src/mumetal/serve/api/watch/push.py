@@ -4,19 +4,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from anyio import CapacityLimiter, move_on_after, to_thread
+from anyio import to_thread
 from fastapi import APIRouter, Request
 
 from mumetal.app.desk import Desk
 from mumetal.core.delivery import Delivery
-from mumetal.core.errors import BadInputError, UnavailableError
-from mumetal.serve.api.body import read_body
+from mumetal.core.errors import BadInputError
+from mumetal.serve.api.body import BodyRoom
 from mumetal.serve.api.identity import caller_of
 from mumetal.serve.api.wire import ReceiptOut, receipt_out
 
 MAX_AT_ONCE = 4
-MAX_WAITING = 64
-PATIENCE_S = 10.0
 COLUMNAR = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -43,20 +41,16 @@ def push_router(desk: Desk, *, max_body: int, columnar: Decode, arrow: Decode) -
         arrow: Decoder of an Arrow IPC stream.
     """
     router = APIRouter(prefix="/api/v1/push", tags=["push"])
-    # each push may hold a whole body and its decoded arrays: a bound on how many also bounds the memory
-    at_once = CapacityLimiter(MAX_AT_ONCE)
+    # each push holds a whole body, and then its decoded arrays: a bound on both bounds the memory
+    room = BodyRoom(max_body, MAX_AT_ONCE)
 
     async def take(request: Request, decode: Decode, media_type: str) -> ReceiptOut:
         caller = caller_of(request)
         given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if given != media_type:
             raise BadInputError(f"this door takes {media_type}, not {given[:80]!r}", where="Content-Type")
-        await _enter(at_once)
-        try:
-            body = await read_body(request, max_body)
+        async with room.body(request, (caller.tenant, caller.actor)) as body:
             return await to_thread.run_sync(_commit(desk, decode, body, caller.tenant))
-        finally:
-            at_once.release()
 
     @router.post("/columnar", openapi_extra=_takes(COLUMNAR))
     async def push_columnar(request: Request) -> ReceiptOut:
@@ -69,18 +63,6 @@ def push_router(desk: Desk, *, max_body: int, columnar: Decode, arrow: Decode) -
         return await take(request, arrow, ARROW)
 
     return router
-
-
-async def _enter(at_once: CapacityLimiter) -> None:
-    """Wait for a turn, without having read the body: a client that sends one push after another is not refused for others'.
-
-    Raises:
-        UnavailableError: Too many wait, or none came in time.
-    """
-    with move_on_after(PATIENCE_S if at_once.statistics().tasks_waiting < MAX_WAITING else 0.0) as patience:
-        await at_once.acquire()
-    if patience.cancelled_caught:
-        raise UnavailableError(f"{MAX_AT_ONCE} pushes are under way", hint="keep the data and try again")
 
 
 def _commit(desk: Desk, decode: Decode, body: bytes, tenant: str) -> Callable[[], ReceiptOut]:

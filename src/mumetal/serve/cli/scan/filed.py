@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from mumetal.app.settings import Settings
     from mumetal.scan.api import ScanOutcome
 
+_KNOWN_BY = {
+    "remote": "\nits first commit is not here (a shallow clone?): the repository is known by the address of its remote",
+    "path": "\nno first commit and no remote are known: what is found is kept by this folder on this machine",
+}
+
 
 class Keeper:
     """Files outcomes; made before the scan, so that a folder that cannot be used is told at once.
@@ -53,9 +58,10 @@ class Keeper:
         said = self._running.ask(alive, "/api/v1/push/scan", msgspec.json.encode(report))
         return msgspec.json.decode(said, type=Filed)
 
-    def told(self, filed: "Filed") -> str:
-        """Say in one line what came of it."""
+    def told(self, filed: "Filed", repository: str = "") -> str:
+        """Say what came of it, and of which repository where that is not known by its first commit."""
         parts = [f"{n} {word}" for n, word in (
             (filed.new, "new"), (filed.known, "known"), (filed.closed, "closed"), (filed.back, "back again"),
         ) if n]  # fmt: skip
-        return f"recorded in {self._folder}: {', '.join(parts) or 'nothing to tell'}; see `mumetal scan findings`"
+        told = f"recorded in {self._folder}: {', '.join(parts) or 'nothing to tell'}; see `mumetal scan findings`"
+        return told + _KNOWN_BY.get(repository.partition(":")[0], "")

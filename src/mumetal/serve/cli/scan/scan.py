@@ -137,7 +137,9 @@ def paths(
             known=None if write_baseline else known,
             problems=problems,
             progress=tell,
-            coverage=coverage_of(where, target, clock.now_ns()),
+            coverage=coverage_of(
+                where, target, clock.now_ns(), chosen.exclude, kept=keeper is not None or as_json or form == "json"
+            ),
         )
     if outcome.entries and (changed := changes_of(where, chosen, clock, silent_scan)):
         outcome = only_brought(outcome, changed, looking, clock)
@@ -148,7 +150,8 @@ def paths(
         return 0
     _tell(outcome, "json" if as_json else form, out)
     if keeper is not None:
-        typer.echo(keeper.told(keeper.keep(outcome)), err=True)
+        repository = outcome.coverage.repository if outcome.coverage else ""
+        typer.echo(keeper.told(keeper.keep(outcome), repository), err=True)
     return 1 if outcome.fails(least) else 0
 
 

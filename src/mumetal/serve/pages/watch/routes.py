@@ -45,7 +45,7 @@ def pages_router(desk: Desk, *, ledger: Ledger | None, report: Report | None) ->
 
 def _overview(router: APIRouter, desk: Desk) -> None:
     @router.get("/")
-    def overview(request: Request) -> Response:
+    def overview(request: Request, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1) -> Response:
         tenant = caller_of(request).tenant
         now = desk.overview(tenant)
         incidents = desk.incidents(tenant, None, views.ROWS)
@@ -53,7 +53,8 @@ def _overview(router: APIRouter, desk: Desk) -> None:
             "at": "overview",
             "twin": bool(truth_of(desk, tenant)),
             "overview": now,
-            "tiles": views.tiles(now, incidents),
+            "fleet": views.tiles(now, incidents, page),
+            "most": views.STREAMS,
             "rows": views.rows(desk, tenant, incidents),
             "counts": views.counts(incidents),
             "empty": views.first_words(now, incidents),
@@ -148,9 +149,10 @@ def _device(router: APIRouter, desk: Desk) -> None:
     def device(request: Request, device: str, stream: str = "") -> Response:
         tenant = caller_of(request).tenant
         now = desk.overview(tenant)
-        tile = next((t for t in views.tiles(now, desk.incidents(tenant, None, views.ROWS)) if t.device == device), None)
-        if tile is None:
+        streams = [s for s in now.streams if s.device == device]
+        if not streams:
             raise MissingError(f"there is no device {device[:80]!r}", hint="the overview lists all that sent data")
+        tile = views.tile(device, streams, views.standing_of(device, desk.incidents(tenant, None, views.ROWS)))
         snapshots = desk.snapshots(tenant, device, 2)
         since_ns = now.now_ns - DAY_NS
         if snapshots and snapshots[-1].revision:  # commits come days apart

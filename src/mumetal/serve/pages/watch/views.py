@@ -11,6 +11,8 @@ from mumetal.core.snapshot import DeviceSnapshot
 from mumetal.core.stream_health import StreamHealth, StreamState
 
 ROWS = 100
+TILES = 100
+STREAMS = 20  # of a device on its tile
 FINDINGS = 60
 _WORST = (StreamState.SILENT, StreamState.DEGRADED, StreamState.LEARNING, StreamState.WATCHING)
 _STANDING = (IncidentState.OPEN, IncidentState.ACKNOWLEDGED)
@@ -54,16 +56,39 @@ class IncidentRow:
     causes: tuple[CauseVerdict, ...]
 
 
-def tiles(overview: Overview, incidents: Sequence[Incident]) -> tuple[DeviceTile, ...]:
-    """Return one tile per device, in order of name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TilePage:
+    """A page of the fleet's tiles; pages count from 1."""
+
+    tiles: tuple[DeviceTile, ...]
+    page: int
+    pages: int
+    devices: int
+
+
+def tiles(overview: Overview, incidents: Sequence[Incident], page: int = 1) -> TilePage:
+    """Return a page of the devices, in order of name where one page holds them all, else the worst off first."""
     found: dict[str, list[StreamHealth]] = {}
     for health in overview.streams:
         found.setdefault(health.device, []).append(health)
-    return tuple(_tile(device, found[device], incidents) for device in sorted(found))
+    standing: dict[str, list[Incident]] = {}
+    for incident in incidents:
+        if incident.state in _STANDING:
+            standing.setdefault(incident.device, []).append(incident)
+    pages = max(1, -(-len(found) // TILES))
+    page = min(page, pages)
+
+    def worst(device: str) -> tuple[bool, int, str]:
+        return device not in standing, min(_WORST.index(s.state) for s in found[device]), device
+
+    order = sorted(found) if pages == 1 else sorted(found, key=worst)
+    chosen = order[(page - 1) * TILES : page * TILES]
+    made = tuple(tile(device, found[device], standing.get(device, ())) for device in chosen)
+    return TilePage(tiles=made, page=page, pages=pages, devices=len(found))
 
 
-def _tile(device: str, streams: list[StreamHealth], incidents: Sequence[Incident]) -> DeviceTile:
-    standing = [i for i in incidents if i.device == device and i.state in _STANDING]
+def tile(device: str, streams: Sequence[StreamHealth], standing: Sequence[Incident]) -> DeviceTile:
+    """Return a device's tile, of its streams and its incidents that stand."""
     return DeviceTile(
         device=device,
         state=min((s.state for s in streams), key=_WORST.index),
@@ -74,6 +99,11 @@ def _tile(device: str, streams: list[StreamHealth], incidents: Sequence[Incident
         score=max((s.score for s in streams), default=0.0),
         last_ns=max((s.last_ns for s in streams), default=0),
     )
+
+
+def standing_of(device: str, incidents: Sequence[Incident]) -> list[Incident]:
+    """Return the incidents of a device that stand."""
+    return [i for i in incidents if i.device == device and i.state in _STANDING]
 
 
 def rows(desk: Desk, tenant: str, incidents: Sequence[Incident]) -> tuple[IncidentRow, ...]:

@@ -199,10 +199,10 @@ def test_a_store_that_is_ahead_is_refused_with_a_hint(tmp_path: Path) -> None:
         open_records(tmp_path, migrations=(FIRST,))
     assert "newer Mumetal" in refused.value.hint
     db = sqlite3.connect(tmp_path / RECORDS_FILE)
-    db.execute("INSERT INTO mumetal_migrations VALUES ('core', 3, 'later', 0)")
+    db.execute("INSERT INTO mumetal_migrations VALUES ('core', 4, 'later', 0)")
     db.commit()
     db.close()
-    with pytest.raises(BadInputError, match="core/3"):
+    with pytest.raises(BadInputError, match="core/4"):
         open_records(tmp_path)
 
 
@@ -256,7 +256,7 @@ def test_processes_that_open_it_at_once_do_each_change_once(tmp_path: Path, old:
     db = sqlite3.connect(tmp_path / RECORDS_FILE)
     done = db.execute("SELECT prefix, number FROM mumetal_migrations ORDER BY prefix, number").fetchall()
     db.close()
-    assert done == [("core", 1), ("core", 2), ("lure", 1)]
+    assert done == [("core", 1), ("core", 2), ("core", 3), ("lure", 1)]
 
 
 def test_whether_a_folder_has_records(tmp_path: Path) -> None:
