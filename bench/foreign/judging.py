@@ -1,5 +1,6 @@
 """One trace through the live watch, from files through the doors, at default settings: when it paged, of what, and why not."""
 
+import math
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -56,6 +57,7 @@ class JudgedTrace:
         covert: Whether only who knows a message could tell it well.
         announced: Whether something was written down of the time when its event began.
         counts: Whether a matched detector could tell it; true unless an attack.
+        chance: Chance that a page of those before would have come between start and deadline; 0 unless an attack.
         found: Share of the time to the deadline that had passed when it was told; None unless told in time.
         wrong: Rules of the pages that an innocent event brought.
         later: Pages after an innocent event that do not touch it.
@@ -72,6 +74,7 @@ class JudgedTrace:
     covert: bool
     announced: bool
     counts: bool
+    chance: float
     found: float | None
     wrong: tuple[str, ...]
     later: int
@@ -107,6 +110,8 @@ def judgement(made: Trace, done: Replayed) -> JudgedTrace:
     touching = [p for p in begun if p.start_ns <= end_ns and p.stop_ns >= made.start_ns]
     timely = [p.t_ns for p in touching if p.t_ns <= made.deadline_ns] if made.kind == "attack" else []
     innocent = made.kind == "innocent"
+    allowed_ns = made.deadline_ns - made.start_ns if made.kind == "attack" else 0
+    before = [p for p in pages if p not in begun]
     return JudgedTrace(
         name=made.name,
         kind=made.kind,
@@ -116,10 +121,11 @@ def judgement(made: Trace, done: Replayed) -> JudgedTrace:
         covert=made.label in COVERT,
         announced=any(told.start_ns <= made.start_ns < told.end_ns for told in made.announced),
         counts=made.counts,
-        found=(min(timely) - made.start_ns) / max(1, made.deadline_ns - made.start_ns) if timely else None,
+        chance=1 - math.exp(-len(before) * allowed_ns / max(1, quiet_ns)),
+        found=(min(timely) - made.start_ns) / max(1, allowed_ns) if timely else None,
         wrong=tuple(p.rule for p in touching) if innocent else (),
         later=len(begun) - len(touching) if innocent else 0,
-        before=tuple(p.rule for p in pages if p not in begun),
+        before=tuple(p.rule for p in before),
         quiet_weeks=quiet_ns / WEEK_NS,
         why=_why(made, done, pages) if made.kind == "attack" and not timely else "",
     )

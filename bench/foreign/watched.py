@@ -3,8 +3,8 @@
 Each trace is one device, read from its lab's own files at default settings with all watchers, causes, alert budget and
 triage. An attack is found when a page goes out between its start and its deadline whose incident touches it; an innocent
 cause is paged for when such a page goes out at all, also after its end where the change stays. Pages before anything
-happened are counted apart, per week. Covert channels are apart too: their matched detector knows the message. Which kinds
-were missed, and why, is said of the tuned split alone.
+happened are counted apart, per week, and give the share of attacks that as many at random would find. Covert channels are
+apart too: their matched detector knows the message. Which kinds were missed, and why, is said of the tuned split alone.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -93,6 +93,7 @@ def _summary(found: Sequence[JudgedTrace]) -> Iterator[Line]:
     yield _share("attacks found in time", [one.found is not None for one in open_ones], 0.8)
     for name, ones in (*_groups(open_ones), ("covert channels", [one for one in attacks if one.covert])):
         yield _share(f"attacks found in time, {name}", [one.found is not None for one in ones])
+    yield _chance(open_ones)
     yield _share("innocent causes not paged", [not one.wrong for one in innocents], 0.95)
     for name, ones in _groups(innocents):
         yield _share(f"innocent causes not paged, {name}", [not one.wrong for one in ones])
@@ -121,6 +122,13 @@ def _share(measure: str, hits: Sequence[bool], least: float | None = None) -> Li
         met=share >= least if least and share is not None and n >= LEAST else None,
     )  # fmt: skip
     return Line(what=measure, said=f"{count} of {n} [{low:.2f}, {high:.2f}]", figures=(one,))
+
+
+def _chance(ones: Sequence[JudgedTrace]) -> Line:
+    measure = "share of attacks that as many pages at random would find"
+    share = sum(one.chance for one in ones) / len(ones) if ones else None
+    figure = figure_of("D16", measure, share, n=len(ones), ground="foreign")
+    return Line(what=measure, said="–" if share is None else f"{share:.2f}", figures=(figure,))
 
 
 def _quiet(measure: str, ones: Sequence[JudgedTrace]) -> Line:

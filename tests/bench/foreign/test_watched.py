@@ -58,6 +58,8 @@ def test_a_page_in_time_that_touches_the_attack_finds_it(attack: Trace) -> None:
     before = judgement(attack, said(attack, start - HOUR, due, start - HOUR))
     assert (before.found, before.why) == (None, "paged before by watch.detectors.some")
     assert before.before == ("watch.detectors.some",)
+    assert before.chance == pytest.approx((due - start) / (start - int(attack.t_ns.min())), rel=0.1)
+    assert late.chance == 0
     elsewhere = judgement(attack, said(attack, start - 2 * HOUR, start - HOUR, middle))
     assert (elsewhere.found, elsewhere.why) == (None, "not seen")
 
@@ -117,7 +119,7 @@ def test_seeds_are_spread_over_all_kinds(n: int) -> None:
 def judged_as(**changes: object) -> JudgedTrace:
     plain = JudgedTrace(
         name="a-1", kind="attack", label="impair.valve", truth="Closed.", slow=True, covert=False, announced=False,
-        counts=True, found=0.25, wrong=(), later=0, before=("watch.x",), quiet_weeks=0.5, why="",
+        counts=True, chance=0.1, found=0.25, wrong=(), later=0, before=("watch.x",), quiet_weeks=0.5, why="",
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -141,6 +143,7 @@ def test_the_figures_count_what_counts(monkeypatch: pytest.MonkeyPatch, capsys: 
     figures = {one["measure"]: (one["figure"], one["n"], one["met"]) for one in json.loads(told.out)}
     assert figures["attacks found in time"] == (0.5, 2, None), "two decide nothing"
     assert figures["attacks found in time, covert channels"] == (0.0, 1, None)
+    assert figures["share of attacks that as many pages at random would find"] == (pytest.approx(0.1), 2, None)
     assert figures["innocent causes not paged"] == (0.5, 2, None)
     assert figures["innocent causes not paged, announced"] == (1.0, 1, None)
     assert figures["pages a week before anything happened, slow"] == (pytest.approx(4 / 2.5), 4, None)
