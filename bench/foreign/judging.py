@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from bench.foreign.labs import LABS
 from bench.foreign.make import trace
@@ -28,6 +29,7 @@ LASTING = frozenset(
     )
 )  # fmt: skip
 """Innocent causes whose change stays when they are over: a page after them is theirs."""
+Pace = Literal["fast", "slow", "calibrations"]
 WEEK_NS = 7 * 86_400 * 10**9
 
 
@@ -53,7 +55,7 @@ class JudgedTrace:
 
     Args:
         name, kind, label, truth: The trace's.
-        slow: Whether its lab is a slow one, of rows seconds apart.
+        pace: Of its lab: fast, slow (rows some seconds or minutes apart) or calibrations (of a chip, for weeks).
         covert: Whether only who knows a message could tell it well.
         announced: Whether something was written down of the time when its event began.
         counts: Whether a matched detector could tell it; true unless an attack.
@@ -70,7 +72,7 @@ class JudgedTrace:
     kind: Kind
     label: str
     truth: str
-    slow: bool
+    pace: Pace
     covert: bool
     announced: bool
     counts: bool
@@ -117,7 +119,7 @@ def judgement(made: Trace, done: Replayed) -> JudgedTrace:
         kind=made.kind,
         label=made.label,
         truth=made.truth,
-        slow=LABS[made.lab].days[1] > 0,
+        pace=pace_of(made),
         covert=made.label in COVERT,
         announced=any(told.start_ns <= made.start_ns < told.end_ns for told in made.announced),
         counts=made.counts,
@@ -129,6 +131,13 @@ def judgement(made: Trace, done: Replayed) -> JudgedTrace:
         quiet_weeks=quiet_ns / WEEK_NS,
         why=_why(made, done, pages) if made.kind == "attack" and not timely else "",
     )
+
+
+def pace_of(made: Trace) -> Pace:
+    """Return how fast a trace's lab is."""
+    if not LABS[made.lab].days[1]:
+        return "fast"
+    return "calibrations" if made.lab.startswith("chip_") else "slow"
 
 
 def pages_of(done: Replayed) -> list[TracePage]:

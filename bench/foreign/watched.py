@@ -14,10 +14,11 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
 from statistics import median
+from typing import get_args
 
 from bench.figure import HEAD, Figure, Line, figure_of, printed
 from bench.foreign.draws import Split, seeds
-from bench.foreign.judging import JudgedTrace, judged
+from bench.foreign.judging import JudgedTrace, Pace, judged
 from bench.shares import poisson_interval, wilson
 
 WHOLE = 620  # holds 276 attacks and 276 innocent ones
@@ -97,16 +98,19 @@ def _summary(found: Sequence[JudgedTrace]) -> Iterator[Line]:
     yield _share("innocent causes not paged", [not one.wrong for one in innocents], 0.95)
     for name, ones in _groups(innocents):
         yield _share(f"innocent causes not paged, {name}", [not one.wrong for one in ones])
-    yield from (_quiet(f"pages a week before anything happened, {name}", ones) for name, ones in _groups(found)[:2])
+    yield from (_quiet(f"pages a week before anything happened, {name}", ones) for name, ones in _paces(found))
     yield Line(what="pages after innocent causes that do not touch them", said=str(sum(one.later for one in innocents)))
     unfair = sum(one.kind == "attack" and not one.counts for one in found)
     yield Line(what="attacks left out: no matched detector tells them", said=str(unfair))
 
 
+def _paces(ones: Sequence[JudgedTrace]) -> list[tuple[str, list[JudgedTrace]]]:
+    return [(pace, [one for one in ones if one.pace == pace]) for pace in get_args(Pace)]
+
+
 def _groups(ones: Sequence[JudgedTrace]) -> list[tuple[str, list[JudgedTrace]]]:
     return [
-        ("slow", [one for one in ones if one.slow]),
-        ("fast", [one for one in ones if not one.slow]),
+        *_paces(ones),
         ("announced", [one for one in ones if one.announced]),
         ("not announced", [one for one in ones if not one.announced]),
     ]

@@ -76,6 +76,7 @@ def test_what_lasts_is_paged_for_after_its_end_and_what_does_not_is_not(innocent
     end = innocent.end_ns
     after = said(innocent, end + HOUR, end + 2 * HOUR, end + 2 * HOUR)
     assert judgement(innocent, after).wrong == ("watch.detectors.some",)
+    assert judgement(innocent, after).pace == "calibrations"
     passing = replace(innocent, label="innocent.tls_jump")
     assert judgement(passing, after).wrong == ()
     assert judgement(passing, after).later == 1
@@ -96,7 +97,7 @@ def test_pages_of_a_quiet_trace_are_all_before_anything_happened(innocent: Trace
 
 def test_a_trace_goes_through_the_doors_and_the_whole_watch() -> None:
     one = judged(ATTACK)
-    assert (one.kind, one.label, one.slow) == ("attack", "impair.flux_bias", True)
+    assert (one.kind, one.label, one.pace) == ("attack", "impair.flux_bias", "slow")
     assert (one.found is None) == bool(one.why)
     assert one.quiet_weeks > 0.4
 
@@ -118,7 +119,7 @@ def test_seeds_are_spread_over_all_kinds(n: int) -> None:
 
 def judged_as(**changes: object) -> JudgedTrace:
     plain = JudgedTrace(
-        name="a-1", kind="attack", label="impair.valve", truth="Closed.", slow=True, covert=False, announced=False,
+        name="a-1", kind="attack", label="impair.valve", truth="Closed.", pace="slow", covert=False, announced=False,
         counts=True, chance=0.1, found=0.25, wrong=(), later=0, before=("watch.x",), quiet_weeks=0.5, why="",
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
@@ -129,9 +130,9 @@ def test_the_figures_count_what_counts(monkeypatch: pytest.MonkeyPatch, capsys: 
         judged_as(),
         judged_as(found=None, why="not seen"),
         judged_as(counts=False, found=None, why="not seen"),
-        judged_as(label=COVERT[0], covert=True, slow=False, found=None, why="not seen"),
+        judged_as(label=COVERT[0], covert=True, pace="fast", found=None, why="not seen"),
         judged_as(
-            kind="innocent", label="innocent.lift", slow=False, found=None, wrong=("watch.y", "watch.y"), later=1
+            kind="innocent", label="innocent.lift", pace="fast", found=None, wrong=("watch.y", "watch.y"), later=1
         ),
         judged_as(kind="innocent", label="innocent.lift", announced=True, found=None),
         judged_as(kind="quiet", label="", found=None, before=()),
