@@ -88,6 +88,11 @@ BENCHES: tuple[Bench, ...] = (
         quick="all but 3 series per set",
     ),
     Bench(
+        name="foreign", bars=("D16",), module="bench.foreign.watched",
+        says="the live watch over independently written traces: found in time, innocent causes not paged",
+        quick="all but 18 traces",
+    ),
+    Bench(
         name="confidence", bars=("D11",), module="bench.watch.confidence", data=SERIES,
         says="calibration of confidence, uniform p-values; with --data also on public histories",
         quick="all but 3 seeds per background",
