@@ -19,7 +19,7 @@ from tests.integration.test_restart import NAMES, UNITS, all_of, lab, push, quie
 from tests.unit.serve.test_api import columnar
 from tests.unit.watch.backgrounds import stream
 from tests.watching import watching_of
-from tests.web_client import WebClient
+from tests.web_client import WebClient, operator_headers
 
 from mumetal.app.desk import Overview
 from mumetal.app.pipeline.newcomers import Newcomers
@@ -37,13 +37,17 @@ from mumetal.serve.api.watch import live
 from mumetal.serve.web import create_app
 from mumetal.watch.settings import WatchSettings
 
+BEARER: dict[str, str] = {}  # of the server that runs
+
 
 @pytest.fixture
 def url() -> Iterator[str]:
     settings = ServeSettings(port=0)
     desk = FakeDesk()
     desk.live_pause_s = 0.05
-    made = Server(create_app(desk, settings), settings)
+    app = create_app(desk, settings)
+    made = Server(app, settings)
+    BEARER["Authorization"] = operator_headers(app)["Authorization"]
     yield made.start()
     made.stop()
 
@@ -70,12 +74,14 @@ def test_slow_bodies_hold_no_door_shut_and_are_ended(
     url: str, door: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body, "GRACE_S", 2.0)
-    head = f"POST /api/v1/{door} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{{"
+    head = f"POST /api/v1/{door} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BEARER['Authorization']}\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{{"
     slow = [connected(url, head.encode()) for _ in range(24)]
     time.sleep(0.3)
     report = {"version": "1", "findings": [], "counts": {}, "known": 0, "problems": [], "scanners": []}
     sent = columnar() if status == 200 else {**report, "artefacts": 0, "bytes": 0, "seconds": 0.0}
-    assert httpx.post(f"{url}/api/v1/{door}", json=sent).status_code == status  # the fake desk files no scans
+    assert (
+        httpx.post(f"{url}/api/v1/{door}", json=sent, headers=BEARER).status_code == status
+    )  # the fake desk files no scans
     for connection in slow:
         told = ended(connection, 20)
         assert told.startswith(b"HTTP/1.1 503")
@@ -106,7 +112,8 @@ def test_connections_beyond_the_bound_are_closed(url: str, monkeypatch: pytest.M
 
 def test_live_streams_that_are_asked_for_at_once_are_counted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MAX_STREAMS", 3)
-    ask = b"GET /api/v1/devices/aurora-27/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    known = f"Authorization: {BEARER['Authorization']}"
+    ask = f"GET /api/v1/devices/aurora-27/live HTTP/1.1\r\nHost: 127.0.0.1\r\n{known}\r\n\r\n".encode()
     asked = [connected(url, ask) for _ in range(12)]
     statuses = [connection.recv(12) for connection in asked]
     assert statuses.count(b"HTTP/1.1 200") == 3

@@ -29,7 +29,7 @@ def finding(mark: str, path: str) -> dict[str, Any]:
 
 def report(**changed: Any) -> dict[str, Any]:
     return {
-        "mumetal_scan": 1, "version": "1", "target": "repo", "mode": "tree", "whole": True, "scope": [""], "t_ns": T0,
+        "mumetal_scan": 1, "version": "1", "target": "repo", "repository": f"root:{'c' * 32}", "mode": "tree", "whole": True, "scope": [""], "t_ns": T0,
         "findings": [], "counts": {}, "known": 0, "baselined": [], "problems": [], "scanners": ["scan.secrets"],
         "artefacts": 0, "bytes": 0, "seconds": 0.1,
     } | changed  # fmt: skip
@@ -70,7 +70,7 @@ def test_a_report_that_looked_into_nothing_closes_nothing(session: Session, tmp_
         {"artefacts": 1, "bytes": 10, "whole": False},
         {"artefacts": 1, "bytes": 10, "scanners": ["scan.code"]},
         {"artefacts": 1, "bytes": 10, "problems": [{"where": ".", "reason": "unreadable", "t_ns": T0}]},
-        {"artefacts": 1, "bytes": 10, "target": "other"},
+        {"artefacts": 1, "bytes": 10, "repository": f"root:{'d' * 32}"},
     ):
         assert file(**empty)["closed"] == 0, empty
         assert states() == {IncidentState.OPEN}, empty

@@ -21,7 +21,6 @@ BEYOND = (
 )
 LONE = 2.0  # times the second largest cluster that the largest counts for at most: one wild row must not blind
 TELLING = 17.0  # clusters from which a fitted tail is believed at all: white noise has so many in 600 rows, what wanders a handful
-ENOUGH = 20.0  # clusters from which a fitted tail is believed as far as the power law
 RELIABLE = 200.0  # clusters from which a fitted tail can be carried beyond the largest of them
 SLOW_HZ = 0.5  # rows a second up to which a day's course is slow beside the rows, …
 DAY_WEEKS = 1 / 7  # … so that a shorter history does not know it, …
@@ -101,7 +100,7 @@ class Calibration:
         if self.young:
             return YOUNG * self.farthest * self.largest
         beyond = self.largest * min(float(expected**-BEYOND), self.farthest)
-        return max(min(fitted, beyond), self.largest) if self.clusters >= ENOUGH else beyond
+        return max(min(fitted, beyond), self.largest) if self.reliable else beyond
 
     def fitted_level(self, alerts_per_week: float) -> float:
         """Return the same by the fitted tail alone, a standard error of its scale away."""
@@ -124,7 +123,7 @@ class Calibration:
         if score < self.largest:
             return max(fitted, 1 / self.weeks)
         beyond = self._beyond(score)
-        return min(fitted, beyond) if self.clusters >= ENOUGH else beyond
+        return min(fitted, beyond) if self.reliable else beyond
 
     def confidence(self, score: float, true_per_week: float) -> float:
         """Return the probability that a cluster with this peak is real, in [0, 0.99].

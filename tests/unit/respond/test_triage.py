@@ -238,6 +238,19 @@ def test_what_befalls_a_device_takes_in_what_its_streams_show_while_it_lasts(tri
     assert len(triage.pages()) == 2
 
 
+def test_what_a_person_acknowledged_or_labelled_takes_nothing_in_for_being_alike(triage: Triage) -> None:
+    for n in range(2):
+        lead = (Attribution(channel=f"c{n}", share=1.0, method="own-score"),)
+        triage.add([finding(n * 700, attribution=lead)], T0 + n * 700 * S)
+    for incident in triage.incidents():
+        triage.change(incident.incident_id, "ana", T0, state=IncidentState.ACKNOWLEDGED, label=Label.BENIGN)
+    assert len(triage.pages()) == 2
+    lead = (Attribution(channel="c9", share=1.0, method="own-score"),)
+    triage.add([finding(14_400, attribution=lead)], T0 + 14_400 * S)
+    triage.add([finding(1, device="qpu2", attribution=lead)], T0 + 14_400 * S)
+    assert len(triage.pages()) == 2
+
+
 def test_a_gap_that_ends_where_much_begins_parts_nothing(triage: Triage) -> None:
     day = 86_400
     for n in range(4):

@@ -23,6 +23,7 @@ _log = RoomLogger("app")
 SECOND_NS = 10**9
 AROUND_S = 300
 MAX_SPAN_S = 3_600
+ANNOUNCED_S = 3_900  # an announcement comes an hour before what it explains at most
 MAX_ROWS = 20_000
 PRIME_SPANS_S = (3_600, 86_400, 30 * 86_400)
 PRIME_ROWS = 50_000
@@ -63,7 +64,8 @@ class SceneReader:
         for stream in streams:
             parts = list(self._store.series(finding.tenant, finding.device, stream, start, stop))
             series += [p.rows(max(0, len(p) - MAX_ROWS), len(p)) for p in parts[-1:]]
-        events = [e for e in self._store.events(finding.tenant, start, stop) if e.device in {finding.device, "-"}]
+        told = min(start, finding.start_ns - ANNOUNCED_S * SECOND_NS)  # of what lasts, the announcement is long ago
+        events = [e for e in self._store.events(finding.tenant, told, stop) if e.device in {finding.device, "-"}]
         snapshots = self._store.snapshots(finding.tenant, finding.device, 10, finding.stop_ns + AROUND_S * SECOND_NS)
         return Scene(series=tuple(series), events=tuple(events), snapshots=tuple(snapshots))
 

@@ -40,13 +40,17 @@ class Alike:
             _put(self._kinds, kind, [*near[-self._storm :], (trace.start_ns, trace.device, incident_id)])
 
     def again(self, trace: Trace, tenant: str) -> str:
-        """Return the incident that the same thing in the same place began lately, or in enough places; empty when there is none."""
-        here = self._places.get(_place(trace, tenant), (0, ""))
-        elsewhere = self._rules.get(_rule(trace, tenant), [])
-        for lately in (here, elsewhere[0] if len(elsewhere) == PLACES else (0, "")):
-            if self._repeat_ns and 0 <= trace.start_ns - lately[0] <= self._repeat_ns and lately[1]:
-                return lately[1]
-        return ""
+        """Return the incident that the same thing in the same place began lately; empty when there is none."""
+        begun_ns, incident_id = self._places.get(_place(trace, tenant), (0, ""))
+        return incident_id if self._lately(trace, begun_ns) else ""
+
+    def widely(self, trace: Trace, tenant: str) -> str:
+        """Return the incident that the same rule began lately on enough other channels of the stream; empty when there is none."""
+        begun = self._rules.get(_rule(trace, tenant), [])
+        return begun[0][1] if len(begun) == PLACES and self._lately(trace, begun[0][0]) else ""
+
+    def _lately(self, trace: Trace, begun_ns: int) -> bool:
+        return bool(self._repeat_ns) and 0 <= trace.start_ns - begun_ns <= self._repeat_ns
 
     def elsewhere(self, trace: Trace, tenant: str) -> list[str]:
         """Return the incidents that the same thing began on other devices about now, if they are enough to be one."""

@@ -10,7 +10,8 @@ Rules, in order:
 4. A resolved incident takes nothing new in. Nor does an acknowledged one take in an unexplained finding graver than
    itself, nor any incident one that begins more than an hour (30 × ``join_s``) after its first: those begin an incident of
    their own, so that an old, known one is no place to hide in. But while something lasts that befell a device as a whole,
-   such as its cooling that stopped, what the streams show that it is known from belongs to it.
+   such as its cooling that stopped, what the streams show that it is known from belongs to it. One that somebody has
+   acknowledged or labelled takes nothing in for such reasons, nor for being alike.
 5. All findings explained: ``EXPLAINED``, shown and not paged. The first unexplained one opens it, and it pages once.
    Informational findings never page, nor does what the alert budget holds back. One resolved while all was explained opens when a finding of it no longer is.
 """
@@ -101,7 +102,8 @@ class Triage:
                 trace = Trace.of(finding, self._inventory)
                 group.add(trace)
                 self._remember(finding_id, incident.incident_id, explained=trace.explained)
-                if group.open_end and not self._alike.again(trace, incident.tenant):
+                before = self._alike.again(trace, incident.tenant) or self._alike.widely(trace, incident.tenant)
+                if group.open_end and not before:
                     self._alike.begun(trace, incident.tenant, incident.incident_id)
                 if group.open_end:
                     for other in self._near.touching(trace.keys, trace.start_ns, self._reach(trace)):
@@ -170,7 +172,7 @@ class Triage:
         """Return the groups that the same thing began on other devices about now, the one that stays first."""
         found = {self._where_now(i) for i in self._alike.elsewhere(trace, tenant)}
         groups = (self._groups[i] for i in found if i in self._groups)
-        return sorted((g for g in groups if g.incident.state is not IncidentState.RESOLVED), key=_seniority)
+        return sorted((g for g in groups if g.untouched), key=_seniority)
 
     def _where_now(self, incident_id: str) -> str:
         """Follow an incident into the one it was joined into."""
@@ -180,6 +182,9 @@ class Triage:
     def _again(self, trace: Trace, tenant: str) -> Group | None:
         """Return the unresolved group that the same thing in the same place began lately, and that is no less grave."""
         group = self._groups.get(self._where_now(self._alike.again(trace, tenant)))
+        if group is None:
+            group = self._groups.get(self._where_now(self._alike.widely(trace, tenant)))
+            group = group if group is not None and group.untouched else None
         if group is None or group.gone or group.incident.state is IncidentState.RESOLVED:
             return None
         graver = trace.severity > group.incident.severity or group.all_explained != trace.explained

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from mumetal.core.finding import Finding, Severity
-from mumetal.core.incident import Incident
+from mumetal.core.incident import Incident, IncidentState, Label
 from mumetal.core.subject import SubjectKind
 from mumetal.respond.triage import likelihood
 from mumetal.respond.triage.adjacency import Key, keys_of
@@ -132,8 +132,18 @@ class Group:
         """Whether every finding of it is known and explained."""
         return not self.plain.count and not self.absent
 
+    @property
+    def untouched(self) -> bool:
+        """Whether it goes on and nobody has acknowledged, resolved or labelled it."""
+        return self.incident.label is Label.UNKNOWN and self.incident.state in {
+            IncidentState.OPEN,
+            IncidentState.EXPLAINED,
+        }
+
     def holds(self, trace: Trace) -> bool:
         """Whether one of both is about the device as a whole, and the other shows on a stream that it rests on while it lasts."""
+        if not self.untouched:
+            return False
         theirs = any(stream in trace.hosts for _, stream in self.rules)
         return theirs or trace.start_ns <= self.hosted.get(trace.stream, -1)
 

@@ -16,8 +16,11 @@ from mumetal.watch.operating.told import SURE, begun, grown, plates_now, told
 from mumetal.watch.operating.trail import MINUTE_NS, Switches, Trail
 
 BESIDE = re.compile(r"compressor|cpa|cptemp|water|oil|room|ambient|\bair\b|\blab\b", re.IGNORECASE)  # no plate of it
-UNITS = frozenset({"K", "Pa", "ohm", "Ω", "m³/s", "m3/s", "mol/s", "W"})  # of what a refrigerator is watched by
-QUBIT = re.compile(r"^q\d+\b|canary|queue|pulse\.|reference\.", re.IGNORECASE)
+UNITS = frozenset({"K", "Pa", "ohm", "Ω", "m³/s", "m3/s", "mol/s"})  # of what a refrigerator is watched by
+HEATER = re.compile(r"heat", re.IGNORECASE)
+OTHER = re.compile(
+    r"^q\d+\b|canary|queue|pulse\.|reference\.|rack|clock|jitter|laser|login|job", re.IGNORECASE
+)  # no refrigerator's
 LEVELS = (4.2, 20.0, 77.0, 150.0, 250.0)  # K: passing one of them is told
 HOUR = 60  # minutes after which a stop that goes on is told anew
 SILENT_NS = 15 * MINUTE_NS
@@ -60,6 +63,7 @@ class Device:
     def _piece(self, rows: Series, now_ns: int) -> Observed:
         self._take(rows, now_ns)
         heard = [newest for newest, came in self.thermometers.values() if now_ns - came <= SILENT_NS]
+        heard = [newest for newest in heard if newest >= max(heard) - SILENT_NS]  # who lags holds nobody up
         complete = min(heard, default=0) // MINUTE_NS - 1
         first = max(self.minute + 1, complete - BACK) if self.minute else complete
         states: list[OperatingState] = []
@@ -76,18 +80,21 @@ class Device:
         return Observed(findings=tuple(found.values()), closed=frozenset(closed), states=tuple(states))
 
     def _take(self, rows: Series, now_ns: int) -> None:
-        newest, plain, known = int(rows.t_ns[-1]), 0, False
+        newest, plain, known, foreign = int(rows.t_ns[-1]), 0, False, False
         for i, channel in enumerate(rows.channels):
             if channel.unit == "K" and not BESIDE.search(f"{rows.stream}.{channel.name}"):
                 place = channel.name if channel.name.startswith(rows.stream) else f"{rows.stream}/{channel.name}"
                 if place in self.refrigerator.plates or len(self.refrigerator.plates) < MOST:
                     self.refrigerator.plates.setdefault(place, Trail()).put(rows.t_ns, rows.values[:, i])
                     plain += 1
-            elif not QUBIT.search(channel.name):
-                known |= self.switches.put(channel.name, rows.t_ns, rows.values[:, i]) or channel.unit in UNITS
+            elif OTHER.search(channel.name):
+                foreign = True
+            else:
+                thrown = self.switches.put(channel.name, rows.t_ns, rows.values[:, i])
+                known |= thrown or channel.unit in UNITS or bool(HEATER.search(f"{rows.stream}.{channel.name}"))
         if plain:
             self.thermometers[rows.stream] = newest, now_ns
-        if (plain or known) and (rows.stream in self.streams or len(self.streams) < MOST):
+        if (plain or known) and not foreign and (rows.stream in self.streams or len(self.streams) < MOST):
             self.streams[rows.stream] = newest
 
     def _said(self, rows: Series, mode: OperatingMode | None) -> Finding | None:

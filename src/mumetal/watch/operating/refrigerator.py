@@ -24,7 +24,7 @@ class Refrigerator:
     """One device's state, moved on minute by minute.
 
     Cooling has stopped when plates that the machine itself cools (its ``STAGES``) rise,
-    half of them and two plates at least; a heated mixing chamber does not raise them. Without a stage among the
+    two of them where there are three or more, and two plates at least: no vote, which plates that anybody adds could win; a heated mixing chamber does not raise them. Without a stage among the
     thermometers, when all rise past the boiling point of helium. (Pobell 2007, Matter and Methods at Low Temperatures,
     doi:10.1007/978-3-540-46360-3, on where the heat goes.)
     """
@@ -89,7 +89,7 @@ class Refrigerator:
         stages = self._stages(now)
         if stages:
             warm = [n for n in above if n in stages]
-            return 2 * len(warm) >= len(stages) and len(above) >= min(2, len(now))
+            return len(warm) >= min(2, (len(stages) + 1) // 2) and len(above) >= min(2, len(now))
         known = [n for n in now if self.plates[n].base > 0]
         return bool(known) and all(now[n] > HELIUM and n in above for n in known)
 

@@ -113,6 +113,25 @@ def test_thermometers_of_room_and_water_are_no_plates() -> None:
     assert told(fridge(values, ("50k", "4k", "still", "mxc", "compressor.water", "room")))[1] == []
 
 
+def test_streams_that_anybody_adds_neither_hold_it_up_nor_outvote_it() -> None:
+    quiet, stop = fridge(plates()), fridge(plates(STOP))
+    late = replace(fridge(plates()[:, [1]], ("x",)), stream="late", t_ns=quiet.t_ns - 3 * 86_400 * 10**9)
+    many = replace(fridge(np.full((MINUTES, 10), 10.0), [f"p{n}" for n in range(10)]), stream="many")
+    device, found = Device(), list[Finding]()
+    for at in range(0, MINUTES, 20):
+        for rows in (late, many, stop):
+            found += device.observe(rows.rows(at, at + 20), int(stop.t_ns[at]) + 1_200 * 10**9).findings
+    assert {f.rule for f in found} == {"watch.operating.cooling_stopped"}
+
+
+def test_what_is_no_refrigerators_does_not_belong_to_its_stop() -> None:
+    power = stream(
+        np.ones((MINUTES, 2)), names=("rack.power", "pulse.timing"), units=("W", "s"), hz=1 / 60, name="control"
+    )
+    rests = told(fridge(plates(STOP)), power)[1][-1].evidence
+    assert {e.series_place()[1] for e in rests} == {"plates"}
+
+
 def test_a_reading_that_fails_is_no_warm_plate() -> None:
     values = plates()
     values[STOP:, 0], values[STOP + 50 :, 1] = np.nan, 0.0
