@@ -188,7 +188,7 @@ class Watching:
     def status(self) -> tuple[StreamHealth, ...]:
         """Return how every stream is doing, in order of tenant, device and stream."""
         told = self._healths(self._clock.now_ns())
-        return tuple(self._with_late(key, told[key]) for key in sorted(told))
+        return tuple(told[key] for key in sorted(told))
 
     def _healths(self, now_ns: int) -> dict[StreamKey, StreamHealth]:
         told: dict[StreamKey, StreamHealth] = {}
@@ -198,7 +198,7 @@ class Watching:
             for health in self._said.get(id(watcher), ()) if guest else self._health(watcher, now_ns):
                 key = (health.tenant, health.device, health.stream)
                 told[key] = told[key].joined(health) if key in told else health
-        return told
+        return {key: self._with_late(key, health) for key, health in told.items()}
 
     @staticmethod
     def _health(watcher: Watcher, now_ns: int) -> tuple[StreamHealth, ...]:
@@ -206,11 +206,11 @@ class Watching:
 
     def _with_late(self, key: StreamKey, health: StreamHealth) -> StreamHealth:
         arrivals = self._arrivals.get(key)
-        if arrivals is None or not arrivals.reason:
+        if arrivals is None or not (arrivals.degraded or arrivals.reason):
             return health
-        blind = arrivals.blind(self._clock.now_ns())
-        why = "its newest row is dated far ahead of now, so that all before it is late" if blind else ""
-        state = StreamState.DEGRADED if blind else health.state
+        why, state = arrivals.degraded, health.state
+        if why and state is not StreamState.SILENT:
+            state = StreamState.DEGRADED
         return replace(health, state=state, reason="; ".join(filter(None, (why, health.reason, arrivals.reason))))
 
     def judged_until(self, datum: Datum) -> int:
