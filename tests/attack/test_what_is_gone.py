@@ -1,6 +1,7 @@
 """Who removes the ledger, the registry, the records or the rows is told of by what is left; a witness refuses the start."""
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from mumetal.serve.cli.app import app
 from mumetal.serve.session import Session
 from mumetal.trust.keys import public as publics
 from mumetal.trust.ledger.folder import LedgerFolder
+from mumetal.trust.ledger.journal import FRAMES
 from mumetal.trust.ledger.local import log_key
 from mumetal.trust.ledger.opening import open_ledger
 from mumetal.trust.ledger.reading import LedgerReader
@@ -130,3 +132,38 @@ def test_a_witness_of_the_settings_refuses_the_start_on_an_older_ledger_or_none(
     shutil.rmtree(store)
     run("audit", "verify", "--settings", file, code=4)
     run("check", "--settings", file, code=4)
+
+
+def test_an_emptied_ledger_is_told_like_one_that_is_gone(store: Path) -> None:
+    ledger = store / "ledger"
+    whole = store.with_name("whole")
+    shutil.copytree(ledger, whole)
+    (segment,) = (ledger / "journal").iterdir()
+    os.truncate(segment, FRAMES)
+    (ledger / "checkpoint").unlink()
+    assert "has no checkpoint any more" in run("audit", "verify", "--store", store, code=4)
+    assert "the journal was emptied" in run("audit", "verify", "--ledger", ledger, "--key", whole / "log.pub", code=4)
+    run("check", "--store", store, code=4)
+    with pytest.raises(RejectedError, match="checkpoint is gone"):
+        Session(settings_of(store), SystemClock(), None)
+    shutil.rmtree(ledger)
+    shutil.copytree(whole, ledger)
+    (ledger / "journal" / segment.name).unlink()
+    assert "the journal is gone" in run("audit", "verify", "--store", store, code=4)
+    with pytest.raises(RejectedError, match="the journal is gone"):
+        Session(settings_of(store), SystemClock(), None)
+
+
+def test_a_ledger_of_which_only_an_empty_folder_is_left_is_told_at_the_start(store: Path) -> None:
+    shutil.rmtree(store / "ledger")
+    (store / "ledger" / "journal").mkdir(parents=True)
+    run("audit", "verify", "--store", store, code=4)
+    run("check", "--store", store, code=4)
+    with Session(settings_of(store), SystemClock(), None) as session:
+        assert told(session) == ["serve.store_lost"]
+
+
+def test_a_pipe_as_a_models_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    said = run("model", "register", "m", tmp_path / "pipe", "--promises", tmp_path / "p", "--store", tmp_path, code=2)
+    assert "no regular file" in said

@@ -9,6 +9,7 @@ from mumetal.connect.api import has_records
 from mumetal.core.errors import MumetalError
 from mumetal.trust.api import (
     FORMER_LEDGER,
+    LEDGER_CHECKPOINT,
     LEDGER_FOLDER,
     MODELS_FOLDER,
     MODELS_ROOT_FILE,
@@ -29,7 +30,7 @@ def lost(settings: Settings) -> tuple[str, ...]:
         "the rows that were read": (store / TELEMETRY).exists(),
         "the registry of models": (store / MODELS_FOLDER / MODELS_ROOT_FILE).exists(),
     }
-    if (store / LEDGER_FOLDER).exists() or (store / FORMER_LEDGER).exists():
+    if has_ledger(store):
         return tuple(
             f"{what} of {store} are gone: the ledger has decisions about them"
             for what in _decided(store)
@@ -40,7 +41,14 @@ def lost(settings: Settings) -> tuple[str, ...]:
         f"{name} beside it" for name in (f"{LEDGER_FOLDER}.key", f"{LEDGER_FOLDER}.key.uri") if (store / name).exists()
     ]
     knows += [f"the witness in {w.folder}" for w in witness_places(settings.witnesses) if saw_any_checkpoint(w.folder)]
-    return (f"the ledger of {store} is gone: {', '.join(knows)} know of it",) if knows else ()
+    gone = "has no checkpoint any more" if (store / LEDGER_FOLDER).exists() else "is gone"
+    return (f"the ledger of {store} {gone}: {', '.join(knows)} know of it",) if knows else ()
+
+
+def has_ledger(store: Path) -> bool:
+    """Say whether a store has a ledger: from its first moment on it has a checkpoint, so a folder without one is none."""
+    folder = store / LEDGER_FOLDER
+    return (folder / LEDGER_CHECKPOINT).exists() or (not folder.exists() and (store / FORMER_LEDGER).exists())
 
 
 def _decided(store: Path) -> Iterator[str]:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from mumetal.trust.ledger.extract import MAX_LINE as MAX_EXTRACT_LINE
     from mumetal.trust.ledger.extract import is_extract
     from mumetal.trust.ledger.extract import verify as verify_extract
+    from mumetal.trust.ledger.folder import CHECKPOINT as LEDGER_CHECKPOINT
     from mumetal.trust.ledger.folder import LedgerFolder
     from mumetal.trust.ledger.former import FORMER as FORMER_LEDGER
     from mumetal.trust.ledger.local import export as export_ledger

@@ -133,6 +133,8 @@ def examine(folder: LedgerFolder, *, public: HybridPublicKey, witnessed: Sequenc
     _reach(walk)
     if checkpoint is None and count:
         walk.note(0, count, "the log's checkpoint is missing")
+    if tail is not None and not count and (traces := folder.traces(tail.segments)):
+        walk.note(0, 1, f"the journal was emptied: {traces}")
     for index in range(-(-count // WIDTH)):
         _bundle(walk, index, min(WIDTH, count - index * WIDTH), tail)
     _edges(walk, checkpoint, count)

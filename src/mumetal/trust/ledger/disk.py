@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mumetal.core.errors import UnavailableError
+from mumetal.core.regular import open_regular
 
 
 def write_whole(path: Path, data: bytes, *, sync: bool) -> None:
@@ -20,12 +21,12 @@ def write_whole(path: Path, data: bytes, *, sync: bool) -> None:
         OSError: The disk is full or the place cannot be written; what was there still is.
     """
     part = path.with_name(path.name + ".new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     try:
-        file = os.open(part, flags, 0o600)
+        file = open_regular(part, flags)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(part, flags, 0o600)
+        file = open_regular(part, flags)
     try:
         write_at(file, data, 0)
         if sync:
@@ -59,7 +60,7 @@ def sync_path(path: Path) -> None:
     Raises:
         OSError: It could not.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:
@@ -70,10 +71,10 @@ def read_whole(path: Path, limit: int) -> bytes | None:
     """Return a file's bytes; None when there is no file.
 
     Raises:
-        UnavailableError: It cannot be read, or is longer than ``limit``.
+        UnavailableError: It cannot be read, is no regular file, or is longer than ``limit``.
     """
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        file = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

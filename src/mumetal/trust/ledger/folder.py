@@ -30,6 +30,10 @@ from mumetal.trust.ledger.tiles import MAX_BUNDLE, WIDTH, TiledTree
 
 CHECKPOINT = "checkpoint"
 JOURNAL = "journal"
+PUBLIC = "log.pub"
+LOCK = "lock"
+TILES = "tile"
+AFTER_THE_FIRST = (PUBLIC, "keys", "aside", "torn")  # made once there is a checkpoint, of no entries to begin with
 MAX_SEGMENT = 256 * 2**20
 TRIES = 5
 
@@ -87,11 +91,14 @@ class LedgerFolder:
 
     Raises:
         UnavailableError: There is no ledger.
+        RejectedError: There are the tiles of one alone.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         if not (path / CHECKPOINT).exists() and not (path / JOURNAL).is_dir():
+            if (path / TILES).exists():
+                raise RejectedError("journal and checkpoint are gone: the tiles are there", where=str(path))
             raise UnavailableError("there is no ledger here", where=str(path))
 
     def note(self) -> Note | None:
@@ -117,7 +124,7 @@ class LedgerFolder:
         return None if note is None else checkpoints.of_note(note)
 
     def tail(self) -> Tail | None:
-        """Return the journal's entries; None in a copy without a journal. A frame being written now is left out.
+        """Return the journal's entries; None in a copy without a journal, or at a log's first moment. A frame being written now is left out.
 
         What nobody sealed is among them: whoever believes an entry past the checkpoint asks :meth:`Tail.proved`.
 
@@ -125,10 +132,11 @@ class LedgerFolder:
             RejectedError: The journal was tampered with.
         """
         tail: Tail | None = None
+        found: list[tuple[int, Path]] = []
         for _ in range(TRIES):
             found = journals.segments(self.path / JOURNAL)
             if not found:
-                return None
+                continue  # in a copy, always
             try:
                 tail = _merged([read_segment(path, base) for base, path in found])
             except FileNotFoundError:
@@ -137,7 +145,27 @@ class LedgerFolder:
                 return tail
         if tail is not None:
             return tail
+        if not found:
+            if traces := self.traces():
+                raise RejectedError(f"the journal is gone: {traces}", where=str(self.path / JOURNAL))
+            return None
         raise UnavailableError("the journal changes too fast to be read", where=str(self.path))
+
+    def traces(self, found: Sequence[Segment] = ()) -> str:
+        """Say what tells of entries beside a journal that has none; empty for a log that never had any, and for a copy.
+
+        Args:
+            found: The journal's segments, none of which has an entry.
+        """
+        if (signed := (self.path / CHECKPOINT).exists()) and not found:
+            is_copy = not (self.path / JOURNAL).exists() and not (self.path / LOCK).exists()
+            return "" if is_copy else "the checkpoint is there"
+        if (self.path / TILES).exists():
+            return "the tiles of its entries are there"
+        if any(segment.root is not None and not segment.claims() for segment in found):
+            return "what it was sealed with is not there"
+        there = [] if signed else [name for name in AFTER_THE_FIRST if (self.path / name).exists()]
+        return f"{', '.join(there)} of its folder came after its checkpoint, which is gone" if there else ""
 
     def count(self) -> int:
         """Return how many entries there are: in the journal, or under the checkpoint of a copy without one."""

@@ -12,13 +12,12 @@ from mumetal.trust.ledger import checkpoint as checkpoints
 from mumetal.trust.ledger import note as notes
 from mumetal.trust.ledger import tiles
 from mumetal.trust.ledger.disk import read_whole, sync_path, write_whole
-from mumetal.trust.ledger.folder import CHECKPOINT, LedgerFolder
+from mumetal.trust.ledger.folder import CHECKPOINT, PUBLIC, LedgerFolder
 from mumetal.trust.ledger.former import FORMER, carry_over
 from mumetal.trust.ledger.log import MerkleLedger
 from mumetal.trust.ledger.rotation import Rotation, log_keys, place, statements
 from mumetal.trust.ledger.tiles import WIDTH
 
-PUBLIC = "log.pub"
 ORIGIN = "mumetal.local/ledger"
 
 

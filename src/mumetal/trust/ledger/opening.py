@@ -11,9 +11,9 @@ from mumetal.core.errors import UnavailableError
 from mumetal.core.logs import RoomLogger
 from mumetal.trust.keys.uri import Secrets, open_key
 from mumetal.trust.ledger.disk import read_whole, write_whole
-from mumetal.trust.ledger.folder import LedgerFolder
+from mumetal.trust.ledger.folder import PUBLIC, LedgerFolder
 from mumetal.trust.ledger.former import FORMER
-from mumetal.trust.ledger.local import PUBLIC, key_path, open_local
+from mumetal.trust.ledger.local import key_path, open_local
 from mumetal.trust.ledger.local import replace_key as local_replace_key
 from mumetal.trust.ledger.log import MerkleLedger
 from mumetal.trust.ledger.rotation import Rotation

@@ -4,7 +4,8 @@ Steps: (1) the checkpoint is signed by the log. (2) The journal is read as far a
 covers it; whatever follows is set aside, as it was found, and never signed. A frame cut short at the very end was never
 acknowledged. (3) The tree before the journal is read from its tiles and is the one that the journal's seal names; a
 tile or bundle that the journal implies and that is missing or was cut short by the crash is owed; one that says
-something else is refused. (4) The checkpoint is of no larger tree, and its root is the tree's at that size.
+something else is refused. (4) The checkpoint is of no larger tree, and its root is the tree's at that size. Without a checkpoint, or
+without an entry, nothing may tell of entries that there were: a log begins with a checkpoint of none.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mumetal.core.errors import RejectedError
+from mumetal.core.regular import open_regular
 from mumetal.trust.ledger import checkpoint as checkpoints
 from mumetal.trust.ledger import journal as journals
 from mumetal.trust.ledger import merkle, record, tiles
@@ -101,26 +103,29 @@ def recover(path: Path, origin: str, keys: LogKeys, session: Session) -> Recover
     folder.mkdir(mode=0o700, exist_ok=True)
     sync_path(path)
     found = journals.segments(folder)
+    ledger = LedgerFolder(path)
     if not found:
-        if (path / CHECKPOINT).exists() or (path / "tile").exists():
-            raise RejectedError("step 2: the journal is gone", where=str(folder))
+        if traces := ledger.traces():
+            raise RejectedError(f"step 2: the journal is gone: {traces}", where=str(folder))
         return Recovered(
             journal=None, frontier=Frontier(), tail=[], owed={}, unsynced=set(), published=None, latest_ns=0
         )
-    ledger = LedgerFolder(path)
     segments = _drop_unborn([read_segment(place, base) for base, place in found])
     note = ledger.note()
     signed = None if note is None else _signed(note, origin, keys, path)
+    traces = ledger.traces(segments)
+    if signed is None and (traces or any(s.base or s.entries for s in segments)):
+        raise RejectedError("step 4: the checkpoint is gone", where=str(path / CHECKPOINT))
     believed = _believed(path, segments, origin, keys, signed.size if signed else 0)
     frontier = Frontier.of(ledger.tree(believed.base))
     owed, unsynced, rest, roots = _replay(path, frontier, believed, signed.size if signed else -1)
     for size, root in believed.roots.items():
         if roots.get(size, root) != root:
             raise RejectedError(f"step 3: the first {size} entries are not those that were sealed", where=str(path))
-    if signed is None and believed.entries:
-        raise RejectedError("step 4: the checkpoint is gone", where=str(path / CHECKPOINT))
     if signed is not None:
         _check(signed, ledger, believed, roots)
+    if traces and not believed.base and not believed.entries:
+        raise RejectedError(f"step 4: the journal was emptied: {traces}", where=str(folder))
     newest = segments[-1]
     whole = not believed.unproved and newest.root is not None and newest.stop == believed.base + len(believed.entries)
     by_newest = note is not None and signed is not None and _is_by(note, origin, keys)
@@ -149,6 +154,8 @@ def _believed(path: Path, segments: list[Segment], origin: str, keys: LogKeys, s
     """Take of each segment what a seal or the checkpoint covers, and set aside what follows."""
     base, entries, roots = segments[0].base, list[bytes](), dict[int, bytes]()
     unproved = []
+    if base > max(signed, sealed_stop(segments[0], origin, keys.newest)):
+        raise RejectedError(f"step 2: the {base} entries before the journal are not sealed by the log", where=str(path))
     for segment in segments:
         covered = sealed_stop(segment, origin, keys.newest)
         if covered >= 0 and segment.root is not None:
@@ -161,10 +168,16 @@ def _believed(path: Path, segments: list[Segment], origin: str, keys: LogKeys, s
         taken = segment.entries[: max(0, upto - segment.base)]
         if covered >= 0 or segment.base + len(taken) > stop:
             entries[segment.base - base :] = taken
-        if segment.broken or segment.stop > upto or _is_whole(segment):
+        if segment.broken or segment.stop > upto or _is_whole(segment) or _is_unsealed(segment, origin, keys):
             why = segment.broken or "it is not sealed by the log"
             unproved.append(_set_aside(path, segment, max(upto, segment.base), why))
     return _Believed(base=base, entries=entries, roots=roots, unproved=tuple(unproved))
+
+
+def _is_unsealed(segment: Segment, origin: str, keys: LogKeys) -> bool:
+    """Say whether none of its seals holds, though one is made with the segment and either slot leaves the other whole."""
+    known = (keys.newest, *(r.former for r in keys.rotations))
+    return segment.root is not None and all(sealed_stop(segment, origin, key) < 0 for key in known)
 
 
 def _is_whole(segment: Segment) -> bool:
@@ -267,9 +280,7 @@ def _resume(folder: Path, newest: Segment, session: Session) -> Journal:
     journal = Journal(folder, newest.base, newest.digest, newest.end, session, newest.last_slot)
     if newest.rest:
         torn = journal.cut(newest.end + len(newest.rest))[:MAX_ASIDE]
-        aside = os.open(
-            folder.parent / TORN, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
+        aside = open_regular(folder.parent / TORN, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
         try:
             os.write(aside, torn)
             os.fsync(aside)

@@ -203,13 +203,12 @@ def confirm(seen: Checkpoint, ledger: LedgerFolder) -> None:
     """Return nothing when a ledger still is what a witness saw.
 
     Raises:
-        RejectedError: It has fewer entries, or others.
-        UnavailableError: It has no checkpoint yet.
+        RejectedError: It has fewer entries, or others, or no checkpoint any more.
     """
     now = ledger.checkpoint()
-    if now is None:
-        raise UnavailableError("the ledger has no checkpoint yet", where=str(ledger.path))
     where = f"{seen.origin} entries 0-{max(0, seen.size - 1)}"
+    if now is None:
+        raise RejectedError(f"the checkpoint is gone, {seen.size} entries were witnessed: cut off", where=where)
     if now.size < seen.size:
         raise RejectedError(f"{now.size} entries are left, {seen.size} were witnessed: cut off", where=where)
     if now.size == seen.size:

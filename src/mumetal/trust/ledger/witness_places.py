@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 
 from mumetal.core.errors import BadInputError, MumetalError, RejectedError, UnavailableError
 from mumetal.trust.keys.hybrid import HybridPublicKey
-from mumetal.trust.ledger.folder import LedgerFolder
-from mumetal.trust.ledger.local import PUBLIC, log_key
+from mumetal.trust.ledger.folder import PUBLIC, LedgerFolder
+from mumetal.trust.ledger.local import log_key
 from mumetal.trust.ledger.rotation import log_keys
 from mumetal.trust.ledger.witness import confirm, newest, saw_any
 

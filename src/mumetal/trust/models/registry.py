@@ -28,6 +28,7 @@ from threading import Lock
 
 from mumetal.core.artefact import Artefact
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
+from mumetal.core.regular import open_regular
 from mumetal.trust.ledger.disk import write_whole
 from mumetal.trust.models import manifest as manifests
 from mumetal.trust.models import record as records
@@ -248,7 +249,7 @@ class ModelRegistry:
 
 def _read(path: Path, where: str, missing: str) -> bytes:
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        file = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
         raise BadInputError(missing, where=where) from None
     except OSError as error:

@@ -10,6 +10,7 @@ from mumetal.core.clock import Clock
 from mumetal.core.errors import BadInputError, RejectedError, UnavailableError
 from mumetal.core.identity import Principal
 from mumetal.core.ports import Authorizer, Ledger, Request
+from mumetal.core.regular import open_regular
 from mumetal.core.subject import Subject, SubjectKind
 from mumetal.trust.models.manifest import DataSet
 
@@ -48,7 +49,7 @@ class TrainingData:
         )
         with self._acts.act(request, f"for model {name}, {promised.use}"):
             try:
-                with path.open("rb") as file:
+                with open(path, "rb", opener=open_regular) as file:
                     data = file.read(MAX_BYTES + 1)
             except OSError as error:
                 raise UnavailableError(f"cannot be read: {error.strerror}", where=str(path)) from None

@@ -57,6 +57,7 @@ def audit(place: Path) -> Examination:
 def export(place: Path) -> None:
     """Make of a copy one without a journal, as it is published; its last entries are in the partial bundle."""
     shutil.rmtree(place / "l" / "journal")
+    (place / "l" / "lock").unlink()
 
 
 def test_what_is_whole_is_vouched_for_up_to_the_last_witnessed_checkpoint(copy: Path) -> None:

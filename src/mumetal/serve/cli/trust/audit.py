@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from mumetal.core.regular import open_regular
 from mumetal.serve.cli.options import JsonOption, SettingsOption, StoreOption, seconds
 from mumetal.serve.cli.trust.model_options import store_of
 
@@ -33,19 +34,21 @@ WitnessKeyOption = Annotated[Path | None, typer.Option("--witness-key", help="Th
 def _path(settings: Path | None, store: Path | None, ledger: Path | None = None) -> Path:
     """Return the folder of the ledger that is meant."""
     from mumetal.app import wiring
-    from mumetal.app.lost import lost
+    from mumetal.app.lost import has_ledger, lost
     from mumetal.core.errors import BadInputError, RejectedError
-    from mumetal.trust.api import FORMER_LEDGER, LEDGER_FOLDER, find_ledger
+    from mumetal.trust.api import LEDGER_FOLDER, find_ledger
 
     if ledger is not None:
         return ledger
     chosen = wiring.load(settings, wiring.Overrides(store=store))
     directory = Path(chosen.store.directory)
     for folder in (directory, directory / "demo"):
-        if (folder / LEDGER_FOLDER).exists() or (folder / FORMER_LEDGER).exists():
+        if has_ledger(folder):
             return find_ledger(folder)
     for what in lost(chosen):
         raise RejectedError(what, where=str(directory), hint="restore it from a copy")
+    if (directory / LEDGER_FOLDER).exists():
+        return find_ledger(directory)  # without a checkpoint: whoever reads it says what that means
     raise BadInputError("there is no ledger here", where=str(directory), hint="run `mumetal up` first, or name --store")
 
 
@@ -86,7 +89,7 @@ def verify(
         typer.echo(msgspec.json.encode(facts).decode())
         return 4 if found.damages else 0
     for damage in found.damages[:20]:
-        typer.echo(f"entries {damage.start} to {damage.stop - 1}: {damage.what}")
+        typer.echo(f"entries {damage.start} to {max(damage.start, damage.stop - 1)}: {damage.what}")
     found.refuse()
     typer.echo(f"{path}: {found.count} entries hold, {found.signed} of them under the log's signed checkpoint.")
     if found.vouched:
@@ -232,7 +235,7 @@ def _begins_an_extract(path: Path) -> bool:
     from mumetal.trust.api import MAX_EXTRACT_LINE, is_extract
 
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_regular) as file:
             return is_extract(file.readline(MAX_EXTRACT_LINE))
     except OSError as error:
         raise BadInputError(error.strerror or "cannot be read", where=str(path)) from None

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mumetal.core.errors import BadInputError
+from mumetal.core.regular import open_regular
 
 MAX_FILE = 512 * 2**20
 NameArgument = Annotated[str, typer.Argument(help="The model's name.")]
@@ -37,10 +38,10 @@ def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
     """Read a file.
 
     Raises:
-        BadInputError: It cannot be read, or is longer than ``limit`` bytes.
+        BadInputError: It cannot be read, is no regular file, or is longer than ``limit`` bytes.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_regular) as file:
             data = file.read(limit + 1)
     except OSError as error:
         raise BadInputError(error.strerror or "cannot be read", where=str(path)) from None
