@@ -35,7 +35,7 @@ def incidents(ground: Ground) -> list[dict[str, Any]]:
 
 
 def of_the_cryostat(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [i for i in found if "Cryostat" in i["title"] and i["state"] != "explained"]
+    return [i for i in found if i["title"].startswith(("Cryostat", "Cooling")) and i["state"] != "explained"]
 
 
 @pytest.mark.parametrize("hours", [6, pytest.param(24, marks=pytest.mark.full)])

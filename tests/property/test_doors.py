@@ -46,7 +46,7 @@ def series(draw: st.DrawFn) -> Series:
     return Series(
         device="d",
         stream="s",
-        channels=tuple(Channel(name=f"c{i}", unit=draw(st.sampled_from(["K", "1", "Pa"]))) for i in range(columns)),
+        channels=tuple(Channel(name=f"c{i}", unit=draw(st.sampled_from(["V", "1", "s"]))) for i in range(columns)),
         t_ns=T0 + np.cumsum(np.array(steps, np.int64)),
         values=np.array(values, np.float64),
     )

@@ -22,7 +22,8 @@ class Ported(Standardised):
         make: Makes the detector.
     """
 
-    tail_power = 1.0  # nothing is known of the unit of its scores
+    tail_power = 1.0  # nothing is known of the unit of its scores, …
+    farthest = 4.0  # … nor of their tail
 
     def __init__(self, make: Callable[[], Detector]) -> None:
         super().__init__()

@@ -124,7 +124,7 @@ class Refrigerator:
         stages = [n for n in known if STAGES[0] < self.plates[n].base < STAGES[1]]
         trails = [self.plates[n] for n in stages or known]
         left = [t.left((1 + STANDS) * t.base, upwards=True) for t in trails if t.at(minute) > (1 + MOVES) * t.base]
-        return min([minute, *left]) * MINUTE_NS
+        return (min([minute, *left]) + 1) * MINUTE_NS - 1  # a minute tells what was at its end
 
 
 def _is_plate(trail: Trail) -> bool:
